@@ -1,0 +1,26 @@
+"""What a team decides, read once into frozen models: `platform.toml` and each model's `model.toml`.
+
+Everything that the app, the command line and the rehearsal need to know by name (buckets, roles, stacks, parameters) is
+computed here, so that nothing has to be passed between accounts.
+"""
+
+from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob
+from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
+from plumbline.configuration.model import Model, load_model, load_models
+from plumbline.configuration.platform import Account, Platform, load_platform
+
+__all__ = [
+    "Account",
+    "Deployment",
+    "Environment",
+    "KeyPurpose",
+    "Model",
+    "ModelJob",
+    "Platform",
+    "code_archive",
+    "code_digest",
+    "load_model",
+    "load_models",
+    "load_platform",
+    "runtime_tag",
+]

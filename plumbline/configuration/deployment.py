@@ -1,0 +1,154 @@
+"""Names and ARNs of one environment, computed from the configuration so that no account has to ask another."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plumbline.configuration.model import Model
+    from plumbline.configuration.platform import Platform
+
+
+class Environment(StrEnum):
+    """The three environments, in the order in which a change reaches them."""
+
+    DEV = "dev"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class KeyPurpose(StrEnum):
+    """What a KMS key protects."""
+
+    DATA = "data"
+    MODELS = "models"
+    OPERATIONS = "operations"
+
+
+class ModelJob(StrEnum):
+    """What a role of a model is for; one role each."""
+
+    PIPELINE = "pipeline"
+    PREPARE = "prepare"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    SERVE = "serve"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One environment in its account and region.
+
+    Attributes:
+        platform: The configuration it belongs to.
+        environment: Which of the three.
+        account: 12-digit account id.
+        region: AWS region, e.g. `eu-west-1`.
+        cidr: IPv4 block of the VPC.
+    """
+
+    platform: "Platform"
+    environment: Environment
+    account: str
+    region: str
+    cidr: str
+
+    @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn` or `aws-us-gov`."""
+        return self.platform.partition
+
+    @property
+    def prefix(self) -> str:
+        """What every name of this environment begins with, e.g. `plumbline-staging`."""
+        return f"{self.platform.name}-{self.environment}"
+
+    @property
+    def is_production(self) -> bool:
+        """Whether customers depend on this environment."""
+        return self.environment is Environment.PRODUCTION
+
+    @property
+    def trains(self) -> bool:
+        """Whether training pipelines run here (dev and staging)."""
+        return not self.is_production
+
+    @property
+    def serves(self) -> bool:
+        """Whether endpoints run here (staging and production)."""
+        return self.environment is not Environment.DEV
+
+    def bucket(self, purpose: str) -> str:
+        """Globally unique bucket name, e.g. `plumbline-staging-data-222222222222`."""
+        return f"{self.prefix}-{purpose}-{self.account}"
+
+    @property
+    def data_bucket(self) -> str:
+        """Bucket of datasets, prepared data and evaluations."""
+        return self.bucket("data")
+
+    @property
+    def models_bucket(self) -> str:
+        """Bucket of code archives, checkpoints and model artifacts."""
+        return self.bucket("models")
+
+    @property
+    def capture_bucket(self) -> str:
+        """Bucket of what endpoints were asked and answered."""
+        return self.bucket("capture")
+
+    @property
+    def logs_bucket(self) -> str:
+        """Bucket of S3 access logs (SSE-S3: the service writes with no other key)."""
+        return self.bucket("logs")
+
+    @property
+    def event_bus(self) -> str:
+        """Name of the platform's event bus."""
+        return self.prefix
+
+    def key_alias(self, purpose: KeyPurpose | str) -> str:
+        """Alias of the KMS key of a purpose."""
+        return f"alias/{self.prefix}-{purpose}"
+
+    def parameter(self, path: str) -> str:
+        """Name of an SSM parameter, e.g. `/plumbline/staging/keys/data`."""
+        return f"/{self.platform.name}/{self.environment}/{path}"
+
+    def stack_name(self, kind: str, model: "Model | None" = None) -> str:
+        """Name of a stack, e.g. `plumbline-staging-training-flight-delays`."""
+        return "-".join([self.prefix, kind, *([model.slug] if model else [])])
+
+    def model_name(self, model: "Model") -> str:
+        """Name of a model's pipeline, package group and endpoint in this environment."""
+        return f"{self.prefix}-{model.slug}"
+
+    pipeline_name = model_name
+    model_package_group = model_name
+    endpoint_name = model_name
+
+    def role_name(self, model: "Model", job: ModelJob | str) -> str:
+        """Name of the role of one job of a model."""
+        return f"{self.model_name(model)}-{job}"
+
+    def role_arn(self, model: "Model", job: ModelJob | str) -> str:
+        """ARN of the role of one job of a model."""
+        return self.iam_arn(f"role/{self.role_name(model, job)}")
+
+    @property
+    def release_role_name(self) -> str:
+        """Name of the role that deploys serving stacks here."""
+        return f"{self.prefix}-release"
+
+    @property
+    def release_role_arn(self) -> str:
+        """ARN of the role that deploys serving stacks here."""
+        return self.iam_arn(f"role/{self.release_role_name}")
+
+    def iam_arn(self, resource: str) -> str:
+        """ARN of an IAM resource of this account."""
+        return f"arn:{self.partition}:iam::{self.account}:{resource}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """ARN of a resource of this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"

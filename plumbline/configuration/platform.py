@@ -1,0 +1,150 @@
+"""`platform.toml`: the accounts, where they are, and what holds for all of them."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from plumbline.configuration.deployment import Deployment, Environment
+from plumbline.configuration.reading import Settings, read_settings, refusal
+
+AccountId = Annotated[str, Field(pattern=r"^\d{12}$", description="an AWS account id: 12 digits, as text")]
+
+# CloudWatch Logs, PutRetentionPolicy: the only numbers of days that the service accepts.
+LOG_RETENTION_DAYS = frozenset(
+    (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+)
+_PRIVATE_NETWORKS = tuple(ipaddress.ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+_CIDR = "a private IPv4 block of /16 to /22 with no host bits, e.g. 10.20.0.0/20 (smaller has no room for jobs)"
+
+
+class Account(Settings):
+    """One AWS account and the block of its VPC."""
+
+    id: AccountId
+    cidr: str = Field(description=_CIDR)
+
+    @field_validator("cidr")
+    @classmethod
+    def _large_enough(cls, value: str) -> str:
+        block = ipaddress.ip_network(value)
+        if not 16 <= block.prefixlen <= 22 or not any(block.subnet_of(p) for p in _PRIVATE_NETWORKS):  # type: ignore[arg-type]
+            raise ValueError(value)
+        return value
+
+
+class DeliveryAccount(Settings):
+    """A fourth account for delivery; left out, staging delivers."""
+
+    id: AccountId
+
+
+class Accounts(Settings):
+    """The accounts by the part they play."""
+
+    dev: Account = Field(description="a table with id and cidr")
+    staging: Account = Field(description="a table with id and cidr")
+    production: Account = Field(description="a table with id and cidr")
+    delivery: DeliveryAccount | None = Field(default=None, description="a table with id; left out, staging delivers")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        seen: dict[str, str] = {}
+        for part in ("dev", "staging", "production", "delivery"):
+            account = getattr(self, part)
+            if account is None:
+                continue
+            if account.id in seen:
+                raise refusal(
+                    field=f"{part}.id",
+                    value=f"{account.id}, the id of accounts.{seen[account.id]} too",
+                    accepted="a different account for each part",
+                )
+            seen[account.id] = part
+        return self
+
+
+class Compliance(Settings):
+    """What auditors ask for."""
+
+    log_retention_days: int = Field(
+        default=365, description=f"one of {', '.join(map(str, sorted(LOG_RETENTION_DAYS)))}"
+    )
+
+    @field_validator("log_retention_days")
+    @classmethod
+    def _known_to_cloudwatch(cls, value: int) -> int:
+        if value not in LOG_RETENTION_DAYS:
+            raise ValueError(value)
+        return value
+
+
+class Platform(Settings):
+    """The whole of `platform.toml`."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9]{2,9}$",
+        description="3 to 10 lower-case letters and digits, a letter first (it is the CDK bootstrap qualifier too)",
+    )
+    region: str = Field(
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="an AWS region such as eu-west-1, the same for all accounts"
+    )
+    tags: dict[str, str] = Field(default_factory=dict, description="a table of tag names and values, both text")
+    accounts: Accounts = Field(description="tables dev, staging and production")
+    compliance: Compliance = Field(default_factory=Compliance, description="a table with log_retention_days")
+
+    @property
+    def partition(self) -> str:
+        """AWS partition of the region (AWS General Reference, "ARN format")."""
+        if self.region.startswith("cn-"):
+            return "aws-cn"
+        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+
+    @property
+    def url_suffix(self) -> str:
+        """Domain of the partition's service endpoints."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
+    @property
+    def delivery_account(self) -> str:
+        """Account of the pipelines and of the runtime image."""
+        return self.accounts.delivery.id if self.accounts.delivery else self.accounts.staging.id
+
+    @property
+    def account_ids(self) -> tuple[str, ...]:
+        """Every account of the platform, once, in a fixed order."""
+        return tuple(dict.fromkeys([*(d.account for d in self.deployments()), self.delivery_account]))
+
+    def deployment(self, environment: Environment) -> Deployment:
+        """One environment with its names."""
+        account: Account = getattr(self.accounts, environment.value)
+        return Deployment(
+            platform=self, environment=environment, account=account.id, region=self.region, cidr=account.cidr
+        )
+
+    def deployments(self) -> tuple[Deployment, ...]:
+        """The environments in the order in which a change reaches them."""
+        return tuple(self.deployment(environment) for environment in Environment)
+
+    @property
+    def runtime_repository(self) -> str:
+        """Name of the ECR repository of the runtime image."""
+        return f"{self.name}-runtime"
+
+    def runtime_image(self, tag: str) -> str:
+        """URI of a runtime image in the delivery account.
+
+        Args:
+            tag: Tag of the image: the hash of the runtime's content.
+        """
+        return f"{self.delivery_account}.dkr.ecr.{self.region}.{self.url_suffix}/{self.runtime_repository}:{tag}"
+
+
+def load_platform(root: Path) -> Platform:
+    """Reads `platform.toml` of the project at `root`.
+
+    Raises:
+        PlumblineError: The file is missing or breaks a rule.
+    """
+    return read_settings(root / "platform.toml", Platform)
