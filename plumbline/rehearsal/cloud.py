@@ -1,0 +1,263 @@
+"""One rehearsal's cloud seen from outside: start it, reach it as somebody, keep it or end it."""
+
+import contextlib
+import dataclasses
+import errno
+import os
+import secrets
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+from plumbline.configuration import Platform
+from plumbline.errors import PlumblineError
+from plumbline.rehearsal.options import ServerOptions
+from plumbline.rehearsal.processes import command_line
+from plumbline.rehearsal.server import KEEP, PORT_TAKEN, read_address
+from plumbline.rehearsal.session import Session
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 15.0
+_SERVER = "plumbline.rehearsal.server"
+
+
+class Cloud:
+    """A running cloud with a folder of its own; a context manager that ends it unless it was kept.
+
+    Attributes:
+        platform: The configuration, whose accounts the cloud has.
+        options: How the server is reached and where it keeps its files.
+        pid: The server's process id.
+    """
+
+    def __init__(self, *, platform: Platform, options: ServerOptions, process: subprocess.Popen[bytes]) -> None:
+        self.platform = platform
+        self.options = options
+        self.pid = process.pid
+        self._process = process
+        self._kept = False
+
+    @classmethod
+    def start(cls, *, platform: Platform, root: Path, port: int = 0) -> "Cloud":
+        """Starts a cloud in a new state folder and waits until it answers.
+
+        Args:
+            platform: Names the accounts and the region.
+            root: The checkout, under which the state folder lies.
+            port: A TCP port of 127.0.0.1; 0 takes a free one.
+
+        Raises:
+            PlumblineError: The port is taken, the disk is full, or the server ends before it answers.
+        """
+        state = _new_state(root)
+        options = ServerOptions(
+            root=root, state=state, port=port, region=platform.region, accounts=platform.account_ids
+        )
+        process = _spawn(options)
+        try:
+            options = dataclasses.replace(options, port=_wait_until_healthy(process, options))
+        except BaseException:
+            _end(process)
+            shutil.rmtree(state, ignore_errors=True)
+            raise
+        return cls(platform=platform, options=options, process=process)
+
+    def __enter__(self) -> "Cloud":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._kept:
+            self.end()
+
+    def administrator(self, account: str) -> Session:
+        """An account's root user, who makes the account usable and otherwise does nothing.
+
+        The emulator takes the account's id for the root user's access key and does not verify that user's signature;
+        every other caller's signature it does verify.
+        """
+        return self._session(access_key=account, secret_key="test", token=None)  # noqa: S106 - the emulator's own
+
+    def assume(self, role_arn: str, *, caller: Session, name: str = "rehearsal") -> Session:
+        """A role's session, for a caller whom its own policies and the role's trust policy let assume it.
+
+        Raises:
+            botocore.exceptions.ClientError: AccessDenied, as AWS words it.
+        """
+        given = caller.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=name)["Credentials"]
+        return self._session(
+            access_key=given["AccessKeyId"], secret_key=given["SecretAccessKey"], token=given["SessionToken"]
+        )
+
+    def keep(self) -> None:
+        """Lets the cloud outlive this process; ``stop_kept`` ends it."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(KEEP)
+            self._process.stdin.close()
+        self._kept = True
+
+    def end(self) -> None:
+        """Ends the server and, by it, every process that it started."""
+        _end(self._process)
+
+    def log_tail(self) -> str:
+        """The last lines of what the server said."""
+        return _log_tail(self.options.state)
+
+    def _session(self, *, access_key: str, secret_key: str, token: str | None) -> Session:
+        return Session(
+            endpoint=self.options.endpoint,
+            certificate_authority=self.options.certificate_authority,
+            region=self.options.region,
+            access_key=access_key,
+            secret_key=secret_key,
+            token=token,
+        )
+
+
+def kept_clouds(root: Path) -> list[ServerOptions]:
+    """The clouds of this checkout that still run, whoever started them."""
+    found = []
+    for state in sorted((root / ".plumb" / "rehearsals").glob("*")):
+        address = read_address(state)
+        if address is not None and _is_server(address.pid, state):
+            found.append(
+                ServerOptions(
+                    root=root, state=state, port=address.port, region=address.region, accounts=address.accounts
+                )
+            )
+    return found
+
+
+def stop_kept(root: Path) -> list[Path]:
+    """Ends the running clouds of this checkout, and no other process.
+
+    Returns:
+        The state folders of the clouds that were ended.
+
+    Raises:
+        PlumblineError: A cloud does not end in time.
+    """
+    stopped = []
+    for options in kept_clouds(root):
+        address = read_address(options.state)
+        if address is None:
+            continue
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(address.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while _is_server(address.pid, options.state):
+            if time.monotonic() > deadline:
+                raise PlumblineError(
+                    f"the cloud of {options.state} (process {address.pid}) does not end; end that process yourself",
+                    exit_code=1,
+                )
+            time.sleep(0.05)
+        stopped.append(options.state)
+    return stopped
+
+
+def _new_state(root: Path) -> Path:
+    state = root / ".plumb" / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    try:
+        state.mkdir(parents=True)
+    except OSError as error:
+        raise _disk_error(error, state) from error
+    return state
+
+
+def _disk_error(error: OSError, path: Path) -> PlumblineError:
+    if error.errno == errno.ENOSPC:
+        return PlumblineError(f"no space is left on the disk for {path}: free some and run it again", exit_code=1)
+    return PlumblineError(f"{path} cannot be written: {error.strerror}", exit_code=1)
+
+
+def _spawn(options: ServerOptions) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", _SERVER, "--root", str(options.root), "--state", str(options.state)]
+    command += ["--region", options.region, "--port", str(options.port)]
+    for account in options.accounts:
+        command += ["--account", account]
+    environment = {**os.environ, "PYTHONPATH": str(options.root), "PYTHONUNBUFFERED": "1"}
+    try:
+        with (options.state / "server.log").open("wb") as log:
+            # A session of its own: Ctrl-C is for this process, which then ends the server in order.
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=options.root,
+                env=environment,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise _disk_error(error, options.state) from error
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], options: ServerOptions) -> int:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            if process.returncode == PORT_TAKEN:
+                raise PlumblineError(
+                    f"port {options.port} of 127.0.0.1 is in use: leave the port out to get a free one", exit_code=1
+                )
+            raise PlumblineError(
+                f"the emulated cloud ended before it answered: {_log_tail(options.state)}", exit_code=1
+            )
+        address = read_address(options.state)
+        if address is not None and address.pid == process.pid and _answers(options, address.port):
+            return address.port
+        time.sleep(0.05)
+    raise PlumblineError(
+        f"the emulated cloud did not answer in {_START_SECONDS:.0f} s: {_log_tail(options.state)}", exit_code=1
+    )
+
+
+def _answers(options: ServerOptions, port: int) -> bool:
+    """Whether the listener is the very process that was started: only that one holds the certificate's key."""
+    context = ssl.create_default_context(cafile=str(options.certificate_authority))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    try:
+        with opener.open(f"https://127.0.0.1:{port}/_ministack/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None and not process.stdin.closed:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        # The server leads its own session: its jobs end with it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _is_server(pid: int, state: Path) -> bool:
+    """Whether a process is the server of this state folder, and not a stranger that was given the same id."""
+    started_as = command_line(pid)
+    return _SERVER in started_as and str(state) in started_as
+
+
+def _log_tail(state: Path) -> str:
+    try:
+        text = (state / "server.log").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return "it said nothing"
+    lines = [line for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-3:]) or "it said nothing"
