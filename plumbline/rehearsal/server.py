@@ -29,6 +29,7 @@ ADDRESS_FILE = "server.json"
 KEEP = b"keep\n"
 PORT_TAKEN = 3
 _GRACE_SECONDS = 3.0
+_DRAIN_SECONDS = 0.5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,16 +77,15 @@ def main() -> int:
         region=arguments.region,
         accounts=tuple(dict.fromkeys(arguments.account)),
     )
-    certificate, key = write_certificates(options.state)
+    write_certificates(options.state)
     _prepare_environment(options)
     stop_services = _add_services(options)
-    try:
-        asyncio.run(_serve(options, listener, certificate, key))
-    finally:
-        (options.state / ADDRESS_FILE).unlink(missing_ok=True)
-        stop_services()
-        _end_descendants()
-    return 0
+    # Not asyncio.run: that would wait for the emulator's threads, and nothing that they could do matters any more.
+    asyncio.new_event_loop().run_until_complete(_serve(options, listener, stop_services))
+    _end_descendants()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _prepare_environment(options: ServerOptions) -> None:
@@ -137,16 +137,15 @@ def _add_services(options: ServerOptions) -> Callable[[], None]:
     return lambda: None
 
 
-async def _serve(options: ServerOptions, listener: socket.socket, certificate: Path, key: Path) -> None:
+async def _serve(options: ServerOptions, listener: socket.socket, stop_services: Callable[[], None]) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
-    from ministack.app import app  # type: ignore[import-untyped]
+    from ministack.app import app
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
-    config.certfile, config.keyfile = str(certificate), str(key)
+    config.certfile, config.keyfile = str(options.state / "server.pem"), str(options.state / "server.key")
     config.keep_alive_timeout = 75
-    config.graceful_timeout = _GRACE_SECONDS
     config.loglevel = "WARNING"
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -156,10 +155,16 @@ async def _serve(options: ServerOptions, listener: socket.socket, certificate: P
         target=_watch_parent, args=(lambda: loop.call_soon_threadsafe(stop.set),), name="parent", daemon=True
     ).start()
     announcer = asyncio.create_task(_announce_when_answering(options))
-    try:
-        await serve(app, config, shutdown_trigger=stop.wait)
-    finally:
-        announcer.cancel()
+    serving = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    announcer.cancel()
+    (options.state / ADDRESS_FILE).unlink(missing_ok=True)
+    await asyncio.to_thread(stop_services)
+    # Idle clients hold their connections open for as long as they please; answers under way get this long.
+    await asyncio.wait({serving}, timeout=_DRAIN_SECONDS)
+    if serving.done():
+        serving.result()
 
 
 def _watch_parent(stop: Callable[[], object]) -> None:
