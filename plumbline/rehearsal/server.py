@@ -131,9 +131,12 @@ def _emulator_environment(options: ServerOptions, scratch: Path) -> Mapping[str,
 
 def _add_services(options: ServerOptions) -> Callable[[], None]:
     """Adds to the emulator what the platform needs of AWS and MiniStack lacks; returns what ends it again."""
-    from plumbline.rehearsal import enforcement
+    # The emulator reads its environment while it is imported.
+    from plumbline.rehearsal import enforcement, registry, resources
 
     enforcement.install(options)
+    resources.register()
+    registry.register(options)
     return lambda: None
 
 

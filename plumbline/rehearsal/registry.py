@@ -1,0 +1,142 @@
+"""The container registry's layer API, which MiniStack answers without keeping a byte, and registries across accounts.
+
+A pushed layer is kept where the emulator's Docker Registry API reads it, and its digest is verified. A request that
+names another account's registry is answered by that account's registry, once the policies have let it through. The
+Docker Registry API itself, which the emulator serves to anybody, serves only what a download address leads to.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+
+from ministack import app
+from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, request_scope
+from ministack.services import ecr
+
+from plumbline.rehearsal.options import ServerOptions
+
+Request = Mapping[str, object]
+Answer = tuple[int, dict[str, str], bytes]
+Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
+
+
+def register(options: ServerOptions) -> None:
+    """Puts the registry's missing parts into the emulator of this process."""
+    ecr._upload_layer_part = _upload_layer_part
+    ecr._complete_layer_upload = _complete_layer_upload
+    ecr._batch_check_layer_availability = _batch_check_layer_availability
+    ecr._get_download_url_for_layer = lambda request: _get_download_url_for_layer(request, options.endpoint)
+    app.SERVICE_HANDLERS["ecr"] = _in_named_registry(app.SERVICE_HANDLERS["ecr"])
+    ecr.handle_registry_request = _downloads_only(ecr.handle_registry_request)
+
+
+def _in_named_registry(handle: Handler) -> Handler:
+    async def handle_there(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> Answer:
+        try:
+            request = json.loads(body or b"{}")
+        except ValueError:
+            request = {}
+        registry = request.get("registryId") if isinstance(request, dict) else None
+        with request_scope(registry or get_account_id(), get_region()):
+            return await handle(method, path, headers, body, query)
+
+    return handle_there
+
+
+def _downloads_only(handle: Handler) -> Handler:
+    async def handle_download(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> Answer:
+        if method != "GET" or "/blobs/sha256:" not in path or "ns" not in query:
+            answer: Answer = ecr._registry_error(401, "UNAUTHORIZED", "authentication required", {})
+            return answer
+        return await handle(method, path, headers, body, query)
+
+    return handle_download
+
+
+def _upload_layer_part(request: Request) -> Answer:
+    name = str(request.get("repositoryName", ""))
+    if missing := _missing(name):
+        return missing
+    uploads = ecr._uploads.setdefault(name, {})
+    part = uploads.setdefault(str(request.get("uploadId", "")), bytearray())
+    first = request.get("partFirstByte")
+    if first != len(part):
+        return _error("InvalidLayerPartException", f"The next part begins at byte {len(part)}, not {first}")
+    part.extend(base64.b64decode(str(request.get("layerPartBlob", ""))))
+    return _json(
+        {
+            "registryId": get_account_id(),
+            "repositoryName": name,
+            "uploadId": request.get("uploadId"),
+            "lastByteReceived": len(part) - 1,
+        }
+    )
+
+
+def _complete_layer_upload(request: Request) -> Answer:
+    name, upload = str(request.get("repositoryName", "")), str(request.get("uploadId", ""))
+    if missing := _missing(name):
+        return missing
+    content = ecr._uploads.get(name, {}).get(upload)
+    if content is None:
+        return _error("UploadNotFoundException", f"The upload '{upload}' does not exist")
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    digests = request.get("layerDigests")
+    if not isinstance(digests, list) or digest not in digests:
+        return _error("InvalidLayerException", f"The layer's digest is {digest}, not one of {digests}")
+    if digest in ecr._layer_blobs.get(name, {}):
+        return _error("LayerAlreadyExistsException", f"The layer '{digest}' already exists in '{name}'")
+    ecr._layer_blobs.setdefault(name, {})[digest] = bytes(content)
+    del ecr._uploads[name][upload]
+    return _json({"registryId": get_account_id(), "repositoryName": name, "uploadId": upload, "layerDigest": digest})
+
+
+def _batch_check_layer_availability(request: Request) -> Answer:
+    name, asked = str(request.get("repositoryName", "")), request.get("layerDigests")
+    if missing := _missing(name):
+        return missing
+    blobs = ecr._layer_blobs.get(name, {})
+    digests = [str(digest) for digest in asked] if isinstance(asked, list) else []
+    layers = [
+        {
+            "layerDigest": digest,
+            "layerAvailability": "AVAILABLE" if digest in blobs else "UNAVAILABLE",
+            "layerSize": len(blobs.get(digest, b"")),
+        }
+        for digest in digests
+    ]
+    return _json({"layers": layers, "failures": []})
+
+
+def _get_download_url_for_layer(request: Request, endpoint: str) -> Answer:
+    name, digest = str(request.get("repositoryName", "")), str(request.get("layerDigest", ""))
+    if missing := _missing(name):
+        return missing
+    if digest not in ecr._layer_blobs.get(name, {}):
+        return _error("LayersNotFoundException", f"The layer with digest '{digest}' does not exist in '{name}'")
+    registry = f"{get_account_id()}.dkr.ecr.{get_region()}.amazonaws.com"
+    return _json({"downloadUrl": f"{endpoint}/v2/{name}/blobs/{digest}?ns={registry}", "layerDigest": digest})
+
+
+def _missing(name: str) -> Answer | None:
+    if name in ecr._repositories:
+        return None
+    return _error(
+        "RepositoryNotFoundException",
+        f"The repository with name '{name}' does not exist in the registry with id '{get_account_id()}'",
+    )
+
+
+def _error(code: str, message: str) -> Answer:
+    answer: Answer = error_response_json(code, message, 400)
+    return answer
+
+
+def _json(document: Mapping[str, object]) -> Answer:
+    answer: Answer = json_response(document)
+    return answer
