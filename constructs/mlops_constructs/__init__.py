@@ -1,0 +1,1 @@
+"""The constructs of which the stacks are composed; one concept a module."""

@@ -1,0 +1,66 @@
+"""The bucket in which S3 writes down who asked the other buckets for what."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from mlops_constructs.perimeter import deny_strangers
+from mlops_constructs.waiver import Waiver, waive
+
+
+class AccessLogBucket(Construct):
+    """Target of S3 server access logs.
+
+    Guarantees: encrypted with S3's own key (log delivery writes with no other), TLS only, no public access, nobody
+    from outside the platform's accounts, logs deleted when their time is over, the bucket kept when its stack goes.
+
+    Attributes:
+        bucket: The bucket.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, bucket_name: str, accounts: Sequence[str], retention_days: int
+    ) -> None:
+        """Defines the bucket.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Id below the parent.
+            bucket_name: Globally unique name.
+            accounts: Accounts whose identities may be let in.
+            retention_days: Days after which a log is deleted.
+        """
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=bucket_name,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="ExpireLogs",
+                    expiration=Duration.days(retention_days),
+                    noncurrent_version_expiration=Duration.days(1),
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                )
+            ],
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        deny_strangers(self.bucket, accounts=accounts)
+        waive(
+            self.bucket,
+            Waiver(
+                rule="S1",
+                reason="This is the bucket that access logs are written to; a bucket that logs to itself never ends.",
+                owner="platform",
+                until=date(2028, 1, 31),
+            ),
+        )

@@ -1,0 +1,48 @@
+"""Who in another account may read, as a principal that need not exist yet."""
+
+from dataclasses import dataclass
+
+from aws_cdk import aws_iam as iam
+
+from mlops_constructs.bootstrap import execution_role_arn
+from plumbline.configuration import Deployment, Model, ModelJob
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignReader:
+    """Roles of another account, by a pattern of their names.
+
+    A resource policy that names a role which does not exist is refused, and one that names a role which is re-created
+    keeps pointing at the old one. The principal is therefore the account, narrowed by `aws:PrincipalArn`.
+
+    Attributes:
+        account: 12-digit id of the other account.
+        role_arns: Patterns (`ArnLike`) of the ARNs of its roles.
+    """
+
+    account: str
+    role_arns: tuple[str, ...]
+
+    @property
+    def principal(self) -> iam.IPrincipal:
+        """The account, to be narrowed by `condition`."""
+        return iam.AccountPrincipal(self.account)
+
+    @property
+    def condition(self) -> dict[str, dict[str, list[str]]]:
+        """What narrows the account to the roles."""
+        return {"ArnLike": {"aws:PrincipalArn": list(self.role_arns)}}
+
+
+def serving_roles(deployment: Deployment) -> ForeignReader:
+    """The roles with which the endpoints of an environment read their models."""
+    pattern = deployment.iam_arn(f"role/{deployment.prefix}-*-{ModelJob.SERVE}")
+    return ForeignReader(account=deployment.account, role_arns=(pattern,))
+
+
+def deploying_roles(deployment: Deployment, model: Model) -> ForeignReader:
+    """The roles that make a SageMaker model of a registered version: CloudFormation's and the endpoint's."""
+    return ForeignReader(
+        account=deployment.account,
+        role_arns=(execution_role_arn(deployment), deployment.role_arn(model, ModelJob.SERVE)),
+    )

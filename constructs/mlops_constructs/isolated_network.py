@@ -1,0 +1,217 @@
+"""A network without a way out, in which jobs and endpoints run."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from aws_cdk import CfnTag, RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from mlops_constructs.endpoint_policy import ecr_api_policy, ecr_pull_policy, kms_policy, logs_policy, s3_policy
+from mlops_constructs.log_retention import retention
+from plumbline.configuration import Deployment
+
+_ZONES = ("a", "b")
+
+
+class IsolatedNetwork(Construct):
+    """A VPC of two isolated subnets and the endpoints through which AWS is reached.
+
+    Guarantees: no internet gateway, no NAT, no public address, no route but the local one and S3's; every endpoint
+    lets in the platform's identities only; jobs speak HTTPS and, within one job, to each other; every flow is logged,
+    encrypted.
+
+    Leaves out: the VPC's default security group, which CloudFormation cannot empty. Nothing is attached to it.
+
+    Attributes:
+        vpc: The VPC.
+        subnets: One subnet in each of two availability zones.
+        job_security_group: For jobs and endpoints.
+        flow_log_group: Where flow logs go.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        key: kms.IKey,
+    ) -> None:
+        """Defines the network.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Id below the parent.
+            deployment: The environment; its `cidr` is halved between the subnets.
+            key: Key of the flow logs.
+        """
+        super().__init__(scope, construct_id)
+        self._deployment = deployment
+        self.vpc = ec2.CfnVPC(
+            self,
+            "Vpc",
+            cidr_block=deployment.cidr,
+            enable_dns_hostnames=True,
+            enable_dns_support=True,
+            tags=[CfnTag(key="Name", value=deployment.prefix)],
+        )
+        self._route_table = ec2.CfnRouteTable(self, "RouteTable", vpc_id=self.vpc.attr_vpc_id)
+        self.subnets = [
+            self._subnet(zone, block)
+            for zone, block in zip(_ZONES, ipaddress.ip_network(deployment.cidr).subnets(), strict=True)
+        ]
+        self.job_security_group = self._job_security_group()
+        self._endpoint_security_group = self._endpoint_security_group_of_jobs()
+        self._endpoints(deployment.platform.account_ids)
+        self.flow_log_group = self._flow_logs(key)
+
+    def _subnet(self, zone: str, block: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ec2.CfnSubnet:
+        subnet = ec2.CfnSubnet(
+            self,
+            f"Subnet{zone.upper()}",
+            vpc_id=self.vpc.attr_vpc_id,
+            availability_zone=f"{self._deployment.region}{zone}",
+            cidr_block=str(block),
+            map_public_ip_on_launch=False,
+            tags=[CfnTag(key="Name", value=f"{self._deployment.prefix}-{zone}")],
+        )
+        ec2.CfnSubnetRouteTableAssociation(
+            self,
+            f"Routes{zone.upper()}",
+            route_table_id=self._route_table.attr_route_table_id,
+            subnet_id=subnet.attr_subnet_id,
+        )
+        return subnet
+
+    def _job_security_group(self) -> ec2.CfnSecurityGroup:
+        group = ec2.CfnSecurityGroup(
+            self,
+            "JobSecurityGroup",
+            group_description="SageMaker jobs and endpoints",
+            vpc_id=self.vpc.attr_vpc_id,
+            # S3's addresses are public even through a gateway endpoint; the route table decides what is reachable.
+            security_group_egress=[
+                ec2.CfnSecurityGroup.EgressProperty(
+                    ip_protocol="tcp", from_port=443, to_port=443, cidr_ip="0.0.0.0/0", description="HTTPS"
+                )
+            ],
+        )
+        # Instances of one job talk to each other over TCP, and over ESP when the traffic between them is encrypted.
+        ec2.CfnSecurityGroupIngress(
+            self,
+            "FromOtherInstances",
+            group_id=group.attr_group_id,
+            ip_protocol="-1",
+            source_security_group_id=group.attr_group_id,
+            description="Instances of one job",
+        )
+        ec2.CfnSecurityGroupEgress(
+            self,
+            "ToOtherInstances",
+            group_id=group.attr_group_id,
+            ip_protocol="-1",
+            destination_security_group_id=group.attr_group_id,
+            description="Instances of one job",
+        )
+        return group
+
+    def _endpoint_security_group_of_jobs(self) -> ec2.CfnSecurityGroup:
+        return ec2.CfnSecurityGroup(
+            self,
+            "EndpointSecurityGroup",
+            group_description="Interface endpoints",
+            vpc_id=self.vpc.attr_vpc_id,
+            security_group_ingress=[
+                ec2.CfnSecurityGroup.IngressProperty(
+                    ip_protocol="tcp",
+                    from_port=443,
+                    to_port=443,
+                    source_security_group_id=self.job_security_group.attr_group_id,
+                    description="HTTPS from jobs",
+                )
+            ],
+            # An endpoint answers and never asks: without a rule of its own, EC2 would add one that allows everything.
+            security_group_egress=[
+                ec2.CfnSecurityGroup.EgressProperty(
+                    ip_protocol="icmp", from_port=252, to_port=86, cidr_ip="255.255.255.255/32", description="Nothing"
+                )
+            ],
+        )
+
+    def _endpoints(self, accounts: Sequence[str]) -> None:
+        region = self._deployment.region
+        ec2.CfnVPCEndpoint(
+            self,
+            "S3",
+            vpc_id=self.vpc.attr_vpc_id,
+            service_name=f"com.amazonaws.{region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[self._route_table.attr_route_table_id],
+            policy_document=s3_policy(accounts=accounts, region=region, partition=self._deployment.partition),
+        )
+        for name, service, policy in (
+            ("EcrApi", "ecr.api", ecr_api_policy(accounts=accounts)),
+            ("EcrDocker", "ecr.dkr", ecr_pull_policy(accounts=accounts)),
+            ("Kms", "kms", kms_policy(accounts=accounts)),
+            ("Logs", "logs", logs_policy(accounts=accounts)),
+        ):
+            ec2.CfnVPCEndpoint(
+                self,
+                name,
+                vpc_id=self.vpc.attr_vpc_id,
+                service_name=f"com.amazonaws.{region}.{service}",
+                vpc_endpoint_type="Interface",
+                private_dns_enabled=True,
+                subnet_ids=[subnet.attr_subnet_id for subnet in self.subnets],
+                security_group_ids=[self._endpoint_security_group.attr_group_id],
+                policy_document=policy,
+            )
+
+    def _flow_logs(self, key: kms.IKey) -> logs.LogGroup:
+        deployment = self._deployment
+        group = logs.LogGroup(
+            self,
+            "FlowLogGroup",
+            log_group_name=f"/{deployment.platform.name}/{deployment.environment}/flow-logs",
+            encryption_key=key,
+            retention=retention(deployment),
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        role = iam.Role(
+            self,
+            "FlowLogRole",
+            description="VPC flow logs write to their log group",
+            assumed_by=iam.ServicePrincipal(
+                "vpc-flow-logs.amazonaws.com",
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": deployment.account},
+                    "ArnLike": {"aws:SourceArn": deployment.arn("ec2", "vpc-flow-log/*")},
+                },
+            ),
+            inline_policies={
+                "write": iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(
+                            sid="WriteFlowLogs",
+                            actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                            resources=[group.log_group_arn],
+                        )
+                    ]
+                )
+            },
+        )
+        ec2.CfnFlowLog(
+            self,
+            "FlowLog",
+            resource_id=self.vpc.attr_vpc_id,
+            resource_type="VPC",
+            traffic_type="ALL",
+            log_destination_type="cloud-watch-logs",
+            log_group_name=group.log_group_name,
+            deliver_logs_permission_arn=role.role_arn,
+        )
+        return group

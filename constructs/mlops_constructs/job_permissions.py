@@ -1,0 +1,140 @@
+"""What SageMaker does with a job's role before, while and after a container runs, one function a concern.
+
+The actions are those of the developer guide's page on execution roles ("How to use SageMaker execution roles"), without
+`logs:CreateLogGroup` (the groups exist) and `cloudwatch:PutMetricData` (an isolated container has no credentials).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from aws_cdk import aws_iam as iam
+
+from mlops_constructs.object_prefix import ObjectPrefix
+from plumbline.configuration import Deployment
+
+
+def read_objects(prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
+    """Listing and reading prefixes, one listing statement a bucket."""
+    listing = [
+        iam.PolicyStatement(
+            sid=f"List{number}",
+            actions=["s3:ListBucket"],
+            resources=[bucket_arn],
+            conditions={"StringLike": {"s3:prefix": [f"{p.prefix}*" for p in prefixes if p.bucket_arn == bucket_arn]}},
+        )
+        for number, bucket_arn in enumerate(_once(prefix.bucket_arn for prefix in prefixes))
+    ]
+    reading = iam.PolicyStatement(
+        sid="ReadObjects", actions=["s3:GetObject"], resources=[prefix.objects_arn for prefix in prefixes]
+    )
+    return [*listing, reading]
+
+
+def write_objects(prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
+    """Writing below prefixes."""
+    return [
+        iam.PolicyStatement(
+            sid="WriteObjects", actions=["s3:PutObject"], resources=[prefix.objects_arn for prefix in prefixes]
+        )
+    ]
+
+
+def decrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
+    """Decrypting what is read, through S3 only; a key that is known by its alias only is bound to that alias."""
+    own = [prefix.key_arn for prefix in prefixes if prefix.key_alias is None]
+    foreign = dict.fromkeys((prefix.key_arn, prefix.key_alias) for prefix in prefixes if prefix.key_alias is not None)
+    statements = [_through_s3(deployment, "DecryptObjects", "kms:Decrypt", own)] if own else []
+    for number, (key_arn, alias) in enumerate(foreign):
+        statement = _through_s3(deployment, f"DecryptForeignObjects{number}", "kms:Decrypt", [key_arn])
+        statement.add_condition("ForAnyValue:StringEquals", {"kms:ResourceAliases": alias})
+        statements.append(statement)
+    return statements
+
+
+def encrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
+    """Encrypting what is written, through S3 only."""
+    return [
+        _through_s3(deployment, "EncryptObjects", "kms:GenerateDataKey", (prefix.key_arn for prefix in prefixes))
+    ]
+
+
+def encrypt_volume(key_arn: str) -> iam.PolicyStatement:
+    """Letting EC2 use the key of the job's storage volume, and nobody else."""
+    return iam.PolicyStatement(
+        sid="EncryptVolume",
+        actions=["kms:CreateGrant"],
+        resources=[key_arn],
+        conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+    )
+
+
+def pull_image(deployment: Deployment) -> list[iam.PolicyStatement]:
+    """Pulling the runtime image from the delivery account."""
+    platform = deployment.platform
+    repository = (
+        f"arn:{deployment.partition}:ecr:{deployment.region}:{platform.delivery_account}"
+        f":repository/{platform.runtime_repository}"
+    )
+    return [
+        iam.PolicyStatement(sid="LogInToRegistry", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
+        iam.PolicyStatement(
+            sid="PullImage",
+            actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            resources=[repository],
+        ),
+    ]
+
+
+def write_logs(deployment: Deployment, log_group: str) -> iam.PolicyStatement:
+    """Writing the container's output to streams of one log group."""
+    return iam.PolicyStatement(
+        sid="WriteLogs",
+        actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        resources=[deployment.arn("logs", f"log-group:{log_group}:*")],
+    )
+
+
+def join_network(deployment: Deployment, *, subnets: Sequence[str], security_group: str) -> list[iam.PolicyStatement]:
+    """Placing network interfaces into the job subnets with the job security group, and taking only those away."""
+    interfaces = deployment.arn("ec2", "network-interface/*")
+    subnet_arns = [deployment.arn("ec2", f"subnet/{subnet}") for subnet in subnets]
+    return [
+        iam.PolicyStatement(
+            sid="DescribeNetwork",
+            actions=[
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            resources=["*"],
+        ),
+        iam.PolicyStatement(
+            sid="CreateInterfaces",
+            actions=["ec2:CreateNetworkInterface"],
+            resources=[interfaces, *subnet_arns, deployment.arn("ec2", f"security-group/{security_group}")],
+        ),
+        iam.PolicyStatement(
+            sid="UseInterfacesOfJobSubnets",
+            actions=[
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteNetworkInterfacePermission",
+            ],
+            resources=[interfaces],
+            conditions={"ArnEquals": {"ec2:Subnet": subnet_arns}},
+        ),
+    ]
+
+
+def _through_s3(deployment: Deployment, sid: str, action: str, key_arns: Iterable[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid=sid,
+        actions=[action],
+        resources=_once(key_arns),
+        conditions={"StringEquals": {"kms:ViaService": f"s3.{deployment.region}.amazonaws.com"}},
+    )
+
+
+def _once(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,117 @@
+"""A bucket for what must neither leak nor get lost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from mlops_constructs.foreign_reader import ForeignReader
+from mlops_constructs.perimeter import deny_strangers
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignRead:
+    """Read access of another account to a part of a bucket.
+
+    Attributes:
+        reader: The roles.
+        objects: Pattern of the object keys, e.g. `*/training/*`.
+    """
+
+    reader: ForeignReader
+    objects: str
+
+
+class ProtectedBucket(Construct):
+    """A versioned bucket, encrypted with one key and closed to strangers.
+
+    Guarantees: every object is encrypted with the given key (a request that names another is denied), TLS 1.2, no
+    public access, no ACLs, nobody from outside the platform's accounts, access logged, kept when its stack goes but
+    released when its first creation fails.
+
+    Leaves out: deleting old versions. Runs record the version of their dataset, so versions are evidence.
+
+    Attributes:
+        bucket: The bucket.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        bucket_name: str,
+        key: kms.IKey,
+        access_logs: s3.IBucket,
+        accounts: Sequence[str],
+        foreign_reads: Sequence[ForeignRead] = (),
+    ) -> None:
+        """Defines the bucket.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Id below the parent.
+            bucket_name: Globally unique name.
+            key: Key of every object.
+            access_logs: Where S3 writes access logs, below the bucket's name.
+            accounts: Accounts whose identities may be let in.
+            foreign_reads: What other accounts read; left out, nothing.
+        """
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=bucket_name,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix=f"{bucket_name}/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="AbandonUnfinishedUploads", abort_incomplete_multipart_upload_after=Duration.days(7)
+                )
+            ],
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        deny_strangers(self.bucket, accounts=accounts)
+        self._deny_other_keys(key)
+        for foreign_read in foreign_reads:
+            self._allow(foreign_read)
+
+    def _deny_other_keys(self, key: kms.IKey) -> None:
+        """A request without encryption headers gets the bucket's key by default; one with others is refused."""
+        for sid, header, value in (
+            ("DenyOtherEncryption", "s3:x-amz-server-side-encryption", "aws:kms"),
+            ("DenyOtherKeys", "s3:x-amz-server-side-encryption-aws-kms-key-id", key.key_arn),
+        ):
+            self.bucket.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=sid,
+                    effect=iam.Effect.DENY,
+                    principals=[iam.AnyPrincipal()],
+                    actions=["s3:PutObject"],
+                    resources=[self.bucket.arn_for_objects("*")],
+                    conditions={"Null": {header: "false"}, "StringNotEquals": {header: value}},
+                )
+            )
+
+    def _allow(self, read: ForeignRead) -> None:
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid=f"ReadFrom{read.reader.account}",
+                principals=[read.reader.principal],
+                actions=["s3:GetObject"],
+                resources=[self.bucket.arn_for_objects(read.objects)],
+                conditions=read.reader.condition,
+            )
+        )

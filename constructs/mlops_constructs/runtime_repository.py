@@ -1,0 +1,72 @@
+"""The registry of the runtime image."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from plumbline.configuration import ModelJob, Platform
+
+_JOBS = (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.SERVE)
+
+
+class RuntimeRepository(Construct):
+    """One ECR repository, from which the jobs of every account pull.
+
+    Guarantees: a tag never changes its image, every image is scanned when it arrives, layers are encrypted with the
+    given key, tagged images stay (a registered model names one), job roles of the platform's accounts pull and nobody
+    from outside does.
+
+    Attributes:
+        repository: The repository.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, platform: Platform, key: kms.IKey, accounts: Sequence[str]
+    ) -> None:
+        """Defines the repository.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Id below the parent.
+            platform: The configuration.
+            key: Key of the layers.
+            accounts: Accounts whose job roles pull.
+        """
+        super().__init__(scope, construct_id)
+        self.repository = ecr.Repository(
+            self,
+            "Repository",
+            repository_name=platform.runtime_repository,
+            encryption=ecr.RepositoryEncryption.KMS,
+            encryption_key=key,
+            image_scan_on_push=True,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            lifecycle_rules=[
+                ecr.LifecycleRule(
+                    description="Pushes that were not finished",
+                    tag_status=ecr.TagStatus.UNTAGGED,
+                    max_image_age=Duration.days(14),
+                )
+            ],
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        self.repository.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="PullFromJobs",
+                principals=[iam.AccountPrincipal(account) for account in accounts],
+                actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                conditions={
+                    "ArnLike": {
+                        "aws:PrincipalArn": [
+                            f"arn:{platform.partition}:iam::{account}:role/{platform.name}-*-{job}"
+                            for account in accounts
+                            for job in _JOBS
+                        ]
+                    }
+                },
+            )
+        )

@@ -1,0 +1,199 @@
+"""The SageMaker pipeline of one model, from its rendered definition."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.job_permissions import decrypt_objects
+from mlops_constructs.job_role import JobRole
+from mlops_constructs.model_registry import ModelRegistry
+from mlops_constructs.object_prefix import ObjectPrefix
+from mlops_constructs.pipeline_definition import read_definition
+from mlops_constructs.sagemaker_trust import sagemaker_principal
+from mlops_constructs.waiver import Waiver, waive
+from plumbline.configuration import Deployment, Model, ModelJob
+
+_REVIEW = date(2027, 11, 30)
+
+
+class TrainingPipeline(Construct):
+    """A pipeline and the role that runs it.
+
+    Guarantees: the role starts, watches and stops jobs that SageMaker Pipelines named, with the model's own three job
+    roles and no other; registers into the model's own group only; reads nothing but the evaluation reports.
+
+    Leaves out: starting executions.
+
+    Attributes:
+        role: The role of the pipeline.
+        pipeline: The pipeline.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        model: Model,
+        runtime_image: str,
+        values: EnvironmentValues,
+        job_roles: Mapping[ModelJob, JobRole],
+        registry: ModelRegistry,
+        evaluations: ObjectPrefix,
+    ) -> None:
+        """Defines the pipeline.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Id below the parent.
+            deployment: The environment.
+            model: The model; its `definition.json` is read.
+            runtime_image: URI of the image that every job runs.
+            values: Network and keys of the environment.
+            job_roles: The roles of prepare, train and evaluate.
+            registry: Where a model that passes the gate is registered.
+            evaluations: Where evaluation reports lie, which the gate reads.
+
+        Raises:
+            PlumblineError: The definition is missing, too large, or has an unknown placeholder.
+        """
+        super().__init__(scope, construct_id)
+        roles = {job: job_roles[job].role for job in (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE)}
+        name = deployment.pipeline_name(model)
+        definition = read_definition(
+            model.definition_path,
+            placeholders={
+                "PipelineName": name,
+                "PrepareRoleArn": roles[ModelJob.PREPARE].role_arn,
+                "TrainRoleArn": roles[ModelJob.TRAIN].role_arn,
+                "EvaluateRoleArn": roles[ModelJob.EVALUATE].role_arn,
+                "DataBucket": deployment.data_bucket,
+                "ModelsBucket": deployment.models_bucket,
+                "DataKeyArn": values.data_key_arn,
+                "ModelsKeyArn": values.models_key_arn,
+                "SubnetA": values.subnet_a,
+                "SubnetB": values.subnet_b,
+                "JobSecurityGroup": values.job_security_group,
+                "RuntimeImage": runtime_image,
+                "ModelPackageGroupName": deployment.model_package_group(model),
+            },
+        )
+        self.role = iam.Role(
+            self,
+            "Role",
+            role_name=deployment.role_name(model, ModelJob.PIPELINE),
+            description=f"Training runs of {model.name}",
+            assumed_by=sagemaker_principal(deployment),
+            inline_policies={
+                "pipeline": iam.PolicyDocument(
+                    statements=[
+                        *_run_jobs(deployment),
+                        _pass_roles([role.role_arn for role in roles.values()]),
+                        _register(deployment, model),
+                        _read_reports(evaluations),
+                        *decrypt_objects(deployment, [evaluations]),
+                    ]
+                )
+            },
+        )
+        self._waive(deployment, model, evaluations)
+        self.pipeline = sagemaker.CfnPipeline(
+            self,
+            "Pipeline",
+            pipeline_name=name,
+            pipeline_description=model.description,
+            pipeline_definition={"PipelineDefinitionBody": definition},
+            role_arn=self.role.role_arn,
+        )
+        self.pipeline.node.add_dependency(registry.group)
+
+    def _waive(self, deployment: Deployment, model: Model, evaluations: ObjectPrefix) -> None:
+        waive(
+            self.role,
+            Waiver(
+                rule="IAM5",
+                reason="SageMaker Pipelines names its jobs pipelines-<execution>-<step>-<attempt>; iam:PassRole bounds "
+                "what such a job can do to the three job roles of this model.",
+                owner="platform",
+                until=_REVIEW,
+                findings=tuple(f"Resource::{arn}" for arn in _job_arns(deployment)),
+            ),
+            Waiver(
+                rule="IAM5",
+                reason="The registry numbers the versions; the model's own group bounds them.",
+                owner="platform",
+                until=_REVIEW,
+                findings=(f"Resource::{_versions_arn(deployment, model)}",),
+            ),
+            Waiver(
+                rule="IAM5",
+                reason="An evaluation report lies below the id of its run; the model's own prefix bounds them.",
+                owner="platform",
+                until=_REVIEW,
+                findings=(f"Resource::{evaluations.objects_arn}",),
+            ),
+        )
+
+
+def _job_arns(deployment: Deployment) -> tuple[str, str]:
+    return (
+        deployment.arn("sagemaker", "processing-job/pipelines-*"),
+        deployment.arn("sagemaker", "training-job/pipelines-*"),
+    )
+
+
+def _versions_arn(deployment: Deployment, model: Model) -> str:
+    return deployment.arn("sagemaker", f"model-package/{deployment.model_package_group(model)}/*")
+
+
+def _run_jobs(deployment: Deployment) -> list[iam.PolicyStatement]:
+    processing, training = _job_arns(deployment)
+    return [
+        iam.PolicyStatement(
+            sid="RunProcessingJobs",
+            actions=[
+                "sagemaker:AddTags",
+                "sagemaker:CreateProcessingJob",
+                "sagemaker:DescribeProcessingJob",
+                "sagemaker:StopProcessingJob",
+            ],
+            resources=[processing],
+        ),
+        iam.PolicyStatement(
+            sid="RunTrainingJobs",
+            actions=[
+                "sagemaker:AddTags",
+                "sagemaker:CreateTrainingJob",
+                "sagemaker:DescribeTrainingJob",
+                "sagemaker:StopTrainingJob",
+            ],
+            resources=[training],
+        ),
+    ]
+
+
+def _pass_roles(role_arns: list[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid="PassJobRoles",
+        actions=["iam:PassRole"],
+        resources=role_arns,
+        conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+    )
+
+
+def _register(deployment: Deployment, model: Model) -> iam.PolicyStatement:
+    group = deployment.arn("sagemaker", f"model-package-group/{deployment.model_package_group(model)}")
+    return iam.PolicyStatement(
+        sid="RegisterVersions",
+        actions=["sagemaker:AddTags", "sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"],
+        resources=[group, _versions_arn(deployment, model)],
+    )
+
+
+def _read_reports(evaluations: ObjectPrefix) -> iam.PolicyStatement:
+    return iam.PolicyStatement(sid="ReadReports", actions=["s3:GetObject"], resources=[evaluations.objects_arn])

@@ -1,0 +1,97 @@
+"""The roles of the three jobs of a training run."""
+
+from constructs import Construct
+
+from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.job_log_groups import PROCESSING_LOG_GROUP, TRAINING_LOG_GROUP
+from mlops_constructs.job_role import JobRole
+from mlops_constructs.object_prefix import ObjectPrefix, Storage
+from plumbline.configuration import Deployment, Model, ModelJob
+
+
+class TrainingRoles(Construct):
+    """One role a job, each with the prefixes of its own step.
+
+    | job | reads | writes |
+    |---|---|---|
+    | prepare | datasets, code | prepared data |
+    | train | prepared data, code, checkpoints | models, checkpoints |
+    | evaluate | prepared data, code, models, champion marker | evaluations |
+
+    Attributes:
+        prepare: Role of the preparing job.
+        train: Role of the training job.
+        evaluate: Role of the evaluating job.
+        evaluations: Where evaluation reports lie.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        model: Model,
+        values: EnvironmentValues,
+    ) -> None:
+        """Defines the roles.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Id below the parent.
+            deployment: The environment.
+            model: The model.
+            values: Network and keys of the environment.
+        """
+        super().__init__(scope, construct_id)
+        storage = Storage(
+            deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn
+        )
+        code = storage.models(f"{model.name}/code/")
+        prepared = storage.data(f"{model.name}/prepared/")
+        trained = storage.models(f"{model.name}/training/")
+        checkpoints = storage.models(f"{model.name}/checkpoints/")
+        self.evaluations = storage.data(f"{model.name}/evaluations/")
+
+        def role(
+            job: ModelJob, log_group: str, reads: list[ObjectPrefix], writes: list[ObjectPrefix], volume_key_arn: str
+        ) -> JobRole:
+            return JobRole(
+                self,
+                job.value.capitalize(),
+                deployment=deployment,
+                model=model,
+                job=job,
+                values=values,
+                log_group=log_group,
+                reads=reads,
+                writes=writes,
+                volume_key_arn=volume_key_arn,
+            )
+
+        self.prepare = role(
+            ModelJob.PREPARE,
+            PROCESSING_LOG_GROUP,
+            [storage.data(f"{model.name}/datasets/"), code],
+            [prepared],
+            values.data_key_arn,
+        )
+        self.train = role(
+            ModelJob.TRAIN,
+            TRAINING_LOG_GROUP,
+            [prepared, code, checkpoints],
+            [trained, checkpoints],
+            values.models_key_arn,
+        )
+        self.evaluate = role(
+            ModelJob.EVALUATE,
+            PROCESSING_LOG_GROUP,
+            [prepared, code, trained, storage.models(f"{model.name}/champion/")],
+            [self.evaluations],
+            values.data_key_arn,
+        )
+
+    @property
+    def by_job(self) -> dict[ModelJob, JobRole]:
+        """The roles by job."""
+        return {ModelJob.PREPARE: self.prepare, ModelJob.TRAIN: self.train, ModelJob.EVALUATE: self.evaluate}

@@ -1,0 +1,62 @@
+"""Reviewed exceptions to audit rules, written beside what they excuse."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from weakref import WeakKeyDictionary
+
+from aws_cdk import Acknowledgment, Validations
+from constructs import IConstruct
+
+PACK = "AwsSolutions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiver:
+    """One rule that does not apply to one resource, and why.
+
+    Attributes:
+        rule: Number of the rule in cdk-nag's AwsSolutions pack, e.g. `IAM5`.
+        reason: Why an auditor should agree.
+        owner: The team that answers for it.
+        until: The day on which the reason has to be looked at again.
+        findings: The exact findings of a rule that reports more than one, e.g. `Resource::*`; none for a rule that
+            reports one.
+    """
+
+    rule: str
+    reason: str
+    owner: str
+    until: date
+    findings: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The qualified ids: the only ones that leave a record in the validation report."""
+        base = f"{PACK}::{PACK}-{self.rule}"
+        return tuple(f"{base}[{finding}]" for finding in self.findings) or (base,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredWaiver:
+    """A waiver and the path of the construct on which it was declared."""
+
+    path: str
+    waiver: Waiver
+
+
+_declared: "WeakKeyDictionary[IConstruct, list[DeclaredWaiver]]" = WeakKeyDictionary()
+
+
+def waive(scope: IConstruct, *waivers: Waiver) -> None:
+    """Acknowledges findings on `scope` and everything below it, and remembers them for the audit."""
+    for waiver in waivers:
+        record = f"{waiver.reason} (owner: {waiver.owner}, until {waiver.until.isoformat()})"
+        Validations.of(scope).acknowledge(*(Acknowledgment(id=rule_id, reason=record) for rule_id in waiver.ids))
+        declared = DeclaredWaiver(path=scope.node.path, waiver=waiver)
+        _declared.setdefault(scope.node.root, []).append(declared)
+
+
+def declared_waivers(root: IConstruct) -> Sequence[DeclaredWaiver]:
+    """Every waiver declared in the tree of `root`, in the order of declaration."""
+    return tuple(_declared.get(root, ()))

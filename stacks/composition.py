@@ -1,0 +1,67 @@
+"""Which stacks are deployed where, and in which order."""
+
+from collections.abc import Sequence
+
+from aws_cdk import App, Stage
+
+from plumbline.configuration import Deployment, Environment, Model, Platform
+from stacks.delivery import DeliveryStack
+from stacks.foundation import FoundationStack
+from stacks.operations import OperationsStack
+from stacks.serving import ServingStack
+from stacks.training import TrainingStack
+
+# Versions are registered in staging and served in staging and production.
+_REGISTRY = Environment.STAGING
+_RELEASED_TO = {Environment.STAGING: Environment.PRODUCTION}
+
+
+def compose(app: App, *, platform: Platform, models: Sequence[Model], runtime_tag: str) -> None:
+    """Defines every stack of the platform.
+
+    Nothing is handed from one Stage to another: names are computed from the configuration, ids are read from SSM
+    parameters of the same account.
+
+    Args:
+        app: The app.
+        platform: The configuration.
+        models: The models.
+        runtime_tag: Tag of the runtime image that this repository's `runtime/` makes.
+    """
+    DeliveryStack(Stage(app, "delivery"), "delivery", platform=platform)
+    image = platform.runtime_image(runtime_tag)
+    for deployment in platform.deployments():
+        _environment(app, deployment, models, image)
+    for deployment in platform.deployments():
+        if deployment.serves:
+            _release(app, deployment, models)
+
+
+def _environment(app: App, deployment: Deployment, models: Sequence[Model], image: str) -> None:
+    stage = Stage(app, deployment.environment.value)
+    target = _RELEASED_TO.get(deployment.environment)
+    releases_to = deployment.platform.deployment(target) if target else None
+    foundation = FoundationStack(stage, "foundation", deployment=deployment, releases_to=releases_to)
+    operations = OperationsStack(stage, "operations", deployment=deployment)
+    operations.add_stack_dependency(foundation)
+    if not deployment.trains:
+        return
+    for model in models:
+        training = TrainingStack(
+            stage,
+            f"training-{model.slug}",
+            deployment=deployment,
+            model=model,
+            runtime_image=image,
+            releases_to=releases_to,
+        )
+        training.add_stack_dependency(operations)
+
+
+def _release(app: App, deployment: Deployment, models: Sequence[Model]) -> None:
+    stage = Stage(app, f"release-{deployment.environment}")
+    registry = deployment.platform.deployment(_REGISTRY)
+    for model in models:
+        ServingStack(
+            stage, f"serving-{model.slug}", deployment=deployment, model=model, registered_in=registry
+        )

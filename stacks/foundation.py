@@ -1,0 +1,42 @@
+"""What everything else in an account stands on."""
+
+from constructs import Construct
+
+from mlops_constructs.encryption_keys import EncryptionKeys
+from mlops_constructs.environment_buckets import EnvironmentBuckets
+from mlops_constructs.environment_values import PublishedValues
+from mlops_constructs.foreign_reader import serving_roles
+from mlops_constructs.isolated_network import IsolatedNetwork
+from mlops_constructs.platform_bus import PlatformBus
+from plumbline.configuration import Deployment
+from stacks.environment_stack import EnvironmentStack
+
+
+class FoundationStack(EnvironmentStack):
+    """Keys, network, buckets and event bus of one environment."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, deployment: Deployment, releases_to: Deployment | None = None
+    ) -> None:
+        """Composes the stack.
+
+        Args:
+            scope: The Stage.
+            construct_id: Id in the Stage.
+            deployment: The environment.
+            releases_to: The environment of another account that serves models registered here; left out, none does.
+        """
+        super().__init__(
+            scope,
+            construct_id,
+            deployment=deployment,
+            kind="foundation",
+            description="Keys, network, buckets and event bus",
+            stateful=True,
+        )
+        readers = [serving_roles(releases_to)] if releases_to else []
+        keys = EncryptionKeys(self, "Keys", deployment=deployment, model_readers=readers)
+        network = IsolatedNetwork(self, "Network", deployment=deployment, key=keys.operations.key)
+        EnvironmentBuckets(self, "Buckets", deployment=deployment, keys=keys, model_readers=readers)
+        PlatformBus(self, "Events", deployment=deployment, accounts=deployment.platform.account_ids)
+        PublishedValues(self, "Values", deployment=deployment, network=network, keys=keys)

@@ -1,0 +1,65 @@
+"""How one model is trained."""
+
+from constructs import Construct
+
+from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.foreign_reader import deploying_roles
+from mlops_constructs.model_registry import ModelRegistry
+from mlops_constructs.training_pipeline import TrainingPipeline
+from mlops_constructs.training_roles import TrainingRoles
+from plumbline.configuration import Deployment, Model
+from stacks.environment_stack import EnvironmentStack
+
+
+class TrainingStack(EnvironmentStack):
+    """Job roles, model package group and SageMaker pipeline of one model."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        model: Model,
+        runtime_image: str,
+        releases_to: Deployment | None = None,
+    ) -> None:
+        """Composes the stack.
+
+        Args:
+            scope: The Stage.
+            construct_id: Id in the Stage.
+            deployment: The environment.
+            model: The model.
+            runtime_image: URI of the image that the jobs run.
+            releases_to: The environment of another account that serves versions registered here; left out, none does.
+        """
+        super().__init__(
+            scope,
+            construct_id,
+            deployment=deployment,
+            kind="training",
+            description=f"Training of {model.name}",
+            stateful=True,
+            model=model,
+        )
+        values = EnvironmentValues(self, "Values", deployment=deployment)
+        roles = TrainingRoles(self, "Roles", deployment=deployment, model=model, values=values)
+        registry = ModelRegistry(
+            self,
+            "Registry",
+            deployment=deployment,
+            model=model,
+            readers=[deploying_roles(releases_to, model)] if releases_to else [],
+        )
+        TrainingPipeline(
+            self,
+            "Training",
+            deployment=deployment,
+            model=model,
+            runtime_image=runtime_image,
+            values=values,
+            job_roles=roles.by_job,
+            registry=registry,
+            evaluations=roles.evaluations,
+        )
