@@ -58,7 +58,7 @@ class AccessLogBucket(Construct):
         waive(
             self.bucket,
             Waiver(
-                rule="S1",
+                rule="AwsSolutions::AwsSolutions-S1",
                 reason="This is the bucket that access logs are written to; a bucket that logs to itself never ends.",
                 owner="platform",
                 until=date(2028, 1, 31),

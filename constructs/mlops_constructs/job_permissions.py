@@ -1,7 +1,7 @@
 """What SageMaker does with a job's role before, while and after a container runs, one function a concern.
 
 The actions are those of the developer guide's page on execution roles ("How to use SageMaker execution roles"), without
-`logs:CreateLogGroup` (the groups exist) and `cloudwatch:PutMetricData` (an isolated container has no credentials).
+`logs:CreateLogGroup`: the groups exist, encrypted, before any job does.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,14 +14,15 @@ from plumbline.configuration import Deployment
 
 def read_objects(prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
     """Listing and reading prefixes, one listing statement a bucket."""
+    listed = [prefix for prefix in prefixes if prefix.listed]
     listing = [
         iam.PolicyStatement(
-            sid=f"List{number}",
+            sid=f"ListObjects{number}",
             actions=["s3:ListBucket"],
             resources=[bucket_arn],
-            conditions={"StringLike": {"s3:prefix": [f"{p.prefix}*" for p in prefixes if p.bucket_arn == bucket_arn]}},
+            conditions={"StringLike": {"s3:prefix": [f"{p.prefix}*" for p in listed if p.bucket_arn == bucket_arn]}},
         )
-        for number, bucket_arn in enumerate(_once(prefix.bucket_arn for prefix in prefixes))
+        for number, bucket_arn in enumerate(_once(prefix.bucket_arn for prefix in listed))
     ]
     reading = iam.PolicyStatement(
         sid="ReadObjects", actions=["s3:GetObject"], resources=[prefix.objects_arn for prefix in prefixes]
@@ -57,14 +58,17 @@ def encrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) ->
     ]
 
 
-def encrypt_volume(key_arn: str) -> iam.PolicyStatement:
-    """Letting EC2 use the key of the job's storage volume, and nobody else."""
-    return iam.PolicyStatement(
-        sid="EncryptVolume",
-        actions=["kms:CreateGrant"],
-        resources=[key_arn],
-        conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
-    )
+def encrypt_volume(key_arn: str) -> list[iam.PolicyStatement]:
+    """Letting an AWS service use the key of the storage volume, and nobody else."""
+    return [
+        iam.PolicyStatement(sid="DescribeVolumeKey", actions=["kms:DescribeKey"], resources=[key_arn]),
+        iam.PolicyStatement(
+            sid="EncryptVolume",
+            actions=["kms:CreateGrant"],
+            resources=[key_arn],
+            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        ),
+    ]
 
 
 def pull_image(deployment: Deployment) -> list[iam.PolicyStatement]:
@@ -90,6 +94,16 @@ def write_logs(deployment: Deployment, log_group: str) -> iam.PolicyStatement:
         sid="WriteLogs",
         actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
         resources=[deployment.arn("logs", f"log-group:{log_group}:*")],
+    )
+
+
+def publish_metrics(namespace: str) -> iam.PolicyStatement:
+    """Publishing what the platform measures of a job (use of the machine, the metrics its log shows)."""
+    return iam.PolicyStatement(
+        sid="PublishMetrics",
+        actions=["cloudwatch:PutMetricData"],
+        resources=["*"],
+        conditions={"StringEquals": {"cloudwatch:namespace": namespace}},
     )
 
 

@@ -20,11 +20,11 @@ class JobRole(Construct):
     """A role that SageMaker assumes for one kind of job (or the endpoint) of one model.
 
     Guarantees: only SageMaker assumes it, only for this account; it reads and writes the given prefixes and nothing
-    else in S3, uses keys through S3 only, pulls the runtime image, writes to one log group and places network
-    interfaces into the job subnets. All of it is in the role itself: whoever waits for the role waits for its
+    else in S3, uses keys through S3 only, pulls the runtime image, writes to one log group and one namespace of
+    metrics, and places network interfaces into the job subnets. All of it is in the role itself: whoever waits for the role waits for its
     permissions.
 
-    Leaves out: creating log groups, publishing metrics, passing roles, calling SageMaker.
+    Leaves out: creating log groups, passing roles, calling SageMaker.
 
     Attributes:
         role: The role.
@@ -40,9 +40,10 @@ class JobRole(Construct):
         job: ModelJob,
         values: EnvironmentValues,
         log_group: str,
+        metrics_namespace: str,
         reads: Sequence[ObjectPrefix],
         writes: Sequence[ObjectPrefix],
-        volume_key_arn: str | None = None,
+        volume_key_arn: str,
     ) -> None:
         """Defines the role.
 
@@ -54,9 +55,10 @@ class JobRole(Construct):
             job: What the role is for; its name follows from it.
             values: Subnets and security group of the environment.
             log_group: Name of the log group of the containers.
+            metrics_namespace: CloudWatch namespace of the metrics that SageMaker takes of the containers.
             reads: What is read.
             writes: What is written.
-            volume_key_arn: Key of the storage volume; left out, the caller of CreateEndpoint grants it.
+            volume_key_arn: Key of the storage volume.
         """
         super().__init__(scope, construct_id)
         statements = [
@@ -64,9 +66,10 @@ class JobRole(Construct):
             *may.write_objects(writes),
             *may.decrypt_objects(deployment, reads),
             *may.encrypt_objects(deployment, writes),
-            *([may.encrypt_volume(volume_key_arn)] if volume_key_arn else []),
+            *may.encrypt_volume(volume_key_arn),
             *may.pull_image(deployment),
             may.write_logs(deployment, log_group),
+            may.publish_metrics(metrics_namespace),
             *may.join_network(
                 deployment, subnets=values.subnets, security_group=values.job_security_group
             ),
@@ -86,7 +89,7 @@ class JobRole(Construct):
         waive(
             self.role,
             Waiver(
-                rule="IAM5",
+                rule="AwsSolutions::AwsSolutions-IAM5",
                 reason="Names of objects are not known before the job runs; the job's own prefix of one bucket bounds "
                 "them.",
                 owner="platform",
@@ -94,14 +97,14 @@ class JobRole(Construct):
                 findings=tuple(objects),
             ),
             Waiver(
-                rule="IAM5",
+                rule="AwsSolutions::AwsSolutions-IAM5",
                 reason="SageMaker names a log stream after the job; the log group bounds them.",
                 owner="platform",
                 until=_REVIEW,
                 findings=(f"Resource::{deployment.arn('logs', f'log-group:{log_group}:*')}",),
             ),
             Waiver(
-                rule="IAM5",
+                rule="AwsSolutions::AwsSolutions-IAM5",
                 reason="EC2 invents the ids of network interfaces; creation is bound to the job subnets and security "
                 "group, use and deletion to interfaces of the job subnets (ec2:Subnet).",
                 owner="platform",
@@ -109,9 +112,10 @@ class JobRole(Construct):
                 findings=(f"Resource::{deployment.arn('ec2', 'network-interface/*')}",),
             ),
             Waiver(
-                rule="IAM5",
-                reason="ecr:GetAuthorizationToken and ec2:Describe* know no resource but * (Service Authorization "
-                "Reference); the token opens only what the repository policy allows.",
+                rule="AwsSolutions::AwsSolutions-IAM5",
+                reason="ecr:GetAuthorizationToken, ec2:Describe* and cloudwatch:PutMetricData know no resource but * "
+                "(Service Authorization Reference); the token opens only what the repository policy allows, metrics go "
+                "to one namespace (cloudwatch:namespace).",
                 owner="platform",
                 until=_REVIEW,
                 findings=("Resource::*",),
@@ -122,7 +126,7 @@ class JobRole(Construct):
             waive(
                 self.role,
                 Waiver(
-                    rule="IAM5",
+                    rule="AwsSolutions::AwsSolutions-IAM5",
                     reason="The id of another account's key is not known here and an alias is no valid resource; "
                     "kms:ResourceAliases binds the pattern to one key, whose own policy names this role.",
                     owner="platform",

@@ -1,6 +1,6 @@
 """A part of a bucket and the key of what lies there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plumbline.configuration import Deployment, KeyPurpose
 
@@ -16,6 +16,7 @@ class ObjectPrefix:
             that account's keys.
         partition: AWS partition of the bucket.
         key_alias: Alias that picks the key out of the pattern; left out, `key_arn` names one key.
+        listed: Whether objects are found by listing (the channels of a job) or named (the artifact of a model).
     """
 
     bucket: str
@@ -23,6 +24,7 @@ class ObjectPrefix:
     key_arn: str
     partition: str
     key_alias: str | None = None
+    listed: bool = True
 
     @property
     def bucket_arn(self) -> str:
@@ -35,8 +37,8 @@ class ObjectPrefix:
         return f"{self.bucket_arn}/{self.prefix}*"
 
 
-def foreign_models(deployment: Deployment, prefix: str) -> ObjectPrefix:
-    """A prefix of the models bucket of an environment in another account."""
+def foreign_artifacts(deployment: Deployment, prefix: str) -> ObjectPrefix:
+    """Model artifacts in the models bucket of an environment in another account."""
     return ObjectPrefix(
         bucket=deployment.models_bucket,
         prefix=prefix,
@@ -44,6 +46,7 @@ def foreign_models(deployment: Deployment, prefix: str) -> ObjectPrefix:
         key_arn=deployment.arn("kms", "key/*"),
         partition=deployment.partition,
         key_alias=deployment.key_alias(KeyPurpose.MODELS),
+        listed=False,
     )
 
 
@@ -68,6 +71,10 @@ class Storage:
     def models(self, prefix: str) -> ObjectPrefix:
         """A prefix of the models bucket."""
         return self._prefix(self.deployment.models_bucket, prefix, self.models_key_arn)
+
+    def artifacts(self, prefix: str) -> ObjectPrefix:
+        """Model artifacts in the models bucket."""
+        return replace(self.models(prefix), listed=False)
 
     def capture(self, prefix: str) -> ObjectPrefix:
         """A prefix of the capture bucket."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
@@ -21,7 +22,7 @@ _CONTENT_ACTIONS = (
 def deny_strangers(bucket: s3.Bucket, *, accounts: Sequence[str]) -> None:
     """Denies a bucket's content to every identity outside the platform's accounts.
 
-    AWS services that act as themselves (access-log delivery, say) are exempt; an anonymous request is not.
+    AWS services that act as themselves (access-log delivery, say) are exempt; an anonymous request is not. The bucket's policy stays as long as the bucket does.
 
     Args:
         bucket: The bucket.
@@ -40,3 +41,6 @@ def deny_strangers(bucket: s3.Bucket, *, accounts: Sequence[str]) -> None:
             },
         )
     )
+    if bucket.policy is not None:
+        # A bucket that outlives its stack must not outlive its policy.
+        bucket.policy.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)

@@ -70,7 +70,7 @@ class ReleaseRole(Construct):
         waive(
             self.role,
             Waiver(
-                rule="IAM5",
+                rule="AwsSolutions::AwsSolutions-IAM5",
                 reason="CloudFormation appends an id of its own to a stack's name, and there is one serving stack a "
                 "model; the name's beginning bounds them.",
                 owner="platform",

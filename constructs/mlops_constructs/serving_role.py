@@ -5,7 +5,7 @@ from constructs import Construct
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.guarded_endpoint import endpoint_log_group
 from mlops_constructs.job_role import JobRole
-from mlops_constructs.object_prefix import Storage, foreign_models
+from mlops_constructs.object_prefix import Storage, foreign_artifacts
 from plumbline.configuration import Deployment, Model, ModelJob
 
 
@@ -52,6 +52,8 @@ class ServingRole(Construct):
             job=ModelJob.SERVE,
             values=values,
             log_group=endpoint_log_group(deployment, model),
-            reads=[storage.models(artifacts) if own else foreign_models(registered_in, artifacts)],
+            metrics_namespace="/aws/sagemaker/Endpoints",
+            reads=[storage.artifacts(artifacts) if own else foreign_artifacts(registered_in, artifacts)],
             writes=[self.capture],
+            volume_key_arn=values.models_key_arn,
         )

@@ -116,7 +116,7 @@ class TrainingPipeline(Construct):
         waive(
             self.role,
             Waiver(
-                rule="IAM5",
+                rule="AwsSolutions::AwsSolutions-IAM5",
                 reason="SageMaker Pipelines names its jobs pipelines-<execution>-<step>-<attempt>; iam:PassRole bounds "
                 "what such a job can do to the three job roles of this model.",
                 owner="platform",
@@ -124,14 +124,14 @@ class TrainingPipeline(Construct):
                 findings=tuple(f"Resource::{arn}" for arn in _job_arns(deployment)),
             ),
             Waiver(
-                rule="IAM5",
+                rule="AwsSolutions::AwsSolutions-IAM5",
                 reason="The registry numbers the versions; the model's own group bounds them.",
                 owner="platform",
                 until=_REVIEW,
                 findings=(f"Resource::{_versions_arn(deployment, model)}",),
             ),
             Waiver(
-                rule="IAM5",
+                rule="AwsSolutions::AwsSolutions-IAM5",
                 reason="An evaluation report lies below the id of its run; the model's own prefix bounds them.",
                 owner="platform",
                 until=_REVIEW,
@@ -190,7 +190,7 @@ def _register(deployment: Deployment, model: Model) -> iam.PolicyStatement:
     group = deployment.arn("sagemaker", f"model-package-group/{deployment.model_package_group(model)}")
     return iam.PolicyStatement(
         sid="RegisterVersions",
-        actions=["sagemaker:AddTags", "sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"],
+        actions=["sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"],
         resources=[group, _versions_arn(deployment, model)],
     )
 

@@ -64,6 +64,8 @@ class TrainingRoles(Construct):
                 job=job,
                 values=values,
                 log_group=log_group,
+                # SageMaker names the namespace of a job's metrics as it names its log group.
+                metrics_namespace=log_group,
                 reads=reads,
                 writes=writes,
                 volume_key_arn=volume_key_arn,

@@ -8,15 +8,13 @@ from weakref import WeakKeyDictionary
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct
 
-PACK = "AwsSolutions"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Waiver:
     """One rule that does not apply to one resource, and why.
 
     Attributes:
-        rule: Number of the rule in cdk-nag's AwsSolutions pack, e.g. `IAM5`.
+        rule: Qualified id of the rule, e.g. `AwsSolutions::AwsSolutions-IAM5`. An unqualified one would remove the
+            finding without leaving a record.
         reason: Why an auditor should agree.
         owner: The team that answers for it.
         until: The day on which the reason has to be looked at again.
@@ -32,9 +30,8 @@ class Waiver:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The qualified ids: the only ones that leave a record in the validation report."""
-        base = f"{PACK}::{PACK}-{self.rule}"
-        return tuple(f"{base}[{finding}]" for finding in self.findings) or (base,)
+        """What is acknowledged: the rule, or each of its findings."""
+        return tuple(f"{self.rule}[{finding}]" for finding in self.findings) or (self.rule,)
 
 
 @dataclass(frozen=True, kw_only=True)
