@@ -7,7 +7,11 @@ account. This module adds
 - the key behind an S3 object: reading one needs ``kms:Decrypt`` and writing one ``kms:GenerateDataKey``, decided for
   the same caller with ``kms:ViaService`` and the encryption context that S3 sends;
 - the account root user held to resource policies, and no caller but those of the configured accounts;
-- ``kms:CallerAccount``, ``kms:ResourceAliases``, ``s3:VersionId`` and the key id of a write as condition keys;
+- the policy of the VPC endpoint through which a request reaches S3;
+- condition keys: ``aws:PrincipalArn`` as the role behind a session, ``aws:ResourceAccount`` as the bucket's owner,
+  ``kms:CallerAccount``, ``kms:ResourceAliases``, ``ec2:Subnet``, ``s3:VersionId``, ``s3:TlsVersion`` and the key id of
+  a write;
+- every resource that creating a network interface touches;
 - the platform's own credentials: a role assumed by a service principal, its trust policy evaluated with
   ``aws:SourceAccount`` and ``aws:SourceArn``;
 - the call log: one JSON line for every decision, allowed or not.
@@ -28,7 +32,7 @@ from typing import Protocol
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.core.router import extract_access_key_id, extract_region
-from ministack.services import iam, kms, s3, sts
+from ministack.services import ec2, iam, kms, s3, sts
 
 from plumbline.rehearsal.calls import CallLog, Decision
 from plumbline.rehearsal.options import ServerOptions
@@ -88,6 +92,13 @@ class _EvalResult(Protocol):
     reason: str
 
 
+class _Asked(Protocol):
+    principal_arn: str
+    principal_type: str
+    principal_account: str
+    resource_arn: str
+
+
 class _Principal(Protocol):
     arn: str
     type: str
@@ -112,11 +123,13 @@ _accounts: tuple[str, ...] = ()
 _session_contexts: dict[str, Context] = {}
 _resource_names: dict[str, Callable[[str, Mapping[str, object], str, str], str]] = {}
 _denied_behind: contextvars.ContextVar[_Denied | None] = contextvars.ContextVar("denied_behind", default=None)
+_also_touched: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("also_touched", default=())
 _evaluate_request = iam_evaluator.enforce
 _own_resource_policy = iam_evaluator._resource_policy
 _own_access_denied = iam_actions.access_denied_response
 _own_resource_arn = iam_actions.extract_resource_arn
 _own_s3_context = iam_actions.s3_service_context
+_own_condition_key = iam_evaluator._resolve_condition_key
 
 
 def install(options: ServerOptions) -> None:
@@ -130,6 +143,7 @@ def install(options: ServerOptions) -> None:
     _accounts = options.accounts
     iam_evaluator.enforce = _enforce
     iam_evaluator._resource_policy = _resource_policy
+    iam_evaluator._resolve_condition_key = _condition_key
     iam_actions.access_denied_response = _access_denied_response
     iam_actions.extract_resource_arn = _resource_arn
     iam_actions.s3_service_context = _s3_context
@@ -243,25 +257,32 @@ def _enforce(
     region: str,
     resource_arn: str = "*",
     service_context: Mapping[str, str | list[str]] | None = None,
-) -> object | None:
+) -> _EvalResult | None:
     """Stands in for MiniStack's ``enforce``: same arguments, same answer, more decided, everything logged."""
     account = str(get_account_id())
     context = {**(service_context or {}), **_session_contexts.get(access_key_id or "", {})}
-    context |= _kms_context(iam_action, resource_arn, account)
+    context |= _service_context(iam_action, resource_arn, account)
     _denied_behind.set(None)
     if iam_evaluator.is_root_access_key(access_key_id) and access_key_id and access_key_id not in _accounts:
         _record(account, access_key_id, iam_action, resource_arn, context, "unknown access key")
-        return iam_evaluator.AuthError("InvalidClientTokenId", "The security token included in the request is invalid.")
-    refused = _evaluate_request(access_key_id, iam_action, service, region, resource_arn, context)
+        stranger: _EvalResult = iam_evaluator.AuthError(
+            "InvalidClientTokenId", "The security token included in the request is invalid."
+        )
+        return stranger
+    refused: _EvalResult | None = _evaluate_request(access_key_id, iam_action, service, region, resource_arn, context)
     if isinstance(refused, iam_evaluator.AuthError):
         _record(account, access_key_id or "anonymous", iam_action, resource_arn, context, refused.code)
-        return refused
+        unauthenticated: _EvalResult = refused
+        return unauthenticated
     if refused is None and iam_action not in iam_evaluator._ALWAYS_ALLOWED_ACTIONS:
         refused = _held_to_resource_policy(access_key_id, account, region, iam_action, service, resource_arn, context)
+        refused = refused or _held_to_endpoint_policy(access_key_id, account, region, iam_action, resource_arn, context)
     principal = _principal_arn(access_key_id, account)
     _record(account, principal, iam_action, resource_arn, context, _reason(refused))
     if refused is None and service == "s3":
         refused = _decide_key_of_object(access_key_id, account, region, iam_action, resource_arn, context)
+    for touched in _also_touched.get() if refused is None and service == "ec2" else ():
+        refused = refused or _decide(access_key_id, account, region, iam_action, touched, {})
     return refused
 
 
@@ -281,6 +302,25 @@ def _held_to_resource_policy(
     return None if result.decision == "Allow" else result
 
 
+def _held_to_endpoint_policy(
+    access_key_id: str, account: str, region: str, action: str, resource: str, context: Context
+) -> _EvalResult | None:
+    """Holds a request that comes through a VPC endpoint to the endpoint's policy."""
+    endpoint = ec2._vpc_endpoints.get(str(context.get("aws:sourcevpce", "")))
+    if not endpoint or not str(endpoint["ServiceName"]).endswith("." + action.partition(":")[0]):
+        return None
+    policy = endpoint.get("PolicyDocument")
+    principal = iam_evaluator.resolve_principal(access_key_id, account)
+    if not policy or isinstance(principal, iam_evaluator.AuthError):
+        return None
+    asked = _evaluation(principal, action, resource, region, context)
+    result: _EvalResult = iam_evaluator.evaluate_resource_policy(policy, asked)
+    if result.decision == "Allow":
+        return None
+    result.resource_policy_arn = str(endpoint["VpcEndpointId"])
+    return result
+
+
 def _decide(
     access_key: str, account: str, region: str, action: str, resource: str, context: Context
 ) -> _EvalResult | None:
@@ -289,7 +329,7 @@ def _decide(
     with request_scope(account, region):
         principal = iam_evaluator.resolve_principal(access_key, account)
         keys = {**_session_contexts.get(access_key, {}), **context}
-        keys = {name.lower(): value for name, value in keys.items()} | _kms_context(action, resource, account)
+        keys = {name.lower(): value for name, value in keys.items()} | _service_context(action, resource, account)
         if isinstance(principal, iam_evaluator.AuthError):
             result = iam_evaluator.EvalResult("ImplicitDeny", access_key, "", str(principal.message))
         else:
@@ -334,7 +374,7 @@ def _combine(
 
 def _decide_key_of_object(
     access_key: str, account: str, region: str, action: str, resource: str, context: Context
-) -> object | None:
+) -> _EvalResult | None:
     """Decides on the key behind an S3 object for whoever reads or writes it."""
     if action in _KMS_OF_READS:
         key_action, key = "kms:Decrypt", _key_of_stored_object(resource, context)
@@ -345,7 +385,7 @@ def _decide_key_of_object(
     if key is None:
         return None
     key_arn, encryption_context_arn = key
-    key_context = {
+    key_context: dict[str, str | list[str]] = {
         "kms:viaservice": f"s3.{region}.amazonaws.com",
         "kms:encryptioncontext:aws:s3:arn": encryption_context_arn,
         "kms:encryptioncontextkeys": ["aws:s3:arn"],
@@ -416,19 +456,54 @@ def _key_arn(name: str) -> str:
     return str(record["Arn"]) if record else name or "arn:aws:kms:::key/none"
 
 
-def _kms_context(action: str, resource: str, account: str) -> dict[str, str | list[str]]:
-    if not action.startswith("kms:"):
-        return {}
-    context: dict[str, str | list[str]] = {"kms:calleraccount": account}
+def _service_context(action: str, resource: str, account: str) -> dict[str, str | list[str]]:
+    """The condition keys that the service knows of itself when it decides an action on a resource."""
+    service = action.partition(":")[0]
+    if service == "kms":
+        return {"kms:calleraccount": account, **_key_aliases(resource)}
+    if service == "s3":
+        return {"s3:tlsversion": "1.3"}
+    if service == "ec2" and ":network-interface/" in resource:
+        interface = ec2._network_interfaces.get(resource.rsplit("/", 1)[-1])
+        if interface:
+            prefix = resource.partition(":network-interface/")[0]
+            return {
+                "ec2:subnet": f"{prefix}:subnet/{interface['SubnetId']}",
+                "ec2:vpc": f"{prefix}:vpc/{interface['VpcId']}",
+            }
+    return {}
+
+
+def _key_aliases(resource: str) -> dict[str, str | list[str]]:
     found = _ARN_ACCOUNT.match(resource)
-    if found and ":key/" in resource:
-        with request_scope(found.group(2), found.group(1)):
-            key_id = resource.rsplit("/", 1)[-1]
-            names = [str(alias) for alias, target in kms._aliases.items() if target == key_id]
-        aliases = sorted("alias/" + name.split("alias/", 1)[-1] for name in names)
-        if aliases:
-            context["kms:resourcealiases"] = aliases
-    return context
+    if not found or ":key/" not in resource:
+        return {}
+    with request_scope(found.group(2), found.group(1)):
+        key_id = resource.rsplit("/", 1)[-1]
+        names = [str(alias) for alias, target in kms._aliases.items() if target == key_id]
+    aliases = sorted("alias/" + name.split("alias/", 1)[-1] for name in names)
+    return {"kms:resourcealiases": aliases} if aliases else {}
+
+
+def _condition_key(key: str, asked: _Asked) -> object:
+    """Resolves the global keys whose value on AWS is another than the emulator's."""
+    name = key.lower()
+    if name == "aws:principalarn" and asked.principal_type == "AssumedRole":
+        return _role_of_session(asked.principal_arn)
+    if name in {"aws:resourceaccount", "s3:resourceaccount"} and asked.resource_arn.startswith("arn:aws:s3:::"):
+        bucket = asked.resource_arn.removeprefix("arn:aws:s3:::").partition("/")[0]
+        return s3._bucket_owner_account(bucket) or asked.principal_account
+    if name in {"aws:principalisawsservice", "aws:viaawsservice"}:
+        return "false"
+    value: object = _own_condition_key(key, asked)
+    return value
+
+
+def _role_of_session(session_arn: str) -> str:
+    _, partition, _, _, account, resource = session_arn.split(":", 5)
+    name = resource.split("/")[1]
+    role = iam._roles.get_scoped(account, None, name) or {}
+    return str(role.get("Arn") or f"arn:{partition}:iam::{account}:role/{name}")
 
 
 def _resource_policy(service: str, resource_arn: str) -> tuple[str, str] | None:
@@ -466,6 +541,9 @@ def _resource_arn(
     region: str,
     account_id: str,
 ) -> str:
+    _also_touched.set(())
+    if service == "ec2":
+        return _ec2_resource_arn(method, path, headers, body, query_params, region, account_id)
     name = _resource_names.get(service)
     if name is None and service != "ecr":
         arn: str = _own_resource_arn(service, method, path, headers, body, query_params, region, account_id)
@@ -477,6 +555,32 @@ def _resource_arn(
     repository = request.get("repositoryName")
     registry = request.get("registryId") or account_id
     return f"arn:aws:ecr:{region}:{registry}:repository/{repository}" if repository else "*"
+
+
+def _ec2_resource_arn(
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    query_params: Mapping[str, object],
+    region: str,
+    account_id: str,
+) -> str:
+    def given(name: str) -> str:
+        value = query_params.get(name, "")
+        return str(value[0] if isinstance(value, list) else value)
+
+    action, prefix = given("Action"), f"arn:aws:ec2:{region}:{account_id}"
+    if action.startswith("Describe"):
+        return "*"
+    if action == "CreateNetworkInterface":
+        groups: list[str] = []
+        while group := given(f"SecurityGroupId.{len(groups) + 1}"):
+            groups.append(f"{prefix}:security-group/{group}")
+        _also_touched.set((f"{prefix}:subnet/{given('SubnetId')}", *groups))
+        return f"{prefix}:network-interface/*"
+    arn: str = _own_resource_arn("ec2", method, path, headers, body, query_params, region, account_id)
+    return arn
 
 
 def _json_object(body: bytes) -> Mapping[str, object]:

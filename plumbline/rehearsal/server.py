@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from plumbline.rehearsal.certificates import write_certificates
@@ -105,7 +105,7 @@ def _prepare_environment(options: ServerOptions) -> None:
     )
 
 
-def _emulator_environment(options: ServerOptions, scratch: Path) -> Mapping[str, str]:
+def _emulator_environment(options: ServerOptions, scratch: Path) -> dict[str, str]:
     return {
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",

@@ -2,11 +2,12 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
-import boto3
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
 
@@ -23,6 +24,15 @@ _CONFIG = Config(
     s3={"addressing_style": "path"},
     max_pool_connections=20,
 )
+_LOADER = botocore.loaders.create_loader()
+# Botocore's clients are safe to use from many threads; making one is not.
+_MAKING = threading.Lock()
+
+
+class Client(Protocol):
+    """A botocore client; its methods are made at run time from the service's model."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,21 +55,22 @@ class Session:
     secret_key: str = dataclasses.field(repr=False)
     token: str | None = dataclasses.field(default=None, repr=False)
 
-    def boto(self) -> boto3.Session:
-        """A boto3 session that knows nothing of the profiles and variables of the person's own machine."""
-        return boto3.Session(
-            botocore_session=botocore.session.Session(session_vars=dict(_NO_PROFILES)),
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            aws_session_token=self.token,
-            region_name=self.region,
-        )
-
-    def client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
-        """A client of one service, pointed at this cloud."""
-        return self.boto().client(
-            service, endpoint_url=self.endpoint, verify=str(self.certificate_authority), config=_CONFIG
-        )
+    def client(self, service: str) -> Client:
+        """A client of one service, which knows nothing of the profiles of the person's own machine."""
+        with _MAKING:
+            session = botocore.session.Session(session_vars=dict(_NO_PROFILES))
+            session.register_component("data_loader", _LOADER)
+            client = session.create_client(
+                service,
+                region_name=self.region,
+                endpoint_url=self.endpoint,
+                verify=str(self.certificate_authority),
+                aws_access_key_id=self.access_key,
+                aws_secret_access_key=self.secret_key,
+                aws_session_token=self.token,
+                config=_CONFIG,
+            )
+        return cast("Client", client)
 
     def environment(self) -> dict[str, str]:
         """What to set for ``aws``, ``boto3`` or the CDK command line to act as this caller in this cloud."""
