@@ -1,0 +1,188 @@
+"""What a caller must be allowed for each operation: actions, resources and condition keys, as AWS decides on them.
+
+Source: the service authorization reference of Amazon SageMaker AI, and "SageMaker AI API permissions" of its developer
+guide for what an operation needs beyond its own action.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+
+from plumbline.rehearsal.sagemaker.expressions import Unresolved, follow
+from plumbline.rehearsal.sagemaker.scope import Arn, Scope, name_of
+from plumbline.rehearsal.sagemaker.shapes import Document
+
+Context = dict[str, str | list[str]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Check:
+    """One decision that a request needs."""
+
+    action: str
+    resource: str
+    context: Context = dataclasses.field(default_factory=dict)
+
+
+# The kind of resource that an operation is decided upon and the member of the request that names it. Operations that
+# are not here are decided upon "*", as AWS decides on List operations.
+_RESOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "CreatePipeline": (("pipeline", "PipelineName"),),
+    "UpdatePipeline": (("pipeline", "PipelineName"),),
+    "DescribePipeline": (("pipeline", "PipelineName"),),
+    "DeletePipeline": (("pipeline", "PipelineName"),),
+    "StartPipelineExecution": (("pipeline", "PipelineName"),),
+    "ListPipelineExecutions": (("pipeline", "PipelineName"),),
+    "DescribePipelineExecution": (("pipeline", "PipelineExecutionArn"),),
+    "DescribePipelineDefinitionForExecution": (("pipeline", "PipelineExecutionArn"),),
+    "ListPipelineExecutionSteps": (("pipeline", "PipelineExecutionArn"),),
+    "ListPipelineParametersForExecution": (("pipeline", "PipelineExecutionArn"),),
+    "StopPipelineExecution": (("pipeline", "PipelineExecutionArn"),),
+    "UpdatePipelineExecution": (("pipeline", "PipelineExecutionArn"),),
+    "CreateTrainingJob": (("training-job", "TrainingJobName"),),
+    "DescribeTrainingJob": (("training-job", "TrainingJobName"),),
+    "StopTrainingJob": (("training-job", "TrainingJobName"),),
+    "CreateProcessingJob": (("processing-job", "ProcessingJobName"),),
+    "DescribeProcessingJob": (("processing-job", "ProcessingJobName"),),
+    "StopProcessingJob": (("processing-job", "ProcessingJobName"),),
+    "CreateModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
+    "DescribeModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
+    "DeleteModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
+    "PutModelPackageGroupPolicy": (("model-package-group", "ModelPackageGroupName"),),
+    "GetModelPackageGroupPolicy": (("model-package-group", "ModelPackageGroupName"),),
+    "DeleteModelPackageGroupPolicy": (("model-package-group", "ModelPackageGroupName"),),
+    "CreateModelPackage": (("model-package-group", "ModelPackageGroupName"),),
+    "DescribeModelPackage": (("model-package", "ModelPackageName"),),
+    "UpdateModelPackage": (("model-package", "ModelPackageArn"),),
+    "DeleteModelPackage": (("model-package", "ModelPackageName"),),
+    "CreateModel": (("model", "ModelName"),),
+    "DescribeModel": (("model", "ModelName"),),
+    "DeleteModel": (("model", "ModelName"),),
+    "CreateEndpointConfig": (("endpoint-config", "EndpointConfigName"),),
+    "DescribeEndpointConfig": (("endpoint-config", "EndpointConfigName"),),
+    "DeleteEndpointConfig": (("endpoint-config", "EndpointConfigName"),),
+    "CreateEndpoint": (("endpoint", "EndpointName"), ("endpoint-config", "EndpointConfigName")),
+    "UpdateEndpoint": (("endpoint", "EndpointName"), ("endpoint-config", "EndpointConfigName")),
+    "DescribeEndpoint": (("endpoint", "EndpointName"),),
+    "DeleteEndpoint": (("endpoint", "EndpointName"),),
+    "InvokeEndpoint": (("endpoint", "EndpointName"),),
+    "AddTags": (("", "ResourceArn"),),
+    "ListTags": (("", "ResourceArn"),),
+    "DeleteTags": (("", "ResourceArn"),),
+}
+
+# Condition keys of a request, and where in it their values are; "*" walks a list.
+_JOB_KEYS: Mapping[str, Mapping[str, str]] = {
+    "CreateTrainingJob": {
+        "sagemaker:VpcSubnets": "VpcConfig.Subnets",
+        "sagemaker:VpcSecurityGroupIds": "VpcConfig.SecurityGroupIds",
+        "sagemaker:NetworkIsolation": "EnableNetworkIsolation",
+        "sagemaker:InterContainerTrafficEncryption": "EnableInterContainerTrafficEncryption",
+        # the reference has renamed these two; which a live request carries is not documented, so both are here
+        "sagemaker:VolumeKmsKey": "ResourceConfig.VolumeKmsKeyId",
+        "sagemaker:VolumeKmsKeyArn": "ResourceConfig.VolumeKmsKeyId",
+        "sagemaker:OutputKmsKey": "OutputDataConfig.KmsKeyId",
+        "sagemaker:OutputKmsKeyArn": "OutputDataConfig.KmsKeyId",
+        "sagemaker:InstanceTypes": "ResourceConfig.InstanceType",
+        "sagemaker:MaxRuntimeInSeconds": "StoppingCondition.MaxRuntimeInSeconds",
+    },
+    "CreateProcessingJob": {
+        "sagemaker:VpcSubnets": "NetworkConfig.VpcConfig.Subnets",
+        "sagemaker:VpcSecurityGroupIds": "NetworkConfig.VpcConfig.SecurityGroupIds",
+        "sagemaker:NetworkIsolation": "NetworkConfig.EnableNetworkIsolation",
+        "sagemaker:InterContainerTrafficEncryption": "NetworkConfig.EnableInterContainerTrafficEncryption",
+        "sagemaker:VolumeKmsKey": "ProcessingResources.ClusterConfig.VolumeKmsKeyId",
+        "sagemaker:VolumeKmsKeyArn": "ProcessingResources.ClusterConfig.VolumeKmsKeyId",
+        "sagemaker:OutputKmsKey": "ProcessingOutputConfig.KmsKeyId",
+        "sagemaker:OutputKmsKeyArn": "ProcessingOutputConfig.KmsKeyId",
+        "sagemaker:InstanceTypes": "ProcessingResources.ClusterConfig.InstanceType",
+        "sagemaker:MaxRuntimeInSeconds": "StoppingCondition.MaxRuntimeInSeconds",
+    },
+    "CreateModel": {
+        "sagemaker:VpcSubnets": "VpcConfig.Subnets",
+        "sagemaker:VpcSecurityGroupIds": "VpcConfig.SecurityGroupIds",
+        "sagemaker:NetworkIsolation": "EnableNetworkIsolation",
+    },
+    "CreateEndpointConfig": {
+        "sagemaker:VolumeKmsKey": "KmsKeyId",
+        "sagemaker:VolumeKmsKeyArn": "KmsKeyId",
+        "sagemaker:InstanceTypes": "ProductionVariants.*.InstanceType",
+    },
+    "CreateModelPackage": {"sagemaker:ModelApprovalStatus": "ModelApprovalStatus"},
+    "UpdateModelPackage": {"sagemaker:ModelApprovalStatus": "ModelApprovalStatus"},
+}
+
+_ROLES = ("RoleArn", "ExecutionRoleArn")
+
+
+def checks(
+    operation: str, request: Document, scope: Scope, tags_of: Callable[[str], Mapping[str, str]]
+) -> Iterator[Check]:
+    """The decisions that a request needs, its own action's first.
+
+    Args:
+        operation: For example ``CreateTrainingJob``.
+        request: Its parameters.
+        scope: Where the request arrives.
+        tags_of: The tags of an existing resource, by ARN.
+    """
+    resources = [_arn(kind, str(request.get(member, "")), scope) for kind, member in _RESOURCES.get(operation, ())]
+    context = _context(operation, request)
+    for resource in resources or ["*"]:
+        tags = {f"aws:ResourceTag/{key}": value for key, value in tags_of(resource).items()}
+        yield Check(action=f"sagemaker:{operation}", resource=resource, context={**tags, **context})
+    if operation == "CreateModelPackage" and request.get("ModelPackageGroupName"):
+        group = name_of(request["ModelPackageGroupName"])
+        yield Check(
+            action="sagemaker:CreateModelPackage", resource=scope.arn(f"model-package/{group}/*"), context=context
+        )
+    if operation.startswith("Create") and request.get("Tags"):
+        yield Check(action="sagemaker:AddTags", resource=resources[0], context=_tag_context(request))
+    for member in _ROLES:
+        if operation.startswith(("Create", "Update")) and request.get(member):
+            yield Check(
+                action="iam:PassRole",
+                resource=request[member],
+                context={
+                    "iam:PassedToService": "sagemaker.amazonaws.com",
+                    "iam:AssociatedResourceArn": resources[0] if resources else "*",
+                },
+            )
+
+
+def _arn(kind: str, value: str, scope: Scope) -> str:
+    if Arn.parse(value) is not None or not kind:
+        return value
+    return scope.arn(f"{kind}/{value}")
+
+
+def _context(operation: str, request: Document) -> Context:
+    context = _tag_context(request)
+    for key, path in _JOB_KEYS.get(operation, {}).items():
+        value = _values(request, path)
+        if value:
+            context[key] = value if len(value) > 1 or path.endswith(("Subnets", "Ids")) or "*" in path else value[0]
+    if operation == "UpdateModelPackage":
+        for name, value in request.get("CustomerMetadataProperties", {}).items():
+            context[f"sagemaker:CustomerMetadataProperties/{name}"] = value
+    return context
+
+
+def _tag_context(request: Document) -> Context:
+    context: Context = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in request.get("Tags", [])}
+    keys = [tag["Key"] for tag in request.get("Tags", [])] + request.get("TagKeys", [])
+    if keys:
+        context["aws:TagKeys"] = keys
+    return context
+
+
+def _values(request: Document, path: str) -> list[str]:
+    before, star, after = path.partition(".*.")
+    if star:
+        return [value for item in request.get(before, []) for value in _values(item, after)]
+    try:
+        found = follow(request, path)
+    except Unresolved:
+        return []
+    if isinstance(found, bool):
+        return [str(found).lower()]
+    return [str(item) for item in found] if isinstance(found, list) else [str(found)]

@@ -1,0 +1,243 @@
+"""Processes that stand in for containers: their files at /opt/ml, no network unless allowed, nothing of the machine's
+environment, and nothing left when they end."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+BASE = "/opt/ml"
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_GUARD = Path(__file__).with_name("guard")
+_UNSHARE = ("--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child=SIGKILL")
+# What SageMaker itself waits between SIGTERM and SIGKILL (developer guide, StopTrainingJob).
+GRACE_SECONDS = 120.0
+_DRAIN_SECONDS = 5.0
+
+
+class Isolation(StrEnum):
+    """How a container is kept from the network."""
+
+    NAMESPACE = "user namespace"
+    GUARD = "guard"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Program:
+    """What a container runs.
+
+    Attributes:
+        command: The entry point with its arguments.
+        environment: All the variables that it sees.
+        directory: Where it starts.
+        folder: A folder of its own; what it finds at /opt/ml is ``ml`` below it.
+        isolated: Whether it has no network.
+        port: The port that it serves HTTP on, when it serves.
+    """
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    directory: Path
+    folder: Path
+    isolated: bool
+    port: int | None = None
+
+
+@functools.cache
+def isolation() -> Isolation:
+    """The kind of isolation that this machine's kernel gives, found out once by trying."""
+    if shutil.which("unshare") is None:
+        return Isolation.GUARD
+    with tempfile.TemporaryDirectory(prefix="plumb-") as name:
+        folder = Path(name)
+        (folder / "ml").mkdir()
+        program = Program(
+            command=("test", "-d", BASE),
+            environment={"PATH": os.environ.get("PATH", "")},
+            directory=folder,
+            folder=folder,
+            isolated=True,
+        )
+        tried = subprocess.run(
+            _namespace_command(program, None),
+            env=dict(program.environment),
+            capture_output=True,
+            check=False,
+            timeout=30,
+        )
+    return Isolation.NAMESPACE if tried.returncode == 0 else Isolation.GUARD
+
+
+class Container:
+    """A running program.
+
+    Args:
+        program: What it runs.
+        on_line: Called with every line that it writes, from a thread of its own.
+        on_end: Called once, when it has ended.
+    """
+
+    def __init__(
+        self, program: Program, *, on_line: Callable[[str], None], on_end: Callable[["Container"], None]
+    ) -> None:
+        self._on_line, self._on_end = on_line, on_end
+        self._sockets = Path(tempfile.mkdtemp(prefix="plumb-")) if program.port else None
+        self.socket: Path | None = None
+        self.port = program.port
+        if isolation() is Isolation.NAMESPACE:
+            self.socket = self._sockets / "http" if self._sockets and program.isolated else None
+            command = _namespace_command(program, self.socket)
+            environment, directory = dict(program.environment), program.directory
+        else:
+            self.port = _free_port() if program.port else None
+            command, environment = _guarded(program, self.port)
+            directory = program.directory
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, name=f"output of {self._process.pid}", daemon=True)
+        self._reader.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def wait(self, *, seconds: float | None, stop: threading.Event) -> int | None:
+        """Waits for the end.
+
+        Args:
+            seconds: How long at most; without one, for ever.
+            stop: Ends the waiting from another thread.
+
+        Returns:
+            The exit code as a shell reports it, or None when the time was up or ``stop`` was set.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while self._process.poll() is None:
+            if stop.is_set() or (deadline is not None and time.monotonic() >= deadline):
+                return None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.05)
+        return self.end(grace=0)
+
+    def end(self, *, grace: float) -> int:
+        """Ends it: SIGTERM, then SIGKILL.
+
+        Args:
+            grace: Seconds between the two.
+
+        Returns:
+            The exit code as a shell reports it.
+        """
+        if grace and self._process.poll() is None:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(grace)
+        self._signal(signal.SIGKILL)  # also what the program left behind in its group
+        code = self._process.wait()
+        self._reader.join(_DRAIN_SECONDS)
+        if self._sockets is not None:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+        self._on_end(self)
+        return 128 - code if code < 0 else code
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - told to mypy: it was opened as a pipe
+        with self._process.stdout as stream:
+            for line in stream:
+                self._on_line(line.decode("utf-8", "replace"))
+
+
+class Containers:
+    """Every container of a rehearsal, so that none outlives it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[Container] = set()
+        self._closed = False
+
+    def start(self, program: Program, *, on_line: Callable[[str], None]) -> Container:
+        """Starts a program.
+
+        Raises:
+            RuntimeError: The rehearsal is ending.
+        """
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the rehearsal is ending")
+            container = Container(program, on_line=on_line, on_end=self._forget)
+            self._running.add(container)
+        return container
+
+    def close(self) -> None:
+        """Kills and reaps all that run, and lets no other start."""
+        with self._lock:
+            self._closed = True
+            running = list(self._running)
+        for container in running:
+            container.end(grace=0)
+
+    def _forget(self, container: Container) -> None:
+        with self._lock:
+            self._running.discard(container)
+
+
+def _namespace_command(program: Program, unix_socket: Path | None) -> list[str]:
+    scratch = program.folder / "scratch"
+    scratch.mkdir(exist_ok=True)
+    plan = {
+        "base": str(program.folder / "ml"),
+        "scratch": str(scratch),
+        "hidden": [str(Path.home() / name) for name in (".aws", ".ssh")],
+        "network": program.isolated,
+        "socket": str(unix_socket) if unix_socket else None,
+        "port": program.port,
+        "directory": str(program.directory),
+        "command": list(program.command),
+    }
+    unshare = shutil.which("unshare") or "unshare"
+    network = ["--net"] if program.isolated else []
+    return [unshare, *_UNSHARE, *network, "--", sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(plan)]
+
+
+def _guarded(program: Program, port: int | None) -> tuple[list[str], dict[str, str]]:
+    """The program without namespaces: paths below /opt/ml become paths of its folder."""
+    base = str(program.folder / "ml")
+    environment = {name: value.replace(BASE, base) for name, value in program.environment.items()}
+    environment["SAGEMAKER_BASE_DIR"] = base
+    if program.isolated:
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_GUARD), environment.get("PYTHONPATH")]))
+    if port is not None:
+        environment["SAGEMAKER_BIND_TO_PORT"] = str(port)
+    command = [part.replace(BASE, base) for part in program.command]
+    found = shutil.which(command[0], path=environment.get("PATH"))
+    return [found or command[0], *command[1:]], environment
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,112 @@
+"""From an image's URI to what stands in for it on this machine, by way of the registry as AWS pulls it."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+from ministack.core.responses import request_scope
+from ministack.services import ecr
+
+from plumbline.rehearsal.sagemaker.options import Options
+from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession
+from plumbline.rehearsal.sagemaker.shapes import Document
+
+LABEL = "plumbline.runtime"
+_URI = re.compile(
+    r"(?P<registry>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
+    r"(?P<repository>[^:@]+)(?::(?P<tag>[^@]+)|@(?P<digest>sha256:[0-9a-f]{64}))"
+)
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Image:
+    """What stands in for a container image.
+
+    Attributes:
+        entry_point: The image's own entry point; a job may name another.
+        environment: The image's variables; its ``PATH`` leads to the stand-in's interpreter first.
+        directory: The folder that the process starts in; None for the job's own.
+        digest: The digest of the manifest, empty for an image that is not in the registry.
+    """
+
+    entry_point: tuple[str, ...]
+    environment: dict[str, str]
+    directory: Path | None
+    digest: str = ""
+
+
+def resolve(uri: str, *, session: RoleSession, options: Options) -> Image:
+    """Finds what stands in for an image, pulling it with the job's role as AWS does.
+
+    An image of ``options.external_images`` is taken as it is: AWS owns those registries, and a role needs no
+    permission of its own for them.
+
+    Raises:
+        PlatformError: The registry or the image is not there, or nothing on this machine stands in for it.
+        botocore.exceptions.ClientError: The role may not pull it.
+    """
+    for prefix, folder in options.external_images.items():
+        if uri.startswith(prefix):
+            return Image(entry_point=(), environment=_environment({}, folder), directory=None)
+    found = _URI.fullmatch(uri)
+    if found is None:
+        raise PlatformError(f"ClientError: {uri} is no image of an Amazon ECR registry")
+    digest, config = _pull(found, session)
+    tag = (config.get("Labels") or {}).get(LABEL)
+    folder = options.images / str(tag)
+    if not tag or not folder.is_dir():
+        raise PlatformError(
+            f"ClientError: nothing on this machine stands in for image {uri}: its label {LABEL} is {tag!r}"
+        )
+    variables = dict(item.split("=", 1) for item in config.get("Env") or [])
+    return Image(
+        entry_point=tuple(config.get("Entrypoint") or ()),
+        environment=_environment(variables, folder / "venv"),
+        directory=folder / "program",
+        digest=digest,
+    )
+
+
+def _pull(uri: re.Match[str], session: RoleSession) -> tuple[str, Document]:
+    client = session.client("ecr")
+    where = {"registryId": uri["registry"], "repositoryName": uri["repository"]}
+    image_id = {"imageTag": uri["tag"]} if uri["tag"] else {"imageDigest": uri["digest"]}
+    client.get_authorization_token()
+    _allowed(client.batch_get_image, **where, imageIds=[image_id])
+    image, blobs = _stored(uri, image_id)
+    if image is None:
+        raise PlatformError(
+            f"ClientError: CannotPullContainerError: image {uri[0]} does not exist in registry {uri['registry']}"
+        )
+    manifest = json.loads(image["imageManifest"])
+    layers = [manifest["config"]["digest"], *(layer["digest"] for layer in manifest.get("layers", []))]
+    _allowed(client.batch_check_layer_availability, **where, layerDigests=layers)
+    for layer in layers:
+        _allowed(client.get_download_url_for_layer, **where, layerDigest=layer)
+    if layers[0] not in blobs:
+        raise PlatformError(f"ClientError: CannotPullContainerError: {uri[0]} has lost its configuration")
+    return str(image["imageDigest"]), json.loads(blobs[layers[0]]).get("config") or {}
+
+
+def _allowed(call: Any, **parameters: object) -> None:
+    """Makes a call for its decision: what the emulator answers of another account's registry is not what AWS would."""
+    try:
+        call(**parameters)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "RepositoryNotFoundException":
+            raise
+
+
+def _stored(uri: re.Match[str], image_id: dict[str, str]) -> tuple[Document | None, dict[str, bytes]]:
+    with request_scope(uri["registry"], uri["region"]):
+        return ecr._find_image(uri["repository"], image_id), ecr._layer_blobs.get(uri["repository"], {})
+
+
+def _environment(variables: dict[str, str], venv: Path) -> dict[str, str]:
+    """The image's variables, with the paths of its own file system left behind."""
+    kept = {name: value for name, value in variables.items() if name not in ("PATH", "VIRTUAL_ENV", "PYTHONPATH")}
+    return {**kept, "PATH": f"{venv / 'bin'}:{_SYSTEM_PATH}"}

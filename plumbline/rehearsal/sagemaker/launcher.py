@@ -1,0 +1,107 @@
+"""What runs first inside a container's namespaces: it makes the place look like a container, then becomes the program.
+
+A script of its own, run with ``python -I -S`` by :mod:`plumbline.rehearsal.sagemaker.containers`; it imports the
+standard library alone. Its one argument is a JSON object: ``base`` (shown at /opt/ml), ``scratch`` (an empty folder),
+``hidden`` (folders of the machine that the program must find empty), ``network`` (whether the namespace has its own,
+with loopback alone), ``socket`` and ``port`` (a unix socket to forward to a port of the namespace; may be null),
+``directory`` and ``command``.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+
+_PRIVATE, _BIND, _RECURSIVE = 1 << 18, 1 << 12, 1 << 14
+_GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def main() -> None:
+    """Prepares the namespaces and replaces itself by the command; never returns."""
+    plan = json.loads(sys.argv[1])
+    _mount("none", "/", None, _RECURSIVE | _PRIVATE)
+    for folder in plan["hidden"]:
+        if os.path.isdir(folder):  # noqa: PTH112 - pathlib would double the start-up time of this script
+            _mount("tmpfs", folder, "tmpfs", 0)
+    _show_base(plan["base"], plan["scratch"])
+    if plan["network"]:
+        _raise_loopback()
+    if plan["socket"] and os.fork() == 0:
+        _forward(plan["socket"], plan["port"])
+    os.chdir(plan["directory"])
+    command = plan["command"]
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - a container's entry point, as its image names it
+    except OSError as error:
+        sys.stderr.write(f"exec: {command[0]}: {error.strerror}\n")
+        sys.exit(127)
+
+
+def _show_base(base: str, scratch: str) -> None:
+    """Binds the job's folder at /opt/ml; where that does not exist, under a copy of /opt made of bind mounts."""
+    if os.path.isdir("/opt/ml"):  # noqa: PTH112
+        _mount(base, "/opt/ml", None, _BIND | _RECURSIVE)
+        return
+    _mount("tmpfs", scratch, "tmpfs", 0)
+    for entry in os.scandir("/opt"):
+        copy = f"{scratch}/{entry.name}"
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), copy)  # noqa: PTH115, PTH211
+            continue
+        if entry.is_dir():
+            os.mkdir(copy)  # noqa: PTH102
+        else:
+            os.close(os.open(copy, os.O_CREAT))
+        _mount(entry.path, copy, None, _BIND | _RECURSIVE)
+    os.mkdir(f"{scratch}/ml")  # noqa: PTH102
+    _mount(base, f"{scratch}/ml", None, _BIND | _RECURSIVE)
+    _mount(scratch, "/opt", None, _BIND | _RECURSIVE)
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int) -> None:
+    encoded = kind.encode() if kind else None
+    if _LIBC.mount(source.encode(), target.encode(), encoded, flags, None) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"mount {source} on {target}: {os.strerror(number)}")
+
+
+def _raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        answer = fcntl.ioctl(handle, _GET_FLAGS, struct.pack("16sh14x", b"lo", 0))
+        flags = struct.unpack("16sh14x", answer)[1]
+        fcntl.ioctl(handle, _SET_FLAGS, struct.pack("16sh14x", b"lo", flags | _UP))
+
+
+def _forward(path: str, port: int) -> None:
+    """Carries connections of a unix socket to a port of this namespace, for as long as the namespace lives."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen(128)
+    while True:
+        outer, _ = listener.accept()
+        threading.Thread(target=_carry, args=(outer, port), daemon=True).start()
+
+
+def _carry(outer: socket.socket, port: int) -> None:
+    with outer, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as inner:
+        back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
+        back.start()
+        _copy(outer, inner)
+        back.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+main()

@@ -1,0 +1,52 @@
+"""Where a resource lives: one account in one region."""
+
+import dataclasses
+import time
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scope:
+    """An account and a region; every name is unique within one.
+
+    Attributes:
+        account: Twelve digits.
+        region: For example ``eu-west-1``.
+        partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
+    """
+
+    account: str
+    region: str
+    partition: str = "aws"
+
+    def arn(self, resource: str) -> str:
+        """The ARN of a SageMaker resource, given as ``endpoint/name``."""
+        return f"arn:{self.partition}:sagemaker:{self.region}:{self.account}:{resource}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arn:
+    """A SageMaker ARN taken apart."""
+
+    scope: Scope
+    kind: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Arn | None":
+        """The parts of a SageMaker ARN, or None when the text is something else, for example a plain name."""
+        parts = text.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn" or parts[2] != "sagemaker" or "/" not in parts[5]:
+            return None
+        kind, name = parts[5].split("/", 1)
+        return cls(scope=Scope(account=parts[4], region=parts[3], partition=parts[1]), kind=kind, name=name)
+
+
+def name_of(text: str) -> str:
+    """The name in an operation's ``…Name`` member, which SageMaker lets be an ARN in many places."""
+    arn = Arn.parse(text)
+    return text if arn is None else arn.name
+
+
+def timestamp() -> float:
+    """The present as the API writes it: seconds since the epoch, to the millisecond."""
+    return round(time.time(), 3)

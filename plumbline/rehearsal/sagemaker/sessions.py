@@ -1,0 +1,156 @@
+"""The platform acting in a role: credentials that the role's trust policy gives SageMaker, and clients that use them."""
+
+import functools
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import botocore.config
+import botocore.loaders
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from plumbline.rehearsal import enforcement
+from plumbline.rehearsal.sagemaker.errors import validation_error
+from plumbline.rehearsal.sagemaker.options import Options
+from plumbline.rehearsal.sagemaker.scope import Scope
+
+PRINCIPAL = "sagemaker.amazonaws.com"
+_DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
+_LOADER = botocore.loaders.create_loader()
+# Botocore's clients are safe to use from many threads; making one is not.
+_MAKING = threading.Lock()
+
+
+class PlatformError(Exception):
+    """What the platform could not do for a job or an endpoint, in the words that become its FailureReason."""
+
+
+class Client(Protocol):
+    """A botocore client; its methods are made at run time from the service's model."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+
+class RoleSession:
+    """One role, assumed by SageMaker for one resource.
+
+    Args:
+        options: How the emulator is reached.
+        role_arn: The role.
+        scope: Where the resource lives.
+        source_arn: The resource that SageMaker works for.
+        context: Condition keys that each request of the session carries, such as ``aws:SourceVpce``.
+
+    Raises:
+        SageMakerError: ``ValidationException`` when the role is not there or does not trust SageMaker.
+    """
+
+    def __init__(
+        self,
+        *,
+        options: Options,
+        role_arn: str,
+        scope: Scope,
+        source_arn: str,
+        context: Mapping[str, str | list[str]] | None = None,
+    ) -> None:
+        self.role_arn = role_arn
+        self.scope = scope
+        self._options = options
+        self._source_arn = source_arn
+        try:
+            self.credentials = enforcement.assume_service_role(
+                role_arn=role_arn,
+                service=PRINCIPAL,
+                source_account=scope.account,
+                source_arn=source_arn,
+                session_name="SageMaker",
+                context=context,
+            )
+        except enforcement.AccessDenied as error:
+            raise validation_error(
+                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+                f"'{PRINCIPAL}' to assume the role. ({error})"
+            ) from error
+
+    def within(self, context: Mapping[str, str | list[str]]) -> "RoleSession":
+        """The same role for the same resource, its requests carrying further condition keys."""
+        return RoleSession(
+            options=self._options,
+            role_arn=self.role_arn,
+            scope=self.scope,
+            source_arn=self._source_arn,
+            context=context,
+        )
+
+    @functools.cached_property
+    def caller(self) -> enforcement.Caller:
+        """The session as the policy decisions know it."""
+        account = self.role_arn.split(":")[4]
+        return enforcement.Caller(
+            access_key=self.credentials.access_key, account=account, region=self.scope.region
+        )
+
+    def client(self, service: str) -> Client:
+        """A client of one service of the emulator."""
+        with _MAKING:
+            return self._made(service)
+
+    @functools.cache  # noqa: B019 - a session lives as long as its job
+    def _made(self, service: str) -> Client:
+        session = botocore.session.Session()
+        session.register_component("data_loader", _LOADER)
+        client: Client = session.create_client(
+            service,
+            region_name=self.scope.region,
+            endpoint_url=self._options.endpoint,
+            verify=str(self._options.certificate_authority),
+            aws_access_key_id=self.credentials.access_key,
+            aws_secret_access_key=self.credentials.secret_key,
+            aws_session_token=self.credentials.token,
+            config=botocore.config.Config(
+                retries={"max_attempts": 2, "mode": "standard"},
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                max_pool_connections=16,
+            ),
+        )
+        return client
+
+    def require(self, action: str, resource: str, context: Mapping[str, str | list[str]] | None = None) -> None:
+        """Decides an action that AWS's service takes on the role's behalf and the emulator has no call for.
+
+        Raises:
+            PlatformError: The role may not; the message names role and action.
+        """
+        try:
+            enforcement.authorize(principal=self.caller, action=action, resource=resource, context=context)
+        except enforcement.AccessDenied as error:
+            raise PlatformError(f"ClientError: AccessDenied: {error}") from error
+
+
+def reason(error: Exception) -> str:
+    """A failure of the platform as a FailureReason words it.
+
+    An AccessDenied keeps AWS's message, which names role and action.
+    """
+    if isinstance(error, ClientError):
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        message = str(error.response.get("Error", {}).get("Message", error))
+        return f"ClientError: AccessDenied: {message}" if code in _DENIALS else f"ClientError: {code}: {message}"
+    if isinstance(error, BotoCoreError):
+        return f"InternalServerError: {error}"
+    return str(error)
+
+
+def is_denial(error: ClientError) -> bool:
+    """Whether an error says that a policy did not allow the call."""
+    return str(error.response.get("Error", {}).get("Code", "")) in _DENIALS
+
+
+def dumps(document: object) -> str:
+    """JSON as SageMaker writes it into a container's configuration files."""
+    return json.dumps(document, default=str)
