@@ -1,0 +1,133 @@
+"""The challenger against its references on the test rows: `evaluation.json`, by which the gate decides.
+
+Against leaks of the future: every model, the champion too, gets the raw inputs as they are known at the time of a
+prediction, never the prepared features, and each column that is known only after departure arrives empty. Whatever a
+model learned from such a column it cannot use here, as it could not behind an endpoint, and the gate sees it as it is.
+(`prepare` refuses such an input before that, by what the dataset's owner wrote in `dataset.json`.)
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from runtime.archives import extract
+from runtime.errors import JobError
+from runtime.jobs import ProcessingJob
+from runtime.model_code import ModelCode
+
+from .features import AFTER_DEPARTURE, INPUTS, LABEL
+from .prepare import FEATURE_PREFIX
+from .scores import Floats, Interval, calibration, gains, metrics
+
+SEED = 20130316
+REFERENCE = "logistic_regression"
+_REFERENCE_FEATURES = [f"{FEATURE_PREFIX}hour", f"{FEATURE_PREFIX}carrier"]
+NO_CHAMPION = "none.json"  # an input of a job is never empty, so a marker says that there is no champion
+
+
+def evaluate(job: ProcessingJob) -> None:
+    """Reads the inputs `model`, `train`, `test` and `champion`, writes `evaluation.json` to the output `evaluation`.
+
+    References are a logistic regression on hour and carrier, fitted on the training rows, and the champion, with the
+    code from its own archive, unless the champion's folder holds `none.json`. `gate` has the lower bounds of the gains
+    over whichever reference leaves the least.
+
+    Raises:
+        JobError: An input is missing, or a model gives something else than probabilities.
+    """
+    train, test = _rows(job.input("train")), _rows(job.input("test"))
+    labels = _labels(test)
+    known = as_known_before_departure(test)
+    challenger = _probabilities(job.input("model") / "model.tar.gz", known, name="the challenger")
+    references = {REFERENCE: logistic_regression(train, test)}
+    if not (job.input("champion") / NO_CHAMPION).is_file():
+        references["champion"] = _probabilities(job.input("champion") / "model.tar.gz", known, name="the champion")
+    report = compared(
+        labels,
+        challenger,
+        references,
+        confidence=job.arguments.number("confidence"),
+        resamples=job.arguments.integer("resamples"),
+    )
+    report["sizes"] = {"train": train.height, "test": test.height, "test_late_share": float(labels.mean())}
+    path = job.output("evaluation") / "evaluation.json"
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(report["gate"]))
+
+
+def as_known_before_departure(rows: pl.DataFrame) -> pl.DataFrame:
+    """The raw inputs of rows, columns that are known only after departure emptied."""
+    inputs = rows.select(column.name for column in INPUTS)
+    return inputs.with_columns(
+        pl.lit(None, dtype=inputs.schema.get(name, pl.Float64)).alias(name) for name in AFTER_DEPARTURE
+    )
+
+
+def logistic_regression(train: pl.DataFrame, test: pl.DataFrame) -> Floats:
+    """What anybody could do: the share of late flights by hour and carrier, as a logistic regression sees it."""
+    model = Pipeline(
+        [("categories", OneHotEncoder(handle_unknown="ignore")), ("regression", LogisticRegression(max_iter=1000))]
+    )
+    model.fit(train.select(_REFERENCE_FEATURES).to_numpy(), _labels(train))
+    probabilities: Floats = model.predict_proba(test.select(_REFERENCE_FEATURES).to_numpy())[:, 1]
+    return probabilities
+
+
+def compared(
+    labels: Floats, challenger: Floats, references: Mapping[str, Floats], *, confidence: float, resamples: int
+) -> dict[str, object]:
+    """The report: metrics of every model, gains over every reference with their intervals, and the gate."""
+    gained = {
+        name: gains(labels, challenger, reference, resamples=resamples, confidence=confidence, seed=SEED)
+        for name, reference in references.items()
+    }
+    models = {"challenger": challenger, **references}
+    precision, loss = _worst(gained, "average_precision"), _worst(gained, "log_loss")
+    return {
+        "metrics": {name: metrics(labels, probabilities) for name, probabilities in models.items()},
+        "calibration": {name: calibration(labels, probabilities) for name, probabilities in models.items()},
+        "gains": {name: {metric: asdict(gain) for metric, gain in by.items()} for name, by in gained.items()},
+        "gate": {
+            "average_precision_gain_lower": gained[precision]["average_precision"].lower,
+            "average_precision_worst_reference": precision,
+            "log_loss_gain_lower": gained[loss]["log_loss"].lower,
+            "log_loss_worst_reference": loss,
+        },
+        "bootstrap": {"confidence": confidence, "resamples": resamples, "seed": SEED},
+    }
+
+
+def _worst(gained: Mapping[str, Mapping[str, Interval]], metric: str) -> str:
+    return min(gained, key=lambda name: gained[name][metric].lower)
+
+
+def _probabilities(archive: Path, rows: pl.DataFrame, *, name: str) -> Floats:
+    with tempfile.TemporaryDirectory() as folder_name:
+        folder = extract(archive, into=Path(folder_name))
+        predictor = ModelCode(folder=folder / "code").load(folder)
+        missing = [column.name for column in predictor.columns if column.name not in rows.columns]
+        if missing:
+            raise JobError(f"{name} wants the input {missing[0]}, which the test rows do not have.")
+        probabilities = predictor.predict(rows)
+    if len(probabilities) != rows.height or not np.all((probabilities >= 0) & (probabilities <= 1)):
+        raise JobError(f"{name} does not give one probability from 0 to 1 for each of {rows.height} rows.")
+    return probabilities
+
+
+def _rows(folder: Path) -> pl.DataFrame:
+    paths: Sequence[Path] = sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise JobError(f"input {folder.name} has no Parquet file.")
+    return pl.concat([pl.read_parquet(path) for path in paths])
+
+
+def _labels(rows: pl.DataFrame) -> Floats:
+    return rows[LABEL].cast(pl.Float64).to_numpy()

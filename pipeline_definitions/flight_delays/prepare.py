@@ -1,0 +1,92 @@
+"""Raw dataset → Parquet with raw inputs, label and features, split by time."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+
+from runtime.errors import JobError
+from runtime.jobs import ProcessingJob
+
+from .features import INPUTS, LABEL, date, features
+
+LATE_MINUTES = 15  # a flight is late if it arrives more minutes than this after its scheduled time
+FEATURE_PREFIX = "feature."
+_TIME_ORDER = ("year", "month", "day", "sched_dep_time")
+
+
+def prepare(job: ProcessingJob) -> None:
+    """Reads the input `dataset`, writes the outputs `train` and `test`.
+
+    The last `--test-days` days of the dataset are the test rows. Both files hold the raw inputs, the label `late` and
+    the features (`feature.…`), in the order of scheduled departure. Rows without an arrival, cancelled and diverted
+    flights, are left out: they are neither late nor on time. Nothing that is known only after departure is written.
+
+    Raises:
+        JobError: The dataset lacks something, or an input is known only after departure.
+    """
+    dataset = job.input("dataset")
+    refuse_hindsight([column.name for column in INPUTS], dataset=dataset)
+    rows = labelled(dataset)
+    last_day = rows.select(date().max()).item()
+    first_test_day = last_day - timedelta(days=job.arguments.integer("test-days") - 1)
+    for name, part in (
+        ("train", rows.filter(date() < first_test_day)),
+        ("test", rows.filter(date() >= first_test_day)),
+    ):
+        if part.is_empty():
+            raise JobError(f"no rows are left to {name}: the dataset ends on {last_day}.")
+        prepared = with_features(part)
+        prepared.write_parquet(job.output(name) / "part-00000.parquet")
+        print(f"{name}: {prepared.height} rows, late {prepared[LABEL].mean():.4f}, from {first_day(part)}")
+
+
+def refuse_hindsight(inputs: Sequence[str], *, dataset: Path) -> None:
+    """Compares the model's inputs with what the dataset's owner says is known only after departure.
+
+    Raises:
+        JobError: An input is among them.
+    """
+    path = dataset / "dataset.json"
+    if not path.is_file():
+        raise JobError("the dataset has no dataset.json.")
+    hindsight = json.loads(path.read_text(encoding="utf-8"))["known_after_departure"]
+    leaked = sorted(set(inputs) & set(hindsight))
+    if leaked:
+        raise JobError(f"input {leaked[0]} is known only after departure, says dataset.json; no model may see it.")
+
+
+def labelled(dataset: Path) -> pl.DataFrame:
+    """Raw inputs and label of every flight with an arrival, with the weather of its scheduled hour at its origin."""
+    flights = _table(dataset / "flights.csv").filter(pl.col("arr_delay").is_not_null())
+    weather = _table(dataset / "weather.csv").drop("year", "month", "day", "hour")
+    if weather.select(pl.struct("origin", "time_hour").is_duplicated().any()).item():
+        raise JobError("weather.csv has two rows for one hour at one airport.")
+    return (
+        flights.join(weather, on=["origin", "time_hour"], how="left", maintain_order="left")
+        .select(
+            *(pl.col(column.name).cast(column.dtype) for column in INPUTS),
+            (pl.col("arr_delay") > LATE_MINUTES).alias(LABEL),
+        )
+        .sort(_TIME_ORDER, maintain_order=True)
+    )
+
+
+def with_features(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with their features beside them, the names of which begin with `feature.`."""
+    return pl.concat(
+        [rows, features(rows.drop(LABEL)).rename(lambda name: f"{FEATURE_PREFIX}{name}")], how="horizontal"
+    )
+
+
+def first_day(rows: pl.DataFrame) -> str:
+    """First date of departure among rows."""
+    return str(rows.select(date().min()).item())
+
+
+def _table(path: Path) -> pl.DataFrame:
+    if not path.is_file():
+        raise JobError(f"the dataset has no {path.name}.")
+    return pl.read_csv(path, null_values=["NA", ""], infer_schema_length=None)

@@ -1,0 +1,38 @@
+"""What the runtime asks of a loaded model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from runtime.columns import Column
+
+
+class Predictor(Protocol):
+    """A model in memory, as `serve.py`'s `load` gives it. Used by several threads at once."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The raw inputs of a row, in the order of a CSV row."""
+
+    def predict(self, frame: pl.DataFrame) -> npt.NDArray[np.float64]:
+        """One probability a row.
+
+        The answer for a row does not depend on the other rows.
+
+        Args:
+            frame: Raw inputs, at least the model's columns; others are ignored.
+
+        Raises:
+            RowError: A row whose fields do not fit each other, such as 31 February.
+        """
+
+
+class Loader(Protocol):
+    """`load` of a model's `serve.py`."""
+
+    def __call__(self, folder: Path) -> Predictor:
+        """Reads the model from the folder that `model.tar.gz` was extracted to."""

@@ -1,0 +1,79 @@
+"""The verbs of `python -m runtime`: what each job does around the model's own code."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtime.channels import channels
+from runtime.errors import JobError
+from runtime.interruption import Interruption
+from runtime.jobs import ProcessingJob, TrainingJob
+from runtime.layout import Layout
+from runtime.model_code import ModelCode
+from runtime.values import Values
+
+MODEL_CODE = "code"  # folder in a model, and name of the channel
+
+_DEFAULT_PORT = 8080  # API_ContainerDefinition: an endpoint's container listens on 8080
+
+
+def process(verb: str, *, layout: Layout, arguments: Sequence[str]) -> None:
+    """Runs a processing job, `prepare` or `evaluate`.
+
+    Raises:
+        JobError: What the job was given does not fit.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        code = ModelCode.of_channel(layout.processing_input(MODEL_CODE), into=Path(folder) / MODEL_CODE)
+        code.job(verb)(ProcessingJob(layout=layout, arguments=Values.of_arguments(arguments)))
+
+
+def train(*, layout: Layout, arguments: Sequence[str]) -> None:
+    """Runs a training job and puts its code beside the model, so that `model.tar.gz` needs nothing else to serve.
+
+    Raises:
+        JobError: What the job was given does not fit.
+        Interrupted: The job was asked to end and can be resumed from its checkpoint.
+    """
+    if arguments:
+        raise JobError(f"train takes hyper-parameters, no arguments; given: {' '.join(arguments)}.")
+    interruption = Interruption()
+    interruption.listen()
+    for folder in (layout.model, layout.checkpoints):
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder_name:
+        code = ModelCode.of_channel(layout.channel(MODEL_CODE), into=Path(folder_name) / MODEL_CODE)
+        code.job("train")(
+            TrainingJob(
+                channels=channels(layout),
+                hyperparameters=Values.of_hyperparameters(layout.hyperparameters),
+                model=layout.model,
+                checkpoints=layout.checkpoints,
+                interruption=interruption,
+            )
+        )
+        shutil.copytree(
+            code.folder, layout.model / MODEL_CODE, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+        )
+
+
+def serve(*, layout: Layout, arguments: Sequence[str]) -> None:
+    """Loads the model, then answers requests until it is asked to end.
+
+    Listens on `SAGEMAKER_BIND_TO_PORT`, SageMaker's own variable, or 8080.
+
+    Raises:
+        JobError: The model cannot be loaded, so that `/ping` never answers.
+    """
+    if arguments:
+        raise JobError(f"serve takes no arguments; given: {' '.join(arguments)}.")
+    import uvicorn
+
+    from runtime.serving import application
+
+    predictor = ModelCode(folder=layout.model / MODEL_CODE).load(layout.model)
+    host = os.environ.get("SAGEMAKER_BIND_TO_HOST", "0.0.0.0")  # noqa: S104  # SageMaker reaches it from outside
+    port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", _DEFAULT_PORT))
+    uvicorn.run(application(predictor), host=host, port=port, log_level="warning", access_log=False)
