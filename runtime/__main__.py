@@ -14,7 +14,8 @@ from runtime.layout import Layout
 
 VERBS = ("prepare", "train", "evaluate", "serve")
 INTERRUPTED = 143
-# API_DescribeTrainingJob: FailureReason ends after 1,024 characters. The first words must tell.
+# API_DescribeTrainingJob, API_DescribeProcessingJob: FailureReason ends after 1,024 characters, ExitMessage after 1 KB,
+# and one that is cut inside a character fails the job in SageMaker's name instead of its own.
 _LAST_WORDS = 1024
 
 
@@ -59,7 +60,7 @@ def _fail(words: str, *, layout: Layout) -> None:
     print(words, file=sys.stderr)
     for path in layout.last_words:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(words[:_LAST_WORDS], encoding="utf-8")
+        path.write_bytes(words.encode()[:_LAST_WORDS].decode(errors="ignore").encode())
 
 
 if __name__ == "__main__":

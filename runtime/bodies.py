@@ -13,6 +13,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +24,27 @@ from runtime.errors import BadRequestError, RowError
 
 JSON_LINES = "application/jsonlines"
 CSV = "text/csv"
-_JSON_TYPES = frozenset({JSON_LINES, "application/jsonlines; charset=utf-8", "application/x-jsonlines", "application/json"})
+_JSON_TYPES = frozenset({JSON_LINES, "application/x-jsonlines", "application/json"})
 
 
-def frame_of_body(body: bytes, *, content_type: str, columns: Sequence[Column]) -> pl.DataFrame:
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """The rows of a request.
+
+    Attributes:
+        frame: A table of exactly the model's columns.
+        first_line: Number of the line of the body that the first row stands on.
+    """
+
+    frame: pl.DataFrame
+    first_line: int
+
+    def located(self, error: RowError) -> BadRequestError:
+        """The fault of a row, told to the sender by the line of the body."""
+        return _located(error, first_line=self.first_line)
+
+
+def rows_of_body(body: bytes, *, content_type: str, columns: Sequence[Column]) -> Rows:
     """The rows of a request as a table of exactly `columns`.
 
     Raises:
@@ -38,9 +56,9 @@ def frame_of_body(body: bytes, *, content_type: str, columns: Sequence[Column]) 
     except UnicodeDecodeError as error:
         raise BadRequestError(f"byte {error.start + 1} of the body is not UTF-8.") from error
     kind = content_type.partition(";")[0].strip().lower()
+    first_line = 1
     if kind in _JSON_TYPES:
         rows = _json_rows(text)
-        first_line = 1
     elif kind == CSV:
         rows, first_line = _csv_rows(text, columns=columns)
     else:
@@ -48,9 +66,9 @@ def frame_of_body(body: bytes, *, content_type: str, columns: Sequence[Column]) 
     if not rows:
         raise BadRequestError("the body has no rows.")
     try:
-        return frame_of_rows(rows, columns=columns)
+        return Rows(frame=frame_of_rows(rows, columns=columns), first_line=first_line)
     except RowError as error:
-        raise in_lines(error, first_line=first_line) from error
+        raise _located(error, first_line=first_line) from error
 
 
 def frame_of_rows(rows: Sequence[Mapping[str, Scalar]], *, columns: Sequence[Column]) -> pl.DataFrame:
@@ -71,17 +89,16 @@ def frame_of_rows(rows: Sequence[Mapping[str, Scalar]], *, columns: Sequence[Col
     )
 
 
-def in_lines(error: RowError, *, first_line: int = 1) -> BadRequestError:
-    """The fault of a row, told to the sender by the line of the request's body."""
-    return BadRequestError(f"line {error.row + first_line}: field {error.field} {error.problem}.")
-
-
 def answer(probabilities: npt.NDArray[np.float64], *, accept: str) -> tuple[bytes, str]:
     """The body of an answer and its content type."""
     numbers: list[float] = probabilities.tolist()
     if CSV in accept:
         return "".join(f"{number!r}\n" for number in numbers).encode(), CSV
     return "".join(json.dumps({"probability": number}) + "\n" for number in numbers).encode(), JSON_LINES
+
+
+def _located(error: RowError, *, first_line: int) -> BadRequestError:
+    return BadRequestError(f"line {error.row + first_line}: field {error.field} {error.problem}.")
 
 
 def _value(row: Mapping[str, Scalar], column: Column, number: int) -> int | float | str | None:
@@ -111,7 +128,7 @@ def _json_rows(text: str) -> list[dict[str, Scalar]]:
 
 def _csv_rows(text: str, *, columns: Sequence[Column]) -> tuple[list[dict[str, Scalar]], int]:
     """The rows and the number of the line that the first of them stands on."""
-    lines = [cells for cells in csv.reader(io.StringIO(text)) if cells]
+    lines = list(csv.reader(io.StringIO(text.rstrip("\r\n"))))
     order, first_line = list(columns), 1
     by_name = {column.name: column for column in columns}
     if lines and sorted(lines[0]) == sorted(by_name):
@@ -129,6 +146,4 @@ def _cell(cell: str, column: Column, line: int) -> Scalar:
     try:
         return column.parsed(cell)
     except ValueError:
-        raise BadRequestError(
-            f"line {line}: field {column.name} is {cell!r}; accepted: {column.accepted}."
-        ) from None
+        raise BadRequestError(f"line {line}: field {column.name} is {cell!r}; accepted: {column.accepted}.") from None

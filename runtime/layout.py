@@ -9,8 +9,9 @@
 | `checkpoints/` | both | synchronised with S3 while the job runs, filled again when it is resumed |
 | `model/` | training; SageMaker when serving | becomes, or comes from, `model.tar.gz` |
 | `output/failure` | the job | last words of a training job: `FailureReason`, its first 1,024 characters |
-| `output/message` | the job | last words of a processing job: `ExitMessage`, 1 KB |
-| `processing/input/<name>/`, `processing/output/<name>/` | SageMaker, the job | what a processing job reads and writes |
+| `output/message` | the job | last words of a processing job: `ExitMessage`, the first 1 KB |
+| `processing/input/<name>/` | SageMaker | what a processing job reads |
+| `processing/output/<name>/` | the job | what it writes |
 """
 
 import os

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runtime.archives import extract
+from runtime.bodies import frame_of_rows
 from runtime.columns import Scalar
 from runtime.model_code import ModelCode
-from runtime.bodies import frame_of_rows
 from runtime.verbs import MODEL_CODE
 
 

@@ -1,7 +1,6 @@
 """What the runtime asks of a loaded model."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -29,10 +28,3 @@ class Predictor(Protocol):
         Raises:
             RowError: A row whose fields do not fit each other, such as 31 February.
         """
-
-
-class Loader(Protocol):
-    """`load` of a model's `serve.py`."""
-
-    def __call__(self, folder: Path) -> Predictor:
-        """Reads the model from the folder that `model.tar.gz` was extracted to."""

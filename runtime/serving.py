@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from runtime.bodies import JSON_LINES, answer, rows_of_body
 from runtime.errors import BadRequestError, RowError
 from runtime.predictor import Predictor
-from runtime.bodies import JSON_LINES, answer, frame_of_body, in_lines
 
 
 def application(predictor: Predictor) -> Starlette:
@@ -38,8 +38,8 @@ def application(predictor: Predictor) -> Starlette:
 
 
 def _answer(predictor: Predictor, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
-    frame = frame_of_body(body, content_type=content_type, columns=predictor.columns)
+    rows = rows_of_body(body, content_type=content_type, columns=predictor.columns)
     try:
-        return answer(predictor.predict(frame), accept=accept)
+        return answer(predictor.predict(rows.frame), accept=accept)
     except RowError as error:
-        raise in_lines(error) from error
+        raise rows.located(error) from error

@@ -62,7 +62,8 @@ def train(*, layout: Layout, arguments: Sequence[str]) -> None:
 def serve(*, layout: Layout, arguments: Sequence[str]) -> None:
     """Loads the model, then answers requests until it is asked to end.
 
-    Listens on `SAGEMAKER_BIND_TO_PORT`, SageMaker's own variable, or 8080.
+    Listens on port `SAGEMAKER_BIND_TO_PORT`, SageMaker's own variable, or 8080, of every interface or of the one that
+    `RUNTIME_BIND_TO_HOST` names.
 
     Raises:
         JobError: The model cannot be loaded, so that `/ping` never answers.
@@ -74,6 +75,6 @@ def serve(*, layout: Layout, arguments: Sequence[str]) -> None:
     from runtime.serving import application
 
     predictor = ModelCode(folder=layout.model / MODEL_CODE).load(layout.model)
-    host = os.environ.get("SAGEMAKER_BIND_TO_HOST", "0.0.0.0")  # noqa: S104  # SageMaker reaches it from outside
+    host = os.environ.get("RUNTIME_BIND_TO_HOST", "0.0.0.0")  # noqa: S104  # SageMaker reaches it from outside
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", _DEFAULT_PORT))
     uvicorn.run(application(predictor), host=host, port=port, log_level="warning", access_log=False)

@@ -1,8 +1,8 @@
 """What is known of a flight before it departs, and the features made of it.
 
 One function serves training and inference: `features` sees a table of raw inputs and nothing else, and the features of
-a row depend on that row alone. Turning categories into numbers is part of the model (`encoding.py`), since it is learned
-from the training rows.
+a row depend on that row alone. Turning categories into numbers is part of the model (`encoding.py`), since it is
+learned from the training rows.
 """
 
 import math
@@ -72,7 +72,9 @@ def features(frame: pl.DataFrame) -> pl.DataFrame:
 
 def date() -> pl.Expr:
     """The date of departure of a row of raw inputs; null if there is no such day."""
-    text = pl.format("{}-{}-{}", "year", pl.col("month").cast(pl.String).str.zfill(2), pl.col("day").cast(pl.String).str.zfill(2))
+    text = pl.format(
+        "{}-{}-{}", "year", pl.col("month").cast(pl.String).str.zfill(2), pl.col("day").cast(pl.String).str.zfill(2)
+    )
     return text.str.to_date("%Y-%m-%d", strict=False)
 
 

@@ -64,8 +64,8 @@ HYPERPARAMETERS = {
     "max_rounds": 600,
     "patience": 60,
     "validation_share": 0.2,
-    "checkpoint_rounds": 20,
-    "threads": 2,
+    "checkpoint_rounds": 25,
+    "threads": 1,
 }
 PROCESSING = "/opt/ml/processing"
 PARQUET = "application/x-parquet"

@@ -40,7 +40,8 @@ def prepare(job: ProcessingJob) -> None:
             raise JobError(f"no rows are left to {name}: the dataset ends on {last_day}.")
         prepared = with_features(part)
         prepared.write_parquet(job.output(name) / "part-00000.parquet")
-        print(f"{name}: {prepared.height} rows, late {prepared[LABEL].mean():.4f}, from {first_day(part)}")
+        late = prepared[LABEL].sum() / prepared.height
+        print(f"{name}: {prepared.height} rows from {first_day(part)} on, {late:.4f} of them late")
 
 
 def refuse_hindsight(inputs: Sequence[str], *, dataset: Path) -> None:

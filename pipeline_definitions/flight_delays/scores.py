@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 Floats = npt.NDArray[np.float64]
 
-_CHUNK = 100  # resamples at a time: 100 × 15,000 rows of 64-bit numbers are 12 MB
+_CHUNK = 100  # resamples at a time: of 15,000 rows, 12 MB of 64-bit numbers
 _BINS = 10
 _SMALLEST = float(np.finfo(np.float64).eps)
 
@@ -86,7 +86,7 @@ def gains(
 
 
 def average_precisions(labels: Floats, probabilities: Floats, weights: Floats) -> Floats:
-    """Average precision under each row of `weights` (resamples × rows), ties counted as one threshold."""
+    """Average precision under each row of `weights` (a resample a row), ties counted as one threshold."""
     order = np.argsort(-probabilities, kind="stable")
     ordered = probabilities[order]
     ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))

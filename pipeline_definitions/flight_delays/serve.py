@@ -64,8 +64,8 @@ def load(folder: Path) -> LateFlights:
 def _check(frame: pl.DataFrame) -> None:
     faults = {
         "day": (date().is_null(), "is no day of that month"),
-        "sched_dep_time": (pl.col("sched_dep_time") % 100 > 59, "has more than 59 minutes"),  # noqa: PLR2004
-        "sched_arr_time": (pl.col("sched_arr_time") % 100 > 59, "has more than 59 minutes"),  # noqa: PLR2004
+        "sched_dep_time": (pl.col("sched_dep_time") % 100 > 59, "has more than 59 minutes"),
+        "sched_arr_time": (pl.col("sched_arr_time") % 100 > 59, "has more than 59 minutes"),
     }
     for field, (fault, problem) in faults.items():
         rows = frame.select(fault.arg_true()).to_series()

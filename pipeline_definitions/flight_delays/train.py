@@ -1,7 +1,7 @@
 """Gradient-boosted trees, trained in intervals that each begin at a checkpoint.
 
-An interval is trained from what the checkpoint before it holds and from nothing else: an uninterrupted run reads its own
-checkpoints as a resumed one does. So a resumed run repeats at most one interval and ends with the same bytes.
+An interval is trained from what the checkpoint before it holds and from nothing else: an uninterrupted run reads its
+own checkpoints as a resumed one does. So a resumed run repeats at most one interval and ends with the same bytes.
 """
 
 import hashlib
@@ -122,7 +122,7 @@ def split(
         JobError: The rows to train on hold one class only.
     """
     first = int(len(labels) * (1 - settings.validation_share))
-    if len(np.unique(labels[:first])) < 2 or len(np.unique(labels[first:])) < 2:  # noqa: PLR2004
+    if len(np.unique(labels[:first])) < 2 or len(np.unique(labels[first:])) < 2:
         raise JobError(f"{first} rows to train on and {len(labels) - first} to stop by do not hold both classes each.")
     training = lightgbm.Dataset(
         matrix[:first],
