@@ -62,6 +62,4 @@ def _release(app: App, deployment: Deployment, models: Sequence[Model]) -> None:
     stage = Stage(app, f"release-{deployment.environment}")
     registry = deployment.platform.deployment(_REGISTRY)
     for model in models:
-        ServingStack(
-            stage, f"serving-{model.slug}", deployment=deployment, model=model, registered_in=registry
-        )
+        ServingStack(stage, f"serving-{model.slug}", deployment=deployment, model=model, registered_in=registry)

@@ -44,9 +44,7 @@ class ServingStack(EnvironmentStack):
             constraint_description=f"a version of {registered_in.model_package_group(model)}",
         )
         values = EnvironmentValues(self, "Values", deployment=deployment)
-        role = ServingRole(
-            self, "Role", deployment=deployment, model=model, values=values, registered_in=registered_in
-        )
+        role = ServingRole(self, "Role", deployment=deployment, model=model, values=values, registered_in=registered_in)
         GuardedEndpoint(
             self,
             "Endpoint",

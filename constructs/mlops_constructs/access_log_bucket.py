@@ -1,14 +1,12 @@
 """The bucket in which S3 writes down who asked the other buckets for what."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from mlops_constructs.perimeter import deny_strangers
-from mlops_constructs.waiver import Waiver, waive
 
 
 class AccessLogBucket(Construct):
@@ -55,12 +53,3 @@ class AccessLogBucket(Construct):
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         deny_strangers(self.bucket, accounts=accounts)
-        waive(
-            self.bucket,
-            Waiver(
-                rule="AwsSolutions::AwsSolutions-S1",
-                reason="This is the bucket that access logs are written to; a bucket that logs to itself never ends.",
-                owner="platform",
-                until=date(2028, 1, 31),
-            ),
-        )

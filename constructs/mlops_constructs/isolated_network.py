@@ -62,16 +62,14 @@ class IsolatedNetwork(Construct):
             tags=[CfnTag(key="Name", value=deployment.prefix)],
         )
         self._route_table = ec2.CfnRouteTable(self, "RouteTable", vpc_id=self.vpc.attr_vpc_id)
-        self.subnets = [
-            self._subnet(zone, block)
-            for zone, block in zip(_ZONES, ipaddress.ip_network(deployment.cidr).subnets(), strict=True)
-        ]
+        halves = ipaddress.IPv4Network(deployment.cidr).subnets()
+        self.subnets = [self._subnet(zone, block) for zone, block in zip(_ZONES, halves, strict=True)]
         self.job_security_group = self._job_security_group()
         self._endpoint_security_group = self._endpoint_security_group_of_jobs()
         self._endpoints(deployment.platform.account_ids)
         self.flow_log_group = self._flow_logs(key)
 
-    def _subnet(self, zone: str, block: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ec2.CfnSubnet:
+    def _subnet(self, zone: str, block: ipaddress.IPv4Network) -> ec2.CfnSubnet:
         subnet = ec2.CfnSubnet(
             self,
             f"Subnet{zone.upper()}",
@@ -91,8 +89,8 @@ class IsolatedNetwork(Construct):
             subnet,
             Waiver(
                 rule="CloudFormation-Validate::W3010",
-                reason="A zone named here stays where it is. Fn::GetAZs may answer differently when AWS adds a zone, and a "
-                "subnet that changes its zone is replaced with everything that runs in it.",
+                reason="A zone named here stays where it is. Fn::GetAZs may answer differently when AWS adds a zone, "
+                "and a subnet that changes its zone is replaced with everything that runs in it.",
                 owner="platform",
                 until=date(2028, 1, 31),
             ),

@@ -53,9 +53,7 @@ def decrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) ->
 
 def encrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
     """Encrypting what is written, through S3 only."""
-    return [
-        _through_s3(deployment, "EncryptObjects", "kms:GenerateDataKey", (prefix.key_arn for prefix in prefixes))
-    ]
+    return [_through_s3(deployment, "EncryptObjects", "kms:GenerateDataKey", (prefix.key_arn for prefix in prefixes))]
 
 
 def encrypt_volume(key_arn: str) -> list[iam.PolicyStatement]:

@@ -13,16 +13,14 @@ from mlops_constructs.sagemaker_trust import sagemaker_principal
 from mlops_constructs.waiver import Waiver, waive
 from plumbline.configuration import Deployment, Model, ModelJob
 
-_REVIEW = date(2027, 11, 30)
-
 
 class JobRole(Construct):
     """A role that SageMaker assumes for one kind of job (or the endpoint) of one model.
 
     Guarantees: only SageMaker assumes it, only for this account; it reads and writes the given prefixes and nothing
-    else in S3, uses keys through S3 only, pulls the runtime image, writes to one log group and one namespace of
-    metrics, and places network interfaces into the job subnets. All of it is in the role itself: whoever waits for the role waits for its
-    permissions.
+    else in S3, uses keys of objects through S3 only, pulls the runtime image, writes to one log group and one namespace
+    of metrics, and places network interfaces into the job subnets. All of it is in the role itself: whoever waits for
+    the role waits for its permissions.
 
     Leaves out: creating log groups, passing roles, calling SageMaker.
 
@@ -70,9 +68,7 @@ class JobRole(Construct):
             *may.pull_image(deployment),
             may.write_logs(deployment, log_group),
             may.publish_metrics(metrics_namespace),
-            *may.join_network(
-                deployment, subnets=values.subnets, security_group=values.job_security_group
-            ),
+            *may.join_network(deployment, subnets=values.subnets, security_group=values.job_security_group),
         ]
         self.role = iam.Role(
             self,
@@ -85,52 +81,49 @@ class JobRole(Construct):
         self._waive(deployment, log_group, [*reads, *writes])
 
     def _waive(self, deployment: Deployment, log_group: str, prefixes: Sequence[ObjectPrefix]) -> None:
-        objects = dict.fromkeys(f"Resource::{prefix.objects_arn}" for prefix in prefixes)
         waive(
             self.role,
-            Waiver(
-                rule="AwsSolutions::AwsSolutions-IAM5",
-                reason="Names of objects are not known before the job runs; the job's own prefix of one bucket bounds "
-                "them.",
-                owner="platform",
-                until=_REVIEW,
-                findings=tuple(objects),
+            _waiver(
+                "Names of objects are not known before the job runs; the job's own prefix of one bucket bounds them.",
+                [prefix.objects_arn for prefix in prefixes],
             ),
-            Waiver(
-                rule="AwsSolutions::AwsSolutions-IAM5",
-                reason="SageMaker names a log stream after the job; the log group bounds them.",
-                owner="platform",
-                until=_REVIEW,
-                findings=(f"Resource::{deployment.arn('logs', f'log-group:{log_group}:*')}",),
+            _waiver(
+                "SageMaker names a log stream after the job; the log group bounds them.",
+                [deployment.arn("logs", f"log-group:{log_group}:*")],
             ),
-            Waiver(
-                rule="AwsSolutions::AwsSolutions-IAM5",
-                reason="EC2 invents the ids of network interfaces; creation is bound to the job subnets and security "
-                "group, use and deletion to interfaces of the job subnets (ec2:Subnet).",
-                owner="platform",
-                until=_REVIEW,
-                findings=(f"Resource::{deployment.arn('ec2', 'network-interface/*')}",),
+            _waiver(
+                "EC2 invents the ids of network interfaces; creation is bound to the job subnets and security group, "
+                "use and deletion to interfaces of the job subnets (ec2:Subnet).",
+                [deployment.arn("ec2", "network-interface/*")],
             ),
-            Waiver(
-                rule="AwsSolutions::AwsSolutions-IAM5",
-                reason="ecr:GetAuthorizationToken, ec2:Describe* and cloudwatch:PutMetricData know no resource but * "
-                "(Service Authorization Reference); the token opens only what the repository policy allows, metrics go "
-                "to one namespace (cloudwatch:namespace).",
-                owner="platform",
-                until=_REVIEW,
-                findings=("Resource::*",),
+            _waiver(
+                "ecr:GetAuthorizationToken, ec2:Describe* and cloudwatch:PutMetricData know no resource but * (Service "
+                "Authorization Reference); the token opens only what the repository policy allows, metrics go to one "
+                "namespace (cloudwatch:namespace).",
+                ["*"],
             ),
+            *_foreign_key_waivers(prefixes),
         )
-        foreign_keys = dict.fromkeys(f"Resource::{p.key_arn}" for p in prefixes if p.key_alias is not None)
-        if foreign_keys:
-            waive(
-                self.role,
-                Waiver(
-                    rule="AwsSolutions::AwsSolutions-IAM5",
-                    reason="The id of another account's key is not known here and an alias is no valid resource; "
-                    "kms:ResourceAliases binds the pattern to one key, whose own policy names this role.",
-                    owner="platform",
-                    until=_REVIEW,
-                    findings=tuple(foreign_keys),
-                ),
-            )
+
+
+def _foreign_key_waivers(prefixes: Sequence[ObjectPrefix]) -> list[Waiver]:
+    patterns = [prefix.key_arn for prefix in prefixes if prefix.key_alias is not None]
+    if not patterns:
+        return []
+    return [
+        _waiver(
+            "The id of another account's key is not known here and an alias is no valid resource; kms:ResourceAliases "
+            "binds the pattern to one key, whose own policy admits this role.",
+            patterns,
+        )
+    ]
+
+
+def _waiver(reason: str, resources: Sequence[str]) -> Waiver:
+    return Waiver(
+        rule="AwsSolutions::AwsSolutions-IAM5",
+        reason=reason,
+        owner="platform",
+        until=date(2027, 11, 30),
+        findings=tuple(dict.fromkeys(f"Resource::{resource}" for resource in resources)),
+    )

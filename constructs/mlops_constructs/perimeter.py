@@ -22,7 +22,8 @@ _CONTENT_ACTIONS = (
 def deny_strangers(bucket: s3.Bucket, *, accounts: Sequence[str]) -> None:
     """Denies a bucket's content to every identity outside the platform's accounts.
 
-    AWS services that act as themselves (access-log delivery, say) are exempt; an anonymous request is not. The bucket's policy stays as long as the bucket does.
+    AWS services that act as themselves (access-log delivery, say) are exempt; an anonymous request is not. The bucket's
+    policy stays as long as the bucket does.
 
     Args:
         bucket: The bucket.

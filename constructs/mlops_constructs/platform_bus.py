@@ -17,9 +17,7 @@ class PlatformBus(Construct):
         bus: The bus.
     """
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, deployment: Deployment, accounts: Sequence[str]
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment, accounts: Sequence[str]) -> None:
         """Defines the bus.
 
         Args:
@@ -33,9 +31,7 @@ class PlatformBus(Construct):
             self, "Bus", event_bus_name=deployment.event_bus, description=f"Events of {deployment.prefix}"
         )
         others = [account for account in accounts if account != deployment.account]
-        roles = [
-            f"arn:{deployment.partition}:iam::{account}:role/{deployment.platform.name}-*" for account in others
-        ]
+        roles = [f"arn:{deployment.partition}:iam::{account}:role/{deployment.platform.name}-*" for account in others]
         events.CfnEventBusPolicy(
             self,
             "Policy",

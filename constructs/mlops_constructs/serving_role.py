@@ -38,9 +38,7 @@ class ServingRole(Construct):
             registered_in: The environment whose artifacts are served; it may be of another account.
         """
         super().__init__(scope, construct_id)
-        storage = Storage(
-            deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn
-        )
+        storage = Storage(deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn)
         artifacts = f"{model.name}/training/"
         own = registered_in.account == deployment.account
         self.capture = storage.capture(f"{model.name}/")

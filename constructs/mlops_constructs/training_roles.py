@@ -44,9 +44,7 @@ class TrainingRoles(Construct):
             values: Network and keys of the environment.
         """
         super().__init__(scope, construct_id)
-        storage = Storage(
-            deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn
-        )
+        storage = Storage(deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn)
         code = storage.models(f"{model.name}/code/")
         prepared = storage.data(f"{model.name}/prepared/")
         trained = storage.models(f"{model.name}/training/")

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct
 
+
 @dataclass(frozen=True, kw_only=True)
 class Waiver:
     """One rule that does not apply to one resource, and why.
@@ -47,11 +48,17 @@ _declared: "WeakKeyDictionary[IConstruct, list[DeclaredWaiver]]" = WeakKeyDictio
 
 def waive(scope: IConstruct, *waivers: Waiver) -> None:
     """Acknowledges findings on `scope` and everything below it, and remembers them for the audit."""
-    for waiver in waivers:
-        record = f"{waiver.reason} (owner: {waiver.owner}, until {waiver.until.isoformat()})"
-        Validations.of(scope).acknowledge(*(Acknowledgment(id=rule_id, reason=record) for rule_id in waiver.ids))
-        declared = DeclaredWaiver(path=scope.node.path, waiver=waiver)
-        _declared.setdefault(scope.node.root, []).append(declared)
+    Validations.of(scope).acknowledge(
+        *(
+            Acknowledgment(
+                id=rule_id, reason=f"{waiver.reason} (owner: {waiver.owner}, until {waiver.until.isoformat()})"
+            )
+            for waiver in waivers
+            for rule_id in waiver.ids
+        )
+    )
+    path = scope.node.path
+    _declared.setdefault(scope.node.root, []).extend(DeclaredWaiver(path=path, waiver=waiver) for waiver in waivers)
 
 
 def declared_waivers(root: IConstruct) -> Sequence[DeclaredWaiver]:
