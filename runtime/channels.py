@@ -111,6 +111,6 @@ def _parquet_files(stream: bytes, *, channel: str) -> Iterator[bytes]:
 def _is_parquet(content: bytes) -> bool:
     try:
         pyarrow.parquet.read_metadata(io.BytesIO(content))
-    except pyarrow.ArrowException:
+    except (pyarrow.ArrowException, OSError):  # it says OSError of a footer that is none
         return False
     return True
