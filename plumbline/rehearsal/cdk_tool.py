@@ -65,7 +65,9 @@ class CdkTool:
         for process in running:
             _end(process)
 
-    def _start(self, arguments: tuple[str, ...], environment: Mapping[str, str], output: int) -> subprocess.Popen[bytes]:
+    def _start(
+        self, arguments: tuple[str, ...], environment: Mapping[str, str], output: int
+    ) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._ended:
                 raise PlumblineError("the rehearsal was ended", exit_code=1)

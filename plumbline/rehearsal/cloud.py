@@ -11,13 +11,14 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from types import TracebackType
 
+import httpx
+
 from plumbline.configuration import Platform
 from plumbline.errors import PlumblineError
+from plumbline.rehearsal.control import HEADER, PATH, TOKEN_FILE
 from plumbline.rehearsal.options import ServerOptions
 from plumbline.rehearsal.processes import command_line
 from plumbline.rehearsal.server import KEEP, PORT_TAKEN, read_address
@@ -96,6 +97,26 @@ class Cloud:
         return self._session(
             access_key=given["AccessKeyId"], secret_key=given["SecretAccessKey"], token=given["SessionToken"]
         )
+
+    def assume_as_service(self, role_arn: str, *, service: str, source_account: str, source_arn: str) -> Session:
+        """A role's session as a service has it, when the role trusts the service for that source.
+
+        Raises:
+            PermissionError: The role's trust policy does not let the service assume it.
+        """
+        wanted = {
+            "role_arn": role_arn,
+            "service": service,
+            "source_account": source_account,
+            "source_arn": source_arn,
+        }
+        token = (self.options.state / TOKEN_FILE).read_text(encoding="utf-8")
+        with _connection(self.options) as connection:
+            answer = connection.post(f"{self.options.endpoint}{PATH}", json=wanted, headers={HEADER.decode(): token})
+        given = answer.json()
+        if answer.is_error:
+            raise PermissionError(given["error"])
+        return self._session(access_key=given["access_key"], secret_key=given["secret_key"], token=given["token"])
 
     def keep(self) -> None:
         """Lets the cloud outlive this process; ``stop_kept`` ends it."""
@@ -224,13 +245,17 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], options: ServerOptions
 
 def _answers(options: ServerOptions, port: int) -> bool:
     """Whether the listener is the very process that was started: only that one holds the certificate's key."""
-    context = ssl.create_default_context(cafile=str(options.certificate_authority))
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:
-        with opener.open(f"https://127.0.0.1:{port}/_ministack/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        with _connection(options) as connection:
+            return connection.get(f"https://127.0.0.1:{port}/_ministack/health").is_success
+    except httpx.HTTPError:
         return False
+
+
+def _connection(options: ServerOptions) -> httpx.Client:
+    trusted = ssl.create_default_context(cafile=str(options.certificate_authority))
+    # No proxy of the person's own may come between.
+    return httpx.Client(verify=trusted, trust_env=False, timeout=30)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

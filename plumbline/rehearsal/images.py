@@ -134,12 +134,27 @@ def _build(root: Path, folder: Path) -> None:
         # Relocatable, for it is renamed once it is complete.
         _run([*uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(venv)])
         lock = root / "runtime" / "requirements.txt"
-        _run([*uv, "pip", "install", "--quiet", "--python", str(venv / "bin" / "python"), "-r", str(lock)])
-        shutil.copytree(
-            root / "runtime",
-            partial / "program" / "runtime",
-            ignore=shutil.ignore_patterns("__pycache__", "Dockerfile*"),
+        python = str(venv / "bin" / "python")
+        # As the Dockerfile installs it: the list is locked, so nothing is resolved.
+        _run(
+            [
+                *uv,
+                "pip",
+                "install",
+                "--quiet",
+                "--python",
+                python,
+                "--no-deps",
+                "--require-hashes",
+                "--compile-bytecode",
+                "-r",
+                str(lock),
+            ]
         )
+        program = partial / "program" / "runtime"
+        program.mkdir(parents=True)
+        for module in _modules(root):
+            shutil.copy2(module, program / module.name)
         (partial / _COMPLETE).touch()
         partial.rename(folder)
     except BaseException:
@@ -194,14 +209,17 @@ def _variables(assignments: str) -> Mapping[str, str]:
 def _program_layer(root: Path) -> bytes:
     """The program as a layer: names, contents and nothing that changes from one machine to the next."""
     buffer = io.BytesIO()
-    folder = root / "runtime"
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        for path in _modules(root):
             content = path.read_bytes()
-            entry = tarfile.TarInfo(f"opt/program/{path.relative_to(root).as_posix()}")
+            entry = tarfile.TarInfo(f"opt/program/runtime/{path.name}")
             entry.size, entry.mode = len(content), 0o644
             archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def _modules(root: Path) -> list[Path]:
+    return sorted((root / "runtime").glob("*.py"))
 
 
 def _upload(client: Client, repository: str, content: bytes) -> None:

@@ -20,10 +20,15 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from plumbline.rehearsal.certificates import write_certificates
+from plumbline.rehearsal.control import with_control, write_token
 from plumbline.rehearsal.options import ServerOptions
 from plumbline.rehearsal.processes import descendants
+
+if TYPE_CHECKING:
+    from hypercorn.typing import ASGIFramework
 
 ADDRESS_FILE = "server.json"
 KEEP = b"keep\n"
@@ -158,7 +163,8 @@ async def _serve(options: ServerOptions, listener: socket.socket, stop_services:
         target=_watch_parent, args=(lambda: loop.call_soon_threadsafe(stop.set),), name="parent", daemon=True
     ).start()
     announcer = asyncio.create_task(_announce_when_answering(options))
-    serving = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
+    application = cast("ASGIFramework", with_control(app, token=write_token(options.state)))
+    serving = asyncio.create_task(serve(application, config, shutdown_trigger=stop.wait))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     announcer.cancel()

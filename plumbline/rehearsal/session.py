@@ -32,6 +32,8 @@ _MAKING = threading.Lock()
 class Client(Protocol):
     """A botocore client; its methods are made at run time from the service's model."""
 
+    meta: Any
+
     def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 

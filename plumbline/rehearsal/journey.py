@@ -1,0 +1,414 @@
+"""The rehearsal from an empty machine to answers in production, in the order in which a person would do it on AWS."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import hashlib
+import importlib
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import botocore.exceptions
+
+from plumbline.configuration import Deployment, Environment, Model, Platform, load_models, load_platform, runtime_tag
+from plumbline.errors import PlumblineError
+from plumbline.rehearsal import accounts, denials, images, predictions, release, training_run
+from plumbline.rehearsal.assembly import SynthesizedStack, read_assembly
+from plumbline.rehearsal.calls import read_call_log
+from plumbline.rehearsal.cdk_tool import CdkTool
+from plumbline.rehearsal.cloud import Cloud, stop_kept
+from plumbline.rehearsal.predictions import Offline
+from plumbline.rehearsal.progress import Progress, Step, Steps
+from plumbline.rehearsal.release import Served
+from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary
+from plumbline.rehearsal.training_run import Inputs
+
+REASON = "rehearsal"
+_DEPLOYED_FIRST = ("delivery", "dev", "staging", "production")
+
+
+def rehearse(root: Path, *, progress: Progress, keep: bool = False) -> Summary:
+    """Rehearses the platform of a checkout and writes ``rehearsal.json`` into it.
+
+    Args:
+        root: The checkout.
+        progress: Is told of every step.
+        keep: Leaves the cloud up; ``stop`` ends it.
+
+    Returns:
+        What the rehearsal showed. When it returns, every step succeeded and every refusal was an expected one.
+
+    Raises:
+        PlumblineError: A step failed. The failed rehearsal's folder stays, with its logs, until the next one succeeds.
+        KeyboardInterrupt: The rehearsal was interrupted, by Ctrl-C or SIGTERM; nothing of it is left.
+    """
+    with _interruptible():
+        journey = Journey(root=root.resolve(), progress=progress)
+        try:
+            summary = journey.go(keep=keep)
+        except KeyboardInterrupt:
+            journey.clear()
+            raise
+        except botocore.exceptions.ClientError as error:
+            raise PlumblineError(f"{error} (logs: {journey.state})", exit_code=1) from error
+        if not keep:
+            journey.clear()
+        return summary
+
+
+def stop(root: Path) -> list[Path]:
+    """Ends the clouds that were kept in a checkout and removes their folders.
+
+    Returns:
+        The folders.
+    """
+    stopped = stop_kept(root.resolve())
+    for state in stopped:
+        shutil.rmtree(state, ignore_errors=True)
+    return stopped
+
+
+@dataclasses.dataclass(kw_only=True)
+class TrainedModel:
+    """A model that has been trained and registered in staging.
+
+    Attributes:
+        model: The model.
+        commit: What the run records.
+        inputs: What the run was started with.
+        run: The run.
+        package: The registered version, as the registry describes it.
+        metrics: The evaluation report.
+        offline: What the artifact predicts without an endpoint.
+        artifact_digest: SHA-256 of the artifact.
+    """
+
+    model: Model
+    commit: str
+    inputs: Inputs
+    run: training_run.Run
+    package: dict[str, object]
+    metrics: dict[str, object]
+    offline: Offline
+    artifact_digest: str
+
+
+class Journey:
+    """One rehearsal under way; its steps are methods, so that tests can take some of them.
+
+    Attributes:
+        root: The checkout.
+        platform: The configuration.
+        models: The models.
+        tag: The runtime's tag.
+        cloud: The cloud, once it has started.
+        stacks: What synth wrote, once it has.
+        state: The rehearsal's folder, once the cloud has started.
+    """
+
+    def __init__(self, *, root: Path, progress: Progress) -> None:
+        self.root = root
+        self.platform: Platform = load_platform(root)
+        self.models: tuple[Model, ...] = load_models(root)
+        self.tag = runtime_tag(root)
+        self.stacks: tuple[SynthesizedStack, ...] = ()
+        self.state: Path | None = None
+        self._cloud: Cloud | None = None
+        self._steps = Steps(progress)
+
+    @property
+    def cloud(self) -> Cloud:
+        """The cloud.
+
+        Raises:
+            PlumblineError: It has not started.
+        """
+        if self._cloud is None:
+            raise PlumblineError("the cloud has not started", exit_code=1)
+        return self._cloud
+
+    @property
+    def staging(self) -> Deployment:
+        """Where models are trained and registered."""
+        return self.platform.deployment(Environment.STAGING)
+
+    def go(self, *, keep: bool) -> Summary:
+        """Goes all the way."""
+        began = time.monotonic()
+        with self._starting() as cloud, _tool(self.root, cloud.options.state) as tool, _background() as pool:
+            image = pool.submit(images.build_stand_in, root=self.root, tag=self.tag)
+            resources = self.provision(tool)
+            templates = {stack.name: stack.digest for stack in self.stacks}
+            with self._steps.step("Push the runtime image") as step:
+                stand_in = image.result()
+                image_digest = self.push_image()
+                step.outcome = f"{self.platform.runtime_repository}:{self.tag}"
+            ways = []
+            refused: list[DeniedCall] = []
+            for model in self.models:
+                trained = self.train(model, stand_in=stand_in)
+                way, denied = self.promote(trained)
+                ways.append(way)
+                refused += denied
+            denials.refuse_unexpected(read_call_log(cloud.options.call_log), expected=refused)
+            summary = Summary(
+                id=cloud.options.state.name,
+                accounts={d.environment.value: d.account for d in self.platform.deployments()}
+                | {"delivery": self.platform.delivery_account},
+                region=self.platform.region,
+                templates=templates,
+                resources=resources | accounts.resources(cloud=cloud, stacks=self._stacks_of("release-")),
+                image=self.platform.runtime_image(self.tag),
+                image_digest=image_digest,
+                models=tuple(ways),
+                calls=self.calls(),
+                denied_calls=tuple(dict.fromkeys(refused)),
+                network_isolation=self.network_isolation(),
+                steps=self._steps.seconds,
+                seconds=round(time.monotonic() - began, 2),
+                endpoint=cloud.options.endpoint if keep else "",
+                state=str(cloud.options.state) if keep else "",
+            )
+            summary.write(self.root)
+            if keep:
+                cloud.keep()
+            return summary
+
+    def provision(self, tool: CdkTool) -> dict[str, dict[str, int]]:
+        """Synthesizes, bootstraps and deploys everything that comes before a model.
+
+        Returns:
+            The number of resources of each type, by stack.
+        """
+        cloud = self.cloud
+        assembly = cloud.options.state / "cdk.out"
+        with self._steps.step("Bootstrap the accounts and synthesize the templates") as step, _background() as pool:
+            made = pool.submit(accounts.bootstrap, cloud=cloud, tool=tool)
+            accounts.synthesize(platform=self.platform, root=self.root, tool=tool, output=assembly)
+            self.stacks = read_assembly(assembly)
+            step.outcome = f"{made.result()} accounts, {len(self.stacks)} templates"
+        first = [stack for stack in self.stacks if stack.stage in _DEPLOYED_FIRST]
+        with self._steps.step("Deploy the stacks") as step:
+            accounts.deploy(cloud=cloud, tool=tool, assembly=assembly, stages=_DEPLOYED_FIRST)
+            accounts.verify_templates(cloud=cloud, stacks=first)
+            resources = accounts.resources(cloud=cloud, stacks=first)
+            count = sum(sum(types.values()) for types in resources.values())
+            step.outcome = f"{len(first)} stacks, {count} resources, each template as synth wrote it"
+        return resources
+
+    def push_image(self) -> str:
+        """Describes the runtime image in the delivery account's registry."""
+        return images.push(
+            root=self.root,
+            tag=self.tag,
+            repository=self.platform.runtime_repository,
+            caller=self.cloud.administrator(self.platform.delivery_account),
+        )
+
+    def train(self, model: Model, *, stand_in: images.StandIn) -> TrainedModel:
+        """Trains a model in staging, up to its registered version.
+
+        Raises:
+            PlumblineError: The run fails, with the failed step's last words, or registers nothing.
+        """
+        administrator = self.cloud.administrator(self.staging.account)
+        with self._steps.step(f"Bring data and code of {model.name} to staging") as step:
+            inputs = self.upload(model)
+            step.outcome = f"dataset {inputs.dataset_id}, code {inputs.code_digest}"
+        with self._steps.step(f"Train {model.name} in staging") as step:
+            commit = training_run.commit_id(self.root)
+            arn = training_run.start(
+                deployment=self.staging, model=model, inputs=inputs, commit=commit, reason=REASON, caller=administrator
+            )
+            run = training_run.follow(arn=arn, caller=administrator, tell=step.detail)
+            if run.status != "Succeeded":
+                raise training_run.failure(run)
+            if not run.model_package_arn:
+                raise PlumblineError(f"the run {run.arn} succeeded and registered no version", exit_code=1)
+            package = administrator.client("sagemaker").describe_model_package(ModelPackageName=run.model_package_arn)
+            metrics = training_run.evaluation(run=run, deployment=self.staging, model=model, caller=administrator)
+            step.outcome = f"version {package['ModelPackageVersion']}, {package['ModelApprovalStatus']}"
+        artifact = self._artifact(package)
+        offline = predictions.predict_offline(
+            stand_in=stand_in,
+            artifact=artifact,
+            prepared=self._prepared_test_set(model, inputs),
+            folder=self.cloud.options.state / "offline" / model.name,
+        )
+        return TrainedModel(
+            model=model,
+            commit=commit,
+            inputs=inputs,
+            run=run,
+            package=package,
+            metrics=dict(metrics),
+            offline=offline,
+            artifact_digest=hashlib.sha256(artifact).hexdigest(),
+        )
+
+    def upload(self, model: Model) -> Inputs:
+        """Brings a model's dataset and code to staging."""
+        data = importlib.import_module(f"pipeline_definitions.{model.name}.data")
+        return training_run.upload_inputs(
+            deployment=self.staging,
+            model=model,
+            caller=self.cloud.administrator(self.staging.account),
+            make_dataset=lambda folder: str(data.dataset(folder=folder).identifier),
+        )
+
+    def promote(self, trained: TrainedModel) -> tuple[ModelSummary, tuple[DeniedCall, ...]]:
+        """Approves a version and takes it to staging and production."""
+        cloud, model = self.cloud, trained.model
+        arn = trained.run.model_package_arn
+        with self._steps.step(f"Approve {model.name}") as step:
+            release.approve(model_package_arn=arn, caller=cloud.administrator(self.staging.account), reason=REASON)
+            role = release.make_release_role(cloud=cloud, model=model)
+            step.outcome = arn.rsplit("/", 2)[-2] + " " + arn.rsplit("/", 1)[-1]
+        served = {}
+        for deployment in self.platform.deployments():
+            if deployment.serves:
+                with self._steps.step(f"Release {model.name} to {deployment.environment}") as step:
+                    served[deployment.environment.value] = self._release(trained, deployment, role, step)
+        if len({(one.artifact_digest, one.image_digest) for one in served.values()}) != 1:
+            raise PlumblineError(f"staging and production serve different versions: {served}", exit_code=1)
+        production = self.platform.deployment(Environment.PRODUCTION)
+        with self._steps.step(f"Ask production's endpoint of {model.name}") as step:
+            agreement = predictions.compare(
+                deployment=production,
+                model=model,
+                caller=cloud.administrator(production.account),
+                offline=trained.offline,
+                tell=step.detail,
+            )
+            step.outcome = f"{agreement.rows:,} answers equal to the artifact's, to {agreement.largest_difference:.0e}"
+        with self._steps.step("Try what must be refused") as step:
+            refused = denials.try_all(
+                denials.probes(
+                    cloud=cloud, model=model, inputs=trained.inputs, model_package_arn=arn, release_role_arn=role
+                )
+            )
+            step.outcome = f"{len(refused)} attempts, all refused"
+        way = ModelSummary(
+            model=model.name,
+            commit=trained.commit,
+            dataset_id=trained.inputs.dataset_id,
+            code_digest=trained.inputs.code_digest,
+            run=trained.run,
+            metrics=trained.metrics,
+            model_package_arn=arn,
+            served=served,
+            agreement=agreement,
+        )
+        return way, refused
+
+    def calls(self) -> dict[str, dict[str, int]]:
+        """How often each principal was allowed each action."""
+        counted: dict[str, Counter[str]] = {}
+        for decision in read_call_log(self.cloud.options.call_log):
+            if decision.allowed:
+                counted.setdefault(denials.principal_of(decision), Counter())[decision.action] += 1
+        return {principal: dict(sorted(counted[principal].items())) for principal in sorted(counted)}
+
+    def network_isolation(self) -> str:
+        """How this machine keeps an isolated job from the network."""
+        from plumbline.rehearsal.sagemaker import isolation_mode
+
+        return str(isolation_mode())
+
+    def clear(self) -> None:
+        """Removes the rehearsal's folder."""
+        if self.state is not None:
+            shutil.rmtree(self.state, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _starting(self) -> Iterator[Cloud]:
+        with self._steps.step("Start the cloud") as step:
+            cloud = Cloud.start(platform=self.platform, root=self.root)
+            self._cloud, self.state = cloud, cloud.options.state
+            step.outcome = f"{len(self.platform.account_ids)} accounts at {cloud.options.endpoint}"
+        with cloud:
+            yield cloud
+
+    def _release(self, trained: TrainedModel, deployment: Deployment, role: str, step: Step) -> Served:
+        model, arn = trained.model, trained.run.model_package_arn
+        (stack,) = self._stacks_of(f"release-{deployment.environment}/", model=model)
+        release.release(
+            cloud=self.cloud,
+            deployment=deployment,
+            stack=stack,
+            model_package_arn=arn,
+            release_role_arn=role,
+            tell=step.detail,
+        )
+        accounts.verify_templates(cloud=self.cloud, stacks=[stack])
+        caller = self.cloud.administrator(deployment.account)
+        release.smoke_test(deployment=deployment, model=model, caller=caller, rows=trained.offline.body(0, 3))
+        served = release.describe(
+            deployment=deployment,
+            model=model,
+            caller=caller,
+            registry=self.cloud.administrator(self.staging.account),
+        )
+        step.outcome = f"{served.endpoint} {served.status}"
+        return served
+
+    def _stacks_of(self, path: str, *, model: Model | None = None) -> list[SynthesizedStack]:
+        return [
+            stack
+            for stack in self.stacks
+            if stack.path.startswith(path) and (model is None or stack.path.endswith(f"-{model.slug}"))
+        ]
+
+    def _artifact(self, package: dict[str, object]) -> bytes:
+        return release.read_artifact(package, caller=self.cloud.administrator(self.staging.account))
+
+    def _prepared_test_set(self, model: Model, inputs: Inputs) -> bytes:
+        client = self.cloud.administrator(self.staging.account).client("s3")
+        prefix = f"{model.name}/prepared/{inputs.code_digest}/{inputs.dataset_id}/test/"
+        listed = client.list_objects_v2(Bucket=self.staging.data_bucket, Prefix=prefix).get("Contents", [])
+        if not listed:
+            raise PlumblineError(f"the run prepared no test set below {prefix}", exit_code=1)
+        body: bytes = client.get_object(Bucket=self.staging.data_bucket, Key=listed[0]["Key"])["Body"].read()
+        return body
+
+
+@contextlib.contextmanager
+def _tool(root: Path, state: Path) -> Iterator[CdkTool]:
+    tool = CdkTool(root=root, state=state)
+    try:
+        yield tool
+    finally:
+        tool.end_all()
+
+
+@contextlib.contextmanager
+def _background() -> Iterator[concurrent.futures.ThreadPoolExecutor]:
+    """One thread beside; when its block fails, what has not begun is dropped."""
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Has SIGTERM end the rehearsal as Ctrl-C does, in order."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

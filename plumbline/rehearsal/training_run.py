@@ -1,0 +1,226 @@
+"""One run of a model's training pipeline: its inputs brought to the bucket, the run started and followed."""
+
+import dataclasses
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from plumbline.configuration import Deployment, KeyPurpose, Model, code_archive, code_digest
+from plumbline.errors import PlumblineError
+from plumbline.rehearsal.session import Client, Session
+
+_POLL_SECONDS = 0.25
+_ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What a run is started with, all of it in the environment's buckets.
+
+    Attributes:
+        dataset_id: The dataset's identifier, a hash of its content.
+        dataset_version: The S3 version of its ``dataset.json``.
+        code_digest: The hash of the model's code.
+    """
+
+    dataset_id: str
+    dataset_version: str
+    code_digest: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunStep:
+    """One step of a run.
+
+    Attributes:
+        name: The step.
+        status: For example ``Succeeded``.
+        seconds: From its start to its end.
+        cached: Whether an earlier run's result was taken.
+        failure: Why it failed; empty otherwise.
+    """
+
+    name: str
+    status: str
+    seconds: float
+    cached: bool
+    failure: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run that has ended.
+
+    Attributes:
+        arn: The execution's ARN.
+        status: ``Succeeded``, ``Failed`` or ``Stopped``.
+        steps: Its steps, in the order in which they began.
+        failure: Why it failed; empty otherwise.
+        model_package_arn: What it registered; empty when it registered nothing.
+        seconds: How long it took.
+    """
+
+    arn: str
+    status: str
+    steps: tuple[RunStep, ...]
+    failure: str
+    model_package_arn: str
+    seconds: float
+
+    @property
+    def execution_id(self) -> str:
+        """The last part of the ARN."""
+        return self.arn.rsplit("/", 1)[-1]
+
+
+def commit_id(root: Path) -> str:
+    """The commit of a checkout, or ``uncommitted`` where there is none.
+
+    Raises:
+        PlumblineError: git is missing.
+    """
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise PlumblineError(
+            "git is not installed, and each run records the commit it was made from: install git", exit_code=1
+        ) from error
+    return done.stdout.strip() if done.returncode == 0 else "uncommitted"
+
+
+def upload_inputs(
+    *, deployment: Deployment, model: Model, caller: Session, make_dataset: Callable[[Path], str]
+) -> Inputs:
+    """Brings the model's code, a dataset and the mark of "no champion" to the environment's buckets.
+
+    Every object is written under the bucket's own key, named in the request.
+
+    Args:
+        deployment: The environment.
+        model: The model.
+        caller: Who uploads.
+        make_dataset: Writes the dataset's files into a folder and returns its identifier.
+    """
+    s3 = caller.client("s3")
+    keys = {
+        purpose: caller.client("ssm").get_parameter(Name=deployment.parameter(f"keys/{purpose}"))["Parameter"]["Value"]
+        for purpose in (KeyPurpose.DATA, KeyPurpose.MODELS)
+    }
+
+    def put(purpose: KeyPurpose, key: str, body: bytes) -> str:
+        bucket = deployment.data_bucket if purpose is KeyPurpose.DATA else deployment.models_bucket
+        written = s3.put_object(
+            Bucket=bucket, Key=key, Body=body, ServerSideEncryption="aws:kms", SSEKMSKeyId=keys[purpose]
+        )
+        return str(written["VersionId"])
+
+    with tempfile.TemporaryDirectory() as folder:
+        dataset_id = make_dataset(Path(folder))
+        versions = {
+            path.name: put(KeyPurpose.DATA, f"{model.name}/datasets/{dataset_id}/{path.name}", path.read_bytes())
+            for path in sorted(Path(folder).iterdir())
+        }
+    digest = code_digest(model)
+    put(KeyPurpose.MODELS, f"{model.name}/code/{digest}/sourcedir.tar.gz", code_archive(model))
+    put(KeyPurpose.MODELS, f"{model.name}/champion/none/none.json", b'{"champion": null}\n')
+    return Inputs(dataset_id=dataset_id, dataset_version=versions["dataset.json"], code_digest=digest)
+
+
+def start(*, deployment: Deployment, model: Model, inputs: Inputs, commit: str, reason: str, caller: Session) -> str:
+    """Starts a run by hand.
+
+    Returns:
+        The execution's ARN.
+    """
+    parameters = {
+        "CommitId": commit,
+        "DatasetId": inputs.dataset_id,
+        "DatasetVersion": inputs.dataset_version,
+        "Trigger": "person",
+        "TriggerReason": reason,
+    }
+    answer = caller.client("sagemaker").start_pipeline_execution(
+        PipelineName=deployment.pipeline_name(model),
+        PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
+    )
+    return str(answer["PipelineExecutionArn"])
+
+
+def follow(*, arn: str, caller: Session, tell: Callable[[str], None], limit_seconds: float = 900.0) -> Run:
+    """Waits for the end of a run and tells what goes on meanwhile.
+
+    Args:
+        arn: The execution.
+        caller: Who looks.
+        tell: Called with one line whenever the steps have moved.
+        limit_seconds: How long to wait.
+
+    Raises:
+        PlumblineError: The run does not end in time.
+    """
+    client = caller.client("sagemaker")
+    began = time.monotonic()
+    told = ""
+    while True:
+        execution = client.describe_pipeline_execution(PipelineExecutionArn=arn)
+        raw = _raw_steps(client, arn)
+        line = ", ".join(f"{step['StepName']} {step['StepStatus'].lower()}" for step in raw)
+        if line != told:
+            tell(line)
+            told = line
+        if execution["PipelineExecutionStatus"] in _ENDED:
+            break
+        if time.monotonic() - began > limit_seconds:
+            raise PlumblineError(f"the run {arn} has not ended after {limit_seconds:.0f} s: {line}", exit_code=1)
+        time.sleep(_POLL_SECONDS)
+    packages = [step.get("Metadata", {}).get("RegisterModel", {}).get("Arn", "") for step in raw]
+    return Run(
+        arn=arn,
+        status=execution["PipelineExecutionStatus"],
+        steps=tuple(_step(step) for step in raw),
+        failure=execution.get("FailureReason", ""),
+        model_package_arn=next((package for package in packages if package), ""),
+        seconds=round(time.monotonic() - began, 2),
+    )
+
+
+def failure(run: Run) -> PlumblineError:
+    """What to say of a run that did not succeed: the step and its own last words."""
+    failed = [step for step in run.steps if step.failure]
+    words = "; ".join(f"{step.name}: {step.failure}" for step in failed) or run.failure or "no reason was given"
+    return PlumblineError(f"the training run ended as {run.status}. {words}", exit_code=1)
+
+
+def evaluation(*, run: Run, deployment: Deployment, model: Model, caller: Session) -> Mapping[str, object]:
+    """The report that the run's evaluation wrote, ``evaluation.json``."""
+    client = caller.client("s3")
+    prefix = f"{model.name}/evaluations/{run.execution_id}/"
+    for entry in client.list_objects_v2(Bucket=deployment.data_bucket, Prefix=prefix).get("Contents", []):
+        if str(entry["Key"]).endswith("/evaluation.json"):
+            body = client.get_object(Bucket=deployment.data_bucket, Key=entry["Key"])["Body"].read()
+            report: Mapping[str, object] = json.loads(body)
+            return report
+    raise PlumblineError(f"the run wrote no evaluation.json below s3://{deployment.data_bucket}/{prefix}", exit_code=1)
+
+
+def _raw_steps(client: Client, arn: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("list_pipeline_execution_steps").paginate(
+        PipelineExecutionArn=arn, SortOrder="Ascending"
+    )
+    return [step for page in pages for step in page["PipelineExecutionSteps"]]
+
+
+def _step(raw: Mapping[str, Any]) -> RunStep:
+    began, ended = raw.get("StartTime"), raw.get("EndTime")
+    seconds = (ended - began).total_seconds() if began and ended else 0.0
+    return RunStep(
+        name=str(raw["StepName"]),
+        status=str(raw["StepStatus"]),
+        seconds=round(seconds, 2),
+        cached="CacheHitResult" in raw,
+        failure=str(raw.get("FailureReason", "")),
+    )
