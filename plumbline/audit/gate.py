@@ -6,7 +6,7 @@ from pathlib import Path
 from aws_cdk import App, Validations
 
 from mlops_constructs.waiver import declared_waivers
-from plumbline.audit.report import ValidationReport, read_report
+from plumbline.audit.report import ValidationReport, discard_report, read_report
 from plumbline.errors import PlumblineError
 
 
@@ -30,6 +30,7 @@ def synthesize(app: App) -> None:
         PlumblineError: A finding is open, or a waiver excuses nothing; exit code 1.
     """
     folder = Path(app.outdir)
+    discard_report(folder)
     try:
         app.synth()
     except RuntimeError as error:

@@ -63,3 +63,8 @@ def read_report(folder: Path) -> ValidationReport:
             for suppressed in plugin.get("suppressedViolations", [])
         ),
     )
+
+
+def discard_report(folder: Path) -> None:
+    """Removes the report of an earlier synth, so that it is not taken for this one's."""
+    (folder / _FILE).unlink(missing_ok=True)

