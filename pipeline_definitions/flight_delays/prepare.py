@@ -59,19 +59,29 @@ def refuse_hindsight(inputs: Sequence[str], *, dataset: Path) -> None:
         raise JobError(f"input {leaked[0]} is known only after departure, says dataset.json; no model may see it.")
 
 
-def labelled(dataset: Path) -> pl.DataFrame:
-    """Raw inputs and label of every flight with an arrival, with the weather of its scheduled hour at its origin."""
-    flights = _table(dataset / "flights.csv").filter(pl.col("arr_delay").is_not_null())
+def joined(dataset: Path) -> pl.DataFrame:
+    """Every column of every flight, with the weather of its scheduled hour at its origin, in the order of departure.
+
+    Raises:
+        JobError: A file is missing, or the weather of an hour is ambiguous.
+    """
+    flights = _table(dataset / "flights.csv")
     weather = _table(dataset / "weather.csv").drop("year", "month", "day", "hour")
     if weather.select(pl.struct("origin", "time_hour").is_duplicated().any()).item():
         raise JobError("weather.csv has two rows for one hour at one airport.")
     return (
         flights.join(weather, on=["origin", "time_hour"], how="left", maintain_order="left")
-        .select(
-            *(pl.col(column.name).cast(column.dtype) for column in INPUTS),
-            (pl.col("arr_delay") > LATE_MINUTES).alias(LABEL),
-        )
+        .with_columns(pl.col(column.name).cast(column.dtype) for column in INPUTS)
         .sort(_TIME_ORDER, maintain_order=True)
+    )
+
+
+def labelled(dataset: Path) -> pl.DataFrame:
+    """Raw inputs and label of every flight with an arrival."""
+    return (
+        joined(dataset)
+        .filter(pl.col("arr_delay").is_not_null())
+        .select(*(column.name for column in INPUTS), (pl.col("arr_delay") > LATE_MINUTES).alias(LABEL))
     )
 
 

@@ -1,0 +1,170 @@
+"""A small dataset of real flights (every fifth one), taken through the jobs once a session."""
+
+import io
+import json
+import shutil
+import signal
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline_definitions.flight_delays.data import Dataset, dataset
+from plumbline.configuration import Model, code_archive, load_model
+from runtime import verbs
+from runtime.layout import Layout
+
+FOLDER = Path(__file__).parents[3] / "pipeline_definitions" / "flight_delays"
+HYPERPARAMETERS = {
+    "seed": "1",
+    "learning_rate": "0.1",
+    "num_leaves": "15",
+    "min_data_in_leaf": "50",
+    "max_rounds": "60",
+    "patience": "30",
+    "validation_share": "0.2",
+    "checkpoint_rounds": "10",
+    "threads": "1",
+}
+
+
+class Jobs:
+    """Runs the model's jobs in this process, each in a container of its own below a folder."""
+
+    def __init__(self, folder: Path, code: bytes) -> None:
+        self.folder = folder
+        self.code = code
+
+    def container(self, name: str) -> Layout:
+        return Layout(base=self.folder / name)
+
+    def prepare(self, raw: Path, *, name: str = "prepare", test_days: int = 16) -> Path:
+        """Returns the folder that holds `train` and `test`."""
+        layout = self.container(name)
+        self._code(layout.processing_input("code"))
+        shutil.copytree(raw, layout.processing_input("dataset"))
+        verbs.process("prepare", layout=layout, arguments=["--test-days", str(test_days)])
+        return layout.base / "processing" / "output"
+
+    def training_container(
+        self, train: Path, *, name: str, hyperparameters: Mapping[str, str] = HYPERPARAMETERS
+    ) -> Layout:
+        layout = self.container(name)
+        self._code(layout.channel("code"))
+        shutil.copytree(train, layout.channel("train"))
+        layout.hyperparameters.parent.mkdir(parents=True)
+        layout.hyperparameters.write_text(json.dumps(hyperparameters))
+        modes = {"code": {"TrainingInputMode": "File"}, "train": {"TrainingInputMode": "FastFile"}}
+        layout.input_data_config.write_text(json.dumps(modes))
+        return layout
+
+    def train(self, train: Path, *, name: str, hyperparameters: Mapping[str, str] = HYPERPARAMETERS) -> Path:
+        """Returns the model's archive."""
+        layout = self.training_container(train, name=name, hyperparameters=hyperparameters)
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            verbs.train(layout=layout, arguments=[])
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        return self.archived(layout.model)
+
+    def archived(self, model: Path) -> Path:
+        path = model.with_name("model.tar.gz")
+        with tarfile.open(path, "w:gz") as archive:
+            archive.add(model, arcname=".")
+        return path
+
+    def evaluate(
+        self, archive: Path, prepared: Path, *, name: str, champion: Path | None = None, resamples: int = 200
+    ) -> dict[str, dict[str, dict[str, float]]]:
+        """Returns evaluation.json."""
+        layout = self.container(name)
+        self._code(layout.processing_input("code"))
+        for part in ("train", "test"):
+            shutil.copytree(prepared / part, layout.processing_input(part))
+        layout.processing_input("model").mkdir()
+        shutil.copy(archive, layout.processing_input("model") / "model.tar.gz")
+        layout.processing_input("champion").mkdir()
+        if champion:
+            shutil.copy(champion, layout.processing_input("champion") / "model.tar.gz")
+        else:
+            (layout.processing_input("champion") / "none.json").write_text("{}")
+        verbs.process("evaluate", layout=layout, arguments=["--confidence", "0.95", "--resamples", str(resamples)])
+        report: dict[str, dict[str, dict[str, float]]] = json.loads(
+            (layout.processing_output("evaluation") / "evaluation.json").read_text()
+        )
+        return report
+
+    def _code(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        (folder / "sourcedir.tar.gz").write_bytes(self.code)
+
+
+def with_changes(code: bytes, changes: Mapping[str, tuple[str, str]]) -> bytes:
+    """The archive with some text replaced in some modules; each text must be there."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(code)) as old, tarfile.open(fileobj=buffer, mode="w:gz") as new:
+        for member in old:
+            content = old.extractfile(member)
+            assert content is not None
+            text = content.read().decode()
+            if member.name in changes:
+                before, after = changes[member.name]
+                assert before in text, before
+                text = text.replace(before, after)
+            entry = tarfile.TarInfo(member.name)
+            entry.size = len(text.encode())
+            new.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    return load_model(FOLDER)
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return dataset(folder=tmp_path_factory.mktemp("full"))
+
+
+@pytest.fixture(scope="session")
+def raw(full: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    shutil.copytree(full.folder, folder, dirs_exist_ok=True)
+    header, *lines = (full.folder / "flights.csv").read_text().splitlines(keepends=True)
+    (folder / "flights.csv").write_text("".join([header, *lines[::5]]))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def jobs(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Jobs:
+    return Jobs(tmp_path_factory.mktemp("jobs"), code_archive(model))
+
+
+@pytest.fixture
+def changed_jobs(tmp_path: Path, model: Model) -> type[Jobs]:
+    """Makes jobs that run changed code: `changed_jobs({"features.py": (old text, new text)})`."""
+
+    class Changed(Jobs):
+        def __init__(self, changes: Mapping[str, tuple[str, str]]) -> None:
+            super().__init__(tmp_path / "changed", with_changes(code_archive(model), changes))
+
+    return Changed
+
+
+@pytest.fixture(scope="session")
+def prepared(jobs: Jobs, raw: Path) -> Path:
+    return jobs.prepare(raw)
+
+
+@pytest.fixture(scope="session")
+def test_rows(prepared: Path) -> pl.DataFrame:
+    return pl.read_parquet(prepared / "test" / "part-00000.parquet")
+
+
+@pytest.fixture(scope="session")
+def archive(jobs: Jobs, prepared: Path) -> Path:
+    return jobs.train(prepared / "train", name="train")

@@ -1,0 +1,116 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from pipeline_definitions.flight_delays.features import AFTER_DEPARTURE, INPUTS
+from pipeline_definitions.flight_delays.prepare import refuse_hindsight
+from runtime.errors import JobError
+
+HEADER = (
+    "year,month,day,dep_time,sched_dep_time,dep_delay,arr_time,sched_arr_time,arr_delay,carrier,flight,tailnum,origin,"
+    "dest,air_time,distance,hour,minute,time_hour\n"
+)
+WEATHER = "origin,year,month,day,hour,temp,dewp,humid,wind_dir,wind_speed,wind_gust,precip,pressure,visib,time_hour\n"
+
+
+class Preparing(Protocol):
+    def prepare(self, raw: Path, *, name: str, test_days: int = 16) -> Path: ...
+
+
+def flight(day: int, *, arr_delay: str, hour: int = 10) -> str:
+    return (
+        f"2013,1,{day},1000,{hour}00,0,1200,1200,{arr_delay},UA,1,N1,EWR,IAH,100,1400,{hour},0,2013-01-{day:02}T15:00:00Z\n"
+    )
+
+
+def write(folder: Path, flights: str, weather: str = "") -> Path:
+    folder.mkdir()
+    (folder / "flights.csv").write_text(HEADER + flights)
+    (folder / "weather.csv").write_text(WEATHER + weather)
+    (folder / "dataset.json").write_text(json.dumps({"known_after_departure": list(AFTER_DEPARTURE)}))
+    return folder
+
+
+def table(folder: Path) -> pl.DataFrame:
+    return pl.read_parquet(folder / "part-00000.parquet")
+
+
+def test_the_last_days_are_test_rows(prepared: Path) -> None:
+    train, test = table(prepared / "train"), table(prepared / "test")
+    assert train.select(pl.max_horizontal(pl.col("month") * 100 + pl.col("day")).max()).item() == 315
+    assert test.select((pl.col("month") * 100 + pl.col("day")).min()).item() == 316
+    assert test.select((pl.col("month") * 100 + pl.col("day")).max()).item() == 331
+
+
+def test_rows_are_in_the_order_of_scheduled_departure(prepared: Path) -> None:
+    train = table(prepared / "train")
+    times = train.select(pl.struct("month", "day", "sched_dep_time").rank("dense")).to_series()
+    assert times.is_sorted()
+
+
+def test_nothing_known_only_after_departure_is_written(prepared: Path) -> None:
+    assert not set(table(prepared / "train").columns) & set(AFTER_DEPARTURE)
+
+
+def test_late_means_more_than_fifteen_minutes(jobs: Preparing, tmp_path: Path) -> None:
+    flights = flight(1, arr_delay="15") + flight(2, arr_delay="16") + flight(3, arr_delay="-4")
+    out = jobs.prepare(write(tmp_path / "raw", flights), name="late", test_days=1)
+    assert table(out / "train")["late"].to_list() == [False, True]
+
+
+def test_flights_without_an_arrival_are_left_out(jobs: Preparing, tmp_path: Path) -> None:
+    flights = flight(1, arr_delay="1") + flight(2, arr_delay="NA") + flight(3, arr_delay="1")
+    out = jobs.prepare(write(tmp_path / "raw", flights), name="cancelled", test_days=1)
+    assert table(out / "train")["day"].to_list() == [1]
+
+
+def test_weather_is_that_of_the_scheduled_hour_at_the_origin_or_null(jobs: Preparing, tmp_path: Path) -> None:
+    weather = (
+        "EWR,2013,1,1,10,39.02,26,60,270,10,NA,0,1012,10,2013-01-01T15:00:00Z\n"
+        "JFK,2013,1,2,10,99,26,60,270,10,NA,0,1012,10,2013-01-02T15:00:00Z\n"
+    )
+    flights = flight(1, arr_delay="1") + flight(2, arr_delay="1") + flight(3, arr_delay="1")
+    out = jobs.prepare(write(tmp_path / "raw", flights, weather), name="weather", test_days=1)
+    assert table(out / "train")["temp"].to_list() == [39.02, None]
+
+
+def test_two_weathers_for_one_hour_are_refused(jobs: Preparing, tmp_path: Path) -> None:
+    twice = "EWR,2013,1,1,10,39,26,60,270,10,NA,0,1012,10,2013-01-01T15:00:00Z\n" * 2
+    with pytest.raises(Exception, match=r"weather\.csv has two rows for one hour"):
+        jobs.prepare(write(tmp_path / "raw", flight(1, arr_delay="1"), twice), name="twice")
+
+
+def test_dropping_later_flights_changes_no_row_before(jobs: Preparing, raw: Path, prepared: Path, tmp_path: Path) -> None:
+    shorter = tmp_path / "shorter"
+    shutil.copytree(raw, shorter)
+    header, *lines = (raw / "flights.csv").read_text().splitlines(keepends=True)
+    (shorter / "flights.csv").write_text("".join([header, *(line for line in lines if line.split(",")[1] != "3")]))
+    out = jobs.prepare(shorter, name="shorter", test_days=16)
+    rows = pl.concat([table(out / "train"), table(out / "test")])
+    assert rows.height > 5000
+    assert_frame_equal(rows, table(prepared / "train").head(rows.height), check_exact=True)
+
+
+def test_an_input_that_the_dataset_calls_hindsight_is_refused(raw: Path) -> None:
+    inputs = [column.name for column in INPUTS]
+    refuse_hindsight(inputs, dataset=raw)
+    with pytest.raises(JobError, match="input dep_delay is known only after departure"):
+        refuse_hindsight([*inputs, "dep_delay"], dataset=raw)
+
+
+@pytest.mark.parametrize("missing", ["flights.csv", "weather.csv", "dataset.json"])
+def test_a_missing_file_is_named(jobs: Preparing, tmp_path: Path, missing: str) -> None:
+    folder = write(tmp_path / "raw", flight(1, arr_delay="1"))
+    (folder / missing).unlink()
+    with pytest.raises(Exception, match=f"the dataset has no {missing}"):
+        jobs.prepare(folder, name=f"without-{missing}")
+
+
+def test_a_dataset_too_short_to_split_is_refused(jobs: Preparing, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="no rows are left to train: the dataset ends on 2013-01-01"):
+        jobs.prepare(write(tmp_path / "raw", flight(1, arr_delay="1")), name="short")
