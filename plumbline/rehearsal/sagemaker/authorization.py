@@ -7,7 +7,7 @@ guide for what an operation needs beyond its own action.
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 
-from plumbline.rehearsal.sagemaker.expressions import Unresolved, follow
+from plumbline.rehearsal.sagemaker.expressions import UnresolvedError, follow
 from plumbline.rehearsal.sagemaker.scope import Arn, Scope, name_of
 from plumbline.rehearsal.sagemaker.shapes import Document
 
@@ -135,6 +135,9 @@ def checks(
         yield Check(
             action="sagemaker:CreateModelPackage", resource=scope.arn(f"model-package/{group}/*"), context=context
         )
+    if operation == "CreateModel":
+        for package in foreign_packages(request, scope):
+            yield Check(action="sagemaker:CreateModel", resource=package)
     if operation.startswith("Create") and request.get("Tags"):
         yield Check(action="sagemaker:AddTags", resource=resources[0], context=_tag_context(request))
     for member in _ROLES:
@@ -147,6 +150,18 @@ def checks(
                     "iam:AssociatedResourceArn": resources[0] if resources else "*",
                 },
             )
+
+
+def foreign_packages(request: Document, scope: Scope) -> list[str]:
+    """The model packages of other accounts that a CreateModel request takes its containers from.
+
+    Their group's resource policy must let the caller: developer guide, "Deploy a Model Version from a Different
+    Account", whose example policy allows ``sagemaker:CreateModel`` on the packages.
+    """
+    containers = [request.get("PrimaryContainer", {}), *request.get("Containers", [])]
+    names = [str(container["ModelPackageName"]) for container in containers if container.get("ModelPackageName")]
+    located = [(name, Arn.parse(name)) for name in names]
+    return [name for name, arn in located if arn is not None and arn.scope.account != scope.account]
 
 
 def _arn(kind: str, value: str, scope: Scope) -> str:
@@ -181,7 +196,7 @@ def _values(request: Document, path: str) -> list[str]:
         return [value for item in request.get(before, []) for value in _values(item, after)]
     try:
         found = follow(request, path)
-    except Unresolved:
+    except UnresolvedError:
         return []
     if isinstance(found, bool):
         return [str(found).lower()]

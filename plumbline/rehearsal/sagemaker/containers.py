@@ -1,5 +1,8 @@
-"""Processes that stand in for containers: their files at /opt/ml, no network unless allowed, nothing of the machine's
-environment, and nothing left when they end."""
+"""Processes that stand in for containers.
+
+They find their files at /opt/ml, have no network unless allowed and nothing of the machine's environment, and leave
+nothing when they end.
+"""
 
 import contextlib
 import dataclasses
@@ -98,16 +101,17 @@ class Container:
         self.port = program.port
         if isolation() is Isolation.NAMESPACE:
             self.socket = self._sockets / "http" if self._sockets and program.isolated else None
-            command = _namespace_command(program, self.socket)
-            environment, directory = dict(program.environment), program.directory
+            command, environment = _namespace_command(program, self.socket), dict(program.environment)
         else:
-            self.port = _free_port() if program.port else None
-            command, environment = _guarded(program, self.port)
-            directory = program.directory
+            command, environment = _guarded(program)
+        if program.port and self.socket is None:
+            # it shares the machine's loopback, where many serve
+            self.port = _free_port()
+            environment["SAGEMAKER_BIND_TO_PORT"] = str(self.port)
         self._process = subprocess.Popen(
             command,
             env=environment,
-            cwd=directory,
+            cwd=program.directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -223,15 +227,13 @@ def _namespace_command(program: Program, unix_socket: Path | None) -> list[str]:
     return [unshare, *_UNSHARE, *network, "--", sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(plan)]
 
 
-def _guarded(program: Program, port: int | None) -> tuple[list[str], dict[str, str]]:
+def _guarded(program: Program) -> tuple[list[str], dict[str, str]]:
     """The program without namespaces: paths below /opt/ml become paths of its folder."""
     base = str(program.folder / "ml")
     environment = {name: value.replace(BASE, base) for name, value in program.environment.items()}
     environment["SAGEMAKER_BASE_DIR"] = base
     if program.isolated:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_GUARD), environment.get("PYTHONPATH")]))
-    if port is not None:
-        environment["SAGEMAKER_BIND_TO_PORT"] = str(port)
     command = [part.replace(BASE, base) for part in program.command]
     found = shutil.which(command[0], path=environment.get("PATH"))
     return [found or command[0], *command[1:]], environment

@@ -44,7 +44,7 @@ def access_denied(message: str) -> SageMakerError:
     return SageMakerError("AccessDeniedException", message)
 
 
-class UnsupportedOperation(SageMakerError):
+class UnsupportedOperationError(SageMakerError):
     """A part of SageMaker that the rehearsal does not have; it must be heard, so it is no error of AWS's."""
 
     def __init__(self, message: str) -> None:

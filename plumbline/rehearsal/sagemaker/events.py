@@ -89,9 +89,7 @@ def processing_job_changed(scope: Scope, job: Document) -> None:
 
 def model_package_changed(scope: Scope, package: Document) -> None:
     """A model package has another status or another approval status."""
-    _publish(
-        scope, "SageMaker Model Package State Change", [package["ModelPackageArn"]], _milliseconds(package)
-    )
+    _publish(scope, "SageMaker Model Package State Change", [package["ModelPackageArn"]], _milliseconds(package))
 
 
 def endpoint_changed(scope: Scope, endpoint: Document) -> None:

@@ -13,7 +13,7 @@ _PATH = re.compile(r"\[\s*'([^']*)'\s*\]|\[\s*\"([^\"]*)\"\s*\]|\[(\d+)\]|([^.\[
 _NAMES = ("OutputName", "InputName", "ChannelName", "MetricName", "Name")
 
 
-class Unresolved(Exception):
+class UnresolvedError(Exception):
     """An expression has no value: the step that holds it fails with this message."""
 
 
@@ -39,7 +39,7 @@ class Resolver:
         """A value with every expression in it replaced.
 
         Raises:
-            Unresolved: An expression has no value.
+            UnresolvedError: An expression has no value.
         """
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
@@ -58,7 +58,7 @@ class Resolver:
         """Whether a condition is true.
 
         Raises:
-            Unresolved: An operand has no value, or the two cannot be compared.
+            UnresolvedError: An operand has no value, or the two cannot be compared.
         """
         match condition["Type"]:
             case "Or":
@@ -68,9 +68,7 @@ class Resolver:
             case "In":
                 accepted = self.resolve(condition["Values"])
                 return isinstance(accepted, list) and self.resolve(condition["QueryValue"]) in accepted
-        return _compare(
-            condition["Type"], self.resolve(condition["LeftValue"]), self.resolve(condition["RightValue"])
-        )
+        return _compare(condition["Type"], self.resolve(condition["LeftValue"]), self.resolve(condition["RightValue"]))
 
     def _get(self, reference: str) -> object:
         namespace, _, rest = reference.partition(".")
@@ -78,11 +76,11 @@ class Resolver:
             return self.parameters[rest]
         if namespace == "Execution":
             if rest not in self.execution:
-                raise Unresolved(f"Execution variable {rest} has no value here")
+                raise UnresolvedError(f"Execution variable {rest} has no value here")
             return self.execution[rest]
         step, _, path = rest.partition(".")
         if step not in self.outputs:
-            raise Unresolved(f"Step {step} has no output, so {reference} has no value")
+            raise UnresolvedError(f"Step {step} has no output, so {reference} has no value")
         return follow(self.outputs[step], path)
 
     def _json_get(self, call: Document) -> object:
@@ -99,7 +97,7 @@ def follow(document: object, path: str) -> object:
     """The value at a path such as ``a.b[0]`` or ``Outputs['train'].S3Output.S3Uri``.
 
     Raises:
-        Unresolved: There is nothing at the path.
+        UnresolvedError: There is nothing at the path.
     """
     value = document
     for match in _PATH.finditer(path.removeprefix("$.")):
@@ -112,7 +110,7 @@ def follow(document: object, path: str) -> object:
             else:
                 value = value[key]  # type: ignore[index]
         except (KeyError, IndexError, TypeError, StopIteration) as error:
-            raise Unresolved(f"there is nothing at {path}") from error
+            raise UnresolvedError(f"there is nothing at {path}") from error
     return value
 
 
@@ -124,8 +122,8 @@ def _compare(kind: str, left: object, right: object) -> bool:
     if kind == "Equals":
         return left == right
     if not _comparable(left, right):
-        raise Unresolved(f"{left!r} and {right!r} cannot be compared by {kind}")
-    assert isinstance(left, int | float) and isinstance(right, int | float)  # noqa: S101, PT018 - told to mypy
+        raise UnresolvedError(f"{left!r} and {right!r} cannot be compared by {kind}")
+    assert isinstance(left, int | float) and isinstance(right, int | float)  # noqa: S101 - told to mypy
     match kind:
         case "GreaterThan":
             return left > right

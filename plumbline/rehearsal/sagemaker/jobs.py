@@ -14,6 +14,7 @@ from plumbline.rehearsal.sagemaker import images, network
 from plumbline.rehearsal.sagemaker.containers import BASE, GRACE_SECONDS, Container, Program, isolation
 from plumbline.rehearsal.sagemaker.errors import SageMakerError
 from plumbline.rehearsal.sagemaker.logs import LogStream, put_metrics
+from plumbline.rehearsal.sagemaker.options import Options
 from plumbline.rehearsal.sagemaker.platform import Platform, Run
 from plumbline.rehearsal.sagemaker.scope import Scope, timestamp
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession, reason
@@ -25,7 +26,7 @@ _REASON_LENGTH = 1024
 _TAIL = 5
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The job was told to stop."""
 
 
@@ -137,7 +138,7 @@ class Job:
         try:
             with self.platform.slots:
                 timed_out, failure = self._work()
-        except Stopped:
+        except StoppedError:
             self.finish("Stopped")
         except (PlatformError, ClientError, BotoCoreError, SageMakerError) as error:
             self.finish("Failed", failure=reason(error)[:_REASON_LENGTH])
@@ -181,7 +182,7 @@ class Job:
             put_metrics(
                 session,
                 namespace=plan.namespace,
-                host=f"{plan.name}/{HOST}",
+                dimensions={"Host": f"{plan.name}/{HOST}"},
                 values={"CPUUtilization": 100.0, "MemoryUtilization": 10.0, "DiskUtilization": 1.0},
             )
             if outcome[1] is None:
@@ -201,7 +202,13 @@ class Job:
         container = self.platform.containers.start(
             Program(
                 command=(*(plan.entry_point or image.entry_point), *plan.arguments),
-                environment=environment(plan, image, session, self.platform),
+                environment=environment(
+                    plan.environment,
+                    image=image,
+                    session=session,
+                    isolated=plan.isolated,
+                    options=self.platform.options,
+                ),
                 directory=image.directory or self.base,
                 folder=self.folder,
                 isolated=plan.isolated,
@@ -236,28 +243,30 @@ class Job:
 
     def _check_stop(self) -> None:
         if self.stopping.is_set():
-            raise Stopped
+            raise StoppedError
 
 
-def environment(plan: Plan, image: images.Image, session: RoleSession, platform: Platform) -> dict[str, str]:
-    """All the variables of a container: its image's, SageMaker's, the job's.
+def environment(
+    own: Mapping[str, str], *, image: images.Image, session: RoleSession, isolated: bool, options: Options
+) -> dict[str, str]:
+    """All the variables of a container: its image's, SageMaker's, the job's own.
 
     An isolated container gets no credentials, as on AWS. One that is not gets those of its role, and the emulator's
     address: AWS gives it a URI to fetch them from, which botocore reads with the same effect.
     """
     variables = {
         **image.environment,
-        "AWS_REGION": plan.scope.region,
-        **{name: value for name, value in plan.environment.items() if name != "PATH"},
+        "AWS_REGION": session.scope.region,
+        **{name: value for name, value in own.items() if name != "PATH"},
     }
-    if not plan.isolated:
+    if not isolated:
         variables |= {
             "AWS_ACCESS_KEY_ID": session.credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": session.credentials.secret_key,
             "AWS_SESSION_TOKEN": session.credentials.token,
-            "AWS_DEFAULT_REGION": plan.scope.region,
-            "AWS_ENDPOINT_URL": platform.options.endpoint,
-            "AWS_CA_BUNDLE": str(platform.options.certificate_authority),
+            "AWS_DEFAULT_REGION": session.scope.region,
+            "AWS_ENDPOINT_URL": options.endpoint,
+            "AWS_CA_BUNDLE": str(options.certificate_authority),
         }
     return variables
 

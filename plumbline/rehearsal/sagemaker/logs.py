@@ -85,19 +85,20 @@ class LogStream:
                 return
 
 
-def put_metrics(session: RoleSession, *, namespace: str, host: str, values: dict[str, float]) -> None:
+def put_metrics(session: RoleSession, *, namespace: str, dimensions: dict[str, str], values: dict[str, float]) -> None:
     """Publishes the utilisation that SageMaker publishes of each container.
 
     Args:
         session: The role that publishes.
         namespace: For example ``/aws/sagemaker/TrainingJobs``.
-        host: The value of the dimension Host, ``<job>/algo-1``.
+        dimensions: Dimension → value, for example Host → ``<job>/algo-1``.
         values: Metric name → value, in percent.
     """
+    named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
     session.client("cloudwatch").put_metric_data(
         Namespace=namespace,
         MetricData=[
-            {"MetricName": name, "Value": value, "Unit": "Percent", "Dimensions": [{"Name": "Host", "Value": host}]}
+            {"MetricName": name, "Value": value, "Unit": "Percent", "Dimensions": named}
             for name, value in values.items()
         ],
     )

@@ -1,4 +1,4 @@
-"""A job's place in the VPC: the network interfaces that SageMaker makes in the given subnets, and the keys of volumes."""
+"""A job's place in its account: the network interfaces that SageMaker makes in its subnets, the key of its volume."""
 
 import contextlib
 from collections.abc import Iterator
@@ -94,6 +94,7 @@ def _source(session: RoleSession, vpc: str) -> dict[str, str | list[str]]:
             for endpoint in ec2._vpc_endpoints.values()
             if endpoint["VpcId"] == vpc and str(endpoint["ServiceName"]).endswith(".s3")
         ]
-    return {"aws:SourceVpc": vpc, "aws:VpcSourceIp": "10.0.0.1"} | (
-        {"aws:SourceVpce": endpoints[0]} if endpoints else {}
-    )
+    source: dict[str, str | list[str]] = {"aws:SourceVpc": vpc}
+    if endpoints:
+        source["aws:SourceVpce"] = endpoints[0]
+    return source

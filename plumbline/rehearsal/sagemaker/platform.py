@@ -1,10 +1,14 @@
 """What the parts of the service share within one rehearsal."""
 
 import dataclasses
+import json
 import threading
+from pathlib import Path
 
 from plumbline.rehearsal.sagemaker.containers import Containers
 from plumbline.rehearsal.sagemaker.options import Options
+
+RUNS_FILE = "containers.jsonl"
 
 
 class Platform:
@@ -23,17 +27,12 @@ class Platform:
         self.slots = threading.BoundedSemaphore(options.workers)
         self.ending = threading.Event()
         self._lock = threading.Lock()
-        self._runs: list[Run] = []
 
     def record(self, run: "Run") -> None:
-        """Keeps what the rehearsal's summary says of a job or an endpoint's variant."""
-        with self._lock:
-            self._runs.append(run)
-
-    def runs(self) -> tuple["Run", ...]:
-        """Everything that ran, oldest first."""
-        with self._lock:
-            return tuple(self._runs)
+        """Writes down, for the rehearsal's summary, that a job or an endpoint's variant ran."""
+        line = json.dumps(dataclasses.asdict(run)) + "\n"
+        with self._lock, (self.options.state / RUNS_FILE).open("a", encoding="utf-8") as file:
+            file.write(line)
 
     def close(self) -> None:
         """Ends all that runs and leaves no process."""
@@ -57,3 +56,15 @@ class Run:
     isolation: str
     image: str
     digest: str
+
+
+def read_runs(state: Path) -> tuple[Run, ...]:
+    """What ran in a rehearsal, oldest first.
+
+    Args:
+        state: The folder that the rehearsal's SageMaker was given.
+    """
+    path = state / RUNS_FILE
+    if not path.exists():
+        return ()
+    return tuple(Run(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines())

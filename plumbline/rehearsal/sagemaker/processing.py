@@ -55,7 +55,7 @@ class ProcessingJob(Job):
             source = item.get("S3Input")
             if source is None or source.get("S3InputMode", "File") != "File":
                 raise PlatformError(
-                    f"ClientError: input {item['InputName']} is not an S3Input of mode File, all that the rehearsal runs"
+                    f"ClientError: input {item['InputName']} is no S3Input of mode File, which is what the rehearsal runs"
                 )
             transfer.download(transfer.find(source, session=data), self.local(source["LocalPath"]), session=data)
         mirrors = []
@@ -184,7 +184,7 @@ class ProcessingJobs:
         with job.lock:
             return dict(job.document)
 
-    def list(self, scope: Scope, request: Document) -> Document:
+    def list_all(self, scope: Scope, request: Document) -> Document:
         """ListProcessingJobs."""
         rows = []
         for job in self._jobs.rows(scope):

@@ -1,4 +1,4 @@
-"""The platform acting in a role: credentials that the role's trust policy gives SageMaker, and clients that use them."""
+"""The platform acting in a role: the credentials that the role's trust policy gives SageMaker, and their clients."""
 
 import functools
 import json
@@ -60,6 +60,7 @@ class RoleSession:
         self.scope = scope
         self._options = options
         self._source_arn = source_arn
+        self._clients: dict[str, Client] = {}
         try:
             self.credentials = enforcement.assume_service_role(
                 role_arn=role_arn,
@@ -89,20 +90,19 @@ class RoleSession:
     def caller(self) -> enforcement.Caller:
         """The session as the policy decisions know it."""
         account = self.role_arn.split(":")[4]
-        return enforcement.Caller(
-            access_key=self.credentials.access_key, account=account, region=self.scope.region
-        )
+        return enforcement.Caller(access_key=self.credentials.access_key, account=account, region=self.scope.region)
 
     def client(self, service: str) -> Client:
         """A client of one service of the emulator."""
         with _MAKING:
-            return self._made(service)
+            if service not in self._clients:
+                self._clients[service] = self._make(service)
+            return self._clients[service]
 
-    @functools.cache  # noqa: B019 - a session lives as long as its job
-    def _made(self, service: str) -> Client:
+    def _make(self, service: str) -> Client:
         session = botocore.session.Session()
         session.register_component("data_loader", _LOADER)
-        client: Client = session.create_client(
+        made: Any = session.create_client(
             service,
             region_name=self.scope.region,
             endpoint_url=self._options.endpoint,
@@ -118,6 +118,7 @@ class RoleSession:
                 max_pool_connections=16,
             ),
         )
+        client: Client = made
         return client
 
     def require(self, action: str, resource: str, context: Mapping[str, str | list[str]] | None = None) -> None:

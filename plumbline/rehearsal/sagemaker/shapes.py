@@ -9,7 +9,7 @@ from typing import Any, cast
 import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
-from plumbline.rehearsal.sagemaker.errors import UnsupportedOperation, validation_error
+from plumbline.rehearsal.sagemaker.errors import UnsupportedOperationError, validation_error
 
 # A document of an API: its members are described by botocore's shapes, which every document is checked against at the
 # border, both ways. Within the service it is read by name.
@@ -56,11 +56,11 @@ def operation_model(operation: str, *, service: str = "sagemaker") -> OperationM
     """Botocore's model of an operation.
 
     Raises:
-        UnsupportedOperation: SageMaker has no operation of that name.
+        UnsupportedOperationError: SageMaker has no operation of that name.
     """
     model = service_model(service)
     if operation not in model.operation_names:
-        raise UnsupportedOperation(f"{operation} is no operation of {service}")
+        raise UnsupportedOperationError(f"{operation} is no operation of {service}")
     return model.operation_model(operation)
 
 

@@ -99,11 +99,12 @@ def listing(
         if request.get("NameContains", "").lower() in str(document.get(name, "")).lower()
         and document[created] > _seconds(request.get("CreationTimeAfter") or request.get("CreatedAfter"), 0.0)
         and document[created] < _seconds(request.get("CreationTimeBefore") or request.get("CreatedBefore"), 1e12)
-        and request.get("StatusEquals") in (None, *(value for part, value in document.items() if part.endswith("Status")))
+        and request.get("StatusEquals")
+        in (None, *(value for part, value in document.items() if part.endswith("Status")))
     ]
     by_name = request.get("SortBy") in ("Name", name)
     chosen.sort(
-        key=lambda document: (str(document[name]) if by_name else document[created]),
+        key=lambda document: str(document[name]) if by_name else document[created],
         reverse=request.get("SortOrder", "Ascending" if by_name else "Descending") == "Descending",
     )
     start = int(request.get("NextToken") or 0)

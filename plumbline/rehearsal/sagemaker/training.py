@@ -183,9 +183,6 @@ class TrainingJob(Job):
 
     def _end_phase(self, secondary: str) -> None:
         with self.lock:
-            if secondary == "MaxRuntimeExceeded" and self.document["SecondaryStatus"] == "Uploading":
-                # the model of a job whose time was up is uploaded too, and the last status says why it ended
-                self.document["SecondaryStatus"] = "Training"
             if self.document["SecondaryStatus"] == "Stopping" and secondary == "Completed":
                 secondary = "Stopped"
             if secondary == "Stopped" and self.document["SecondaryStatus"] != "Stopping":
@@ -310,7 +307,7 @@ class TrainingJobs:
             del document["FinalMetricDataList"]
         return document
 
-    def list(self, scope: Scope, request: Document) -> Document:
+    def list_all(self, scope: Scope, request: Document) -> Document:
         """ListTrainingJobs."""
         names = (
             "TrainingJobName",
@@ -356,9 +353,7 @@ def _check(request: Document) -> None:
                 "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
             )
     elif waiting is not None:
-        raise validation_error(
-            "MaxWaitTimeInSeconds above 0 is not allowed when EnableManagedSpotTraining is not true"
-        )
+        raise validation_error("MaxWaitTimeInSeconds above 0 is not allowed when EnableManagedSpotTraining is not true")
     if "TrainingImage" not in request["AlgorithmSpecification"]:
         raise validation_error(
             "AlgorithmSpecification without TrainingImage: the rehearsal runs images, not algorithms of the marketplace"

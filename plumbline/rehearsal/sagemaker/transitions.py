@@ -91,7 +91,8 @@ LIFECYCLES: Mapping[Kind, Lifecycle] = {
             "Downloading": "DownloadingTrainingImage Training Failed Stopping",
             "DownloadingTrainingImage": "Downloading Training Failed Stopping",
             "Training": "Uploading Failed Stopping MaxRuntimeExceeded",
-            "Uploading": "Completed Failed Stopping",
+            # the model of a job whose time was up is uploaded too, and the last status says why it ended
+            "Uploading": "Completed Failed Stopping MaxRuntimeExceeded",
             "MaxRuntimeExceeded": "",
             "Stopping": "Stopped Failed",
             "Completed": "",
@@ -140,7 +141,7 @@ LIFECYCLES: Mapping[Kind, Lifecycle] = {
 }
 
 
-class IllegalTransition(Exception):
+class IllegalTransitionError(Exception):
     """A status that cannot follow the present one: a fault of the rehearsal, never an answer to a request."""
 
 
@@ -148,10 +149,10 @@ def begin(kind: Kind, status: str) -> str:
     """The status of a new resource.
 
     Raises:
-        IllegalTransition: Nothing of this kind begins with it.
+        IllegalTransitionError: Nothing of this kind begins with it.
     """
     if status not in LIFECYCLES[kind].start:
-        raise IllegalTransition(f"no {kind} begins as {status}")
+        raise IllegalTransitionError(f"no {kind} begins as {status}")
     return status
 
 
@@ -159,10 +160,10 @@ def move(kind: Kind, present: str, following: str) -> str:
     """The next status of a resource.
 
     Raises:
-        IllegalTransition: It cannot follow the present one.
+        IllegalTransitionError: It cannot follow the present one.
     """
     if following not in LIFECYCLES[kind].after.get(present, frozenset()):
-        raise IllegalTransition(f"a {kind} cannot go from {present} to {following}")
+        raise IllegalTransitionError(f"a {kind} cannot go from {present} to {following}")
     return following
 
 

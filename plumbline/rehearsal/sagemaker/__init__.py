@@ -1,0 +1,72 @@
+"""A SageMaker that runs on one machine: the part of the API that the platform uses, inside the emulator.
+
+``register`` adds the services ``sagemaker`` and ``sagemaker-runtime`` and the CloudFormation types to the emulator of
+this process; ``shutdown`` ends every process that they started.
+"""
+
+import sys
+import types
+from collections.abc import Mapping
+
+import ministack.app
+import ministack.services
+from ministack.core import router
+from ministack.core.concurrency import run_reentrant
+
+from plumbline.rehearsal import enforcement
+from plumbline.rehearsal.sagemaker import cloudformation
+from plumbline.rehearsal.sagemaker.containers import Isolation, isolation
+from plumbline.rehearsal.sagemaker.options import Options
+from plumbline.rehearsal.sagemaker.platform import RUNS_FILE, Run, read_runs
+from plumbline.rehearsal.sagemaker.service import UNSUPPORTED_FILE, Response, Service
+
+__all__ = [
+    "RUNS_FILE",
+    "UNSUPPORTED_FILE",
+    "Isolation",
+    "Options",
+    "Run",
+    "isolation",
+    "read_runs",
+    "register",
+    "shutdown",
+]
+
+_service: Service | None = None
+
+
+def register(options: Options) -> None:
+    """Adds SageMaker to the emulator of this process; called once, after enforcement is installed and before serving.
+
+    Args:
+        options: Where files go, how the emulator is reached, what stands in for images.
+    """
+    global _service
+    service = Service(options)
+
+    async def handle_request(
+        method: str, path: str, headers: Mapping[str, str], body: bytes, _query_params: Mapping[str, object]
+    ) -> Response:
+        response: Response = await run_reentrant(service.handle, method, path, headers, body)
+        return response
+
+    module = types.ModuleType("ministack.services.sagemaker", "SageMaker, added by the rehearsal.")
+    vars(module).update(handle_request=handle_request, policy_of=service.policy_of)
+    sys.modules[module.__name__] = module
+    ministack.services.sagemaker = module
+    for name, pattern in (
+        ("sagemaker", {"target_prefixes": ["SageMaker."], "host_patterns": [r"api\.sagemaker\."]}),
+        ("sagemaker-runtime", {"host_patterns": [r"runtime\.sagemaker\."], "credential_scope": "sagemaker"}),
+    ):
+        ministack.app.SERVICE_REGISTRY[name] = {"module": "sagemaker"}
+        ministack.app.SERVICE_HANDLERS[name] = handle_request
+        router.SERVICE_PATTERNS[name] = pattern
+    enforcement.add_resource_policies("sagemaker", "sagemaker", "policy_of")
+    cloudformation.register(service)
+    _service = service
+
+
+def shutdown() -> None:
+    """Ends every job and endpoint, and leaves no process."""
+    if _service is not None:
+        _service.shutdown()
