@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -46,20 +47,28 @@ class Cloud:
         self._kept = False
 
     @classmethod
-    def start(cls, *, platform: Platform, root: Path, port: int = 0) -> "Cloud":
+    def start(
+        cls, *, platform: Platform, root: Path, port: int = 0, external_images: Mapping[str, Path] | None = None
+    ) -> "Cloud":
         """Starts a cloud in a new state folder and waits until it answers.
 
         Args:
             platform: Names the accounts and the region.
             root: The checkout, under which the state folder lies.
             port: A TCP port of 127.0.0.1; 0 takes a free one.
+            external_images: Environments that stand in for images of others, by the beginning of the image's URI.
 
         Raises:
             PlumblineError: The port is taken, the disk is full, or the server ends before it answers.
         """
         state = _new_state(root)
         options = ServerOptions(
-            root=root, state=state, port=port, region=platform.region, accounts=platform.account_ids
+            root=root,
+            state=state,
+            port=port,
+            region=platform.region,
+            accounts=platform.account_ids,
+            external_images=external_images or {},
         )
         process = _spawn(options)
         try:
@@ -128,6 +137,12 @@ class Cloud:
     def end(self) -> None:
         """Ends the server and, by it, every process that it started."""
         _end(self._process)
+
+    @property
+    def network_isolation(self) -> str:
+        """How this machine keeps isolated jobs from the network."""
+        address = read_address(self.options.state)
+        return address.network_isolation if address else "unknown"
 
     def log_tail(self) -> str:
         """The last lines of what the server said."""
@@ -206,6 +221,8 @@ def _spawn(options: ServerOptions) -> subprocess.Popen[bytes]:
     command += ["--region", options.region, "--port", str(options.port)]
     for account in options.accounts:
         command += ["--account", account]
+    for prefix, folder in options.external_images.items():
+        command += ["--external-image", f"{prefix}={folder}"]
     environment = {**os.environ, "PYTHONPATH": str(options.root), "PYTHONUNBUFFERED": "1"}
     try:
         with (options.state / "server.log").open("wb") as log:

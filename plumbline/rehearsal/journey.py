@@ -169,7 +169,7 @@ class Journey:
                 models=tuple(ways),
                 calls=self.calls(),
                 denied_calls=tuple(dict.fromkeys(refused)),
-                network_isolation=self.network_isolation(),
+                network_isolation=cloud.network_isolation,
                 steps=self._steps.seconds,
                 seconds=round(time.monotonic() - began, 2),
                 endpoint=cloud.options.endpoint if keep else "",
@@ -314,12 +314,6 @@ class Journey:
             if decision.allowed:
                 counted.setdefault(denials.principal_of(decision), Counter())[decision.action] += 1
         return {principal: dict(sorted(counted[principal].items())) for principal in sorted(counted)}
-
-    def network_isolation(self) -> str:
-        """How this machine keeps an isolated job from the network."""
-        from plumbline.rehearsal.sagemaker import isolation_mode
-
-        return str(isolation_mode())
 
     def clear(self) -> None:
         """Removes the rehearsal's folder."""

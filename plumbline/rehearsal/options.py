@@ -1,6 +1,7 @@
 """What the server process of one rehearsal is told, and tells the services that it adds to the emulator."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -14,6 +15,8 @@ class ServerOptions:
         port: The TCP port on 127.0.0.1.
         region: The region that a request without one is meant for.
         accounts: The twelve-digit ids of the emulated accounts; no other id may call.
+        external_images: For images that are not ours, the beginning of their URI and the folder of a virtual
+            environment that stands in for them.
     """
 
     root: Path
@@ -21,6 +24,7 @@ class ServerOptions:
     port: int
     region: str
     accounts: tuple[str, ...]
+    external_images: Mapping[str, Path] = dataclasses.field(default_factory=dict)
 
     @property
     def endpoint(self) -> str:

@@ -39,12 +39,21 @@ _DRAIN_SECONDS = 0.5
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Address:
-    """What a server writes about itself once it answers: enough to reach it, and to end it and nothing else."""
+    """What a server writes about itself once it answers: enough to reach it, and to end it and nothing else.
+
+    Attributes:
+        pid: Its process.
+        port: Its port on 127.0.0.1.
+        region: The region of the accounts.
+        accounts: Their ids.
+        network_isolation: How jobs are kept from the network on this machine.
+    """
 
     pid: int
     port: int
     region: str
     accounts: tuple[str, ...]
+    network_isolation: str
 
 
 def read_address(state: Path) -> Address | None:
@@ -53,7 +62,13 @@ def read_address(state: Path) -> Address | None:
         raw = json.loads((state / ADDRESS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return Address(pid=raw["pid"], port=raw["port"], region=raw["region"], accounts=tuple(raw["accounts"]))
+    return Address(
+        pid=raw["pid"],
+        port=raw["port"],
+        region=raw["region"],
+        accounts=tuple(raw["accounts"]),
+        network_isolation=raw["network_isolation"],
+    )
 
 
 def main() -> int:
@@ -67,6 +82,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--region", required=True)
     parser.add_argument("--account", action="append", required=True)
+    parser.add_argument("--external-image", action="append", default=[], help="an image's prefix=its environment")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
     arguments = parser.parse_args()
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -81,12 +97,15 @@ def main() -> int:
         port=listener.getsockname()[1],
         region=arguments.region,
         accounts=tuple(dict.fromkeys(arguments.account)),
+        external_images={
+            prefix: Path(folder) for prefix, _, folder in (pair.partition("=") for pair in arguments.external_image)
+        },
     )
     write_certificates(options.state)
     _prepare_environment(options)
-    stop_services = _add_services(options)
+    services = _add_services(options)
     # Not asyncio.run: that would wait for the emulator's threads, and nothing that they could do matters any more.
-    asyncio.new_event_loop().run_until_complete(_serve(options, listener, stop_services))
+    asyncio.new_event_loop().run_until_complete(_serve(options, listener, services))
     _end_descendants()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -134,18 +153,38 @@ def _emulator_environment(options: ServerOptions, scratch: Path) -> dict[str, st
     }
 
 
-def _add_services(options: ServerOptions) -> Callable[[], None]:
-    """Adds to the emulator what the platform needs of AWS and MiniStack lacks; returns what ends it again."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Services:
+    """What was added to the emulator: how it ends, and how its jobs are isolated."""
+
+    stop: Callable[[], None]
+    network_isolation: str
+
+
+def _add_services(options: ServerOptions) -> _Services:
+    """Adds to the emulator what the platform needs of AWS and MiniStack lacks."""
     # The emulator reads its environment while it is imported.
-    from plumbline.rehearsal import enforcement, registry, resources
+    from plumbline.rehearsal import enforcement, registry, resources, sagemaker
+    from plumbline.rehearsal.sagemaker.containers import isolation
+    from plumbline.rehearsal.sagemaker.options import Options
 
     enforcement.install(options)
     resources.register()
     registry.register(options)
-    return lambda: None
+    options.jobs.mkdir(exist_ok=True)
+    sagemaker.register(
+        Options(
+            state=options.jobs,
+            endpoint=options.endpoint,
+            certificate_authority=options.certificate_authority,
+            images=options.images,
+            external_images=dict(options.external_images),
+        )
+    )
+    return _Services(stop=sagemaker.shutdown, network_isolation=str(isolation()))
 
 
-async def _serve(options: ServerOptions, listener: socket.socket, stop_services: Callable[[], None]) -> None:
+async def _serve(options: ServerOptions, listener: socket.socket, services: _Services) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
@@ -162,14 +201,14 @@ async def _serve(options: ServerOptions, listener: socket.socket, stop_services:
     threading.Thread(
         target=_watch_parent, args=(lambda: loop.call_soon_threadsafe(stop.set),), name="parent", daemon=True
     ).start()
-    announcer = asyncio.create_task(_announce_when_answering(options))
+    announcer = asyncio.create_task(_announce_when_answering(options, services))
     application = cast("ASGIFramework", with_control(app, token=write_token(options.state)))
     serving = asyncio.create_task(serve(application, config, shutdown_trigger=stop.wait))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     announcer.cancel()
     (options.state / ADDRESS_FILE).unlink(missing_ok=True)
-    await asyncio.to_thread(stop_services)
+    await asyncio.to_thread(services.stop)
     # Idle clients hold their connections open for as long as they please; answers under way get this long.
     await asyncio.wait({serving}, timeout=_DRAIN_SECONDS)
     if serving.done():
@@ -183,7 +222,7 @@ def _watch_parent(stop: Callable[[], object]) -> None:
             stop()
 
 
-async def _announce_when_answering(options: ServerOptions) -> None:
+async def _announce_when_answering(options: ServerOptions, services: _Services) -> None:
     while True:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", options.port)
@@ -192,7 +231,13 @@ async def _announce_when_answering(options: ServerOptions) -> None:
             continue
         writer.close()
         break
-    address = Address(pid=os.getpid(), port=options.port, region=options.region, accounts=options.accounts)
+    address = Address(
+        pid=os.getpid(),
+        port=options.port,
+        region=options.region,
+        accounts=options.accounts,
+        network_isolation=services.network_isolation,
+    )
     partial = options.state / f"{ADDRESS_FILE}.partial"
     partial.write_text(json.dumps(dataclasses.asdict(address)), encoding="utf-8")
     partial.replace(options.state / ADDRESS_FILE)
