@@ -1,4 +1,4 @@
-"""Synth is a function of the repository: not of the folder, the day, the clock, the hash seed, the network or the user."""
+"""Synth is a function of the repository: not of folder, day, time zone, hash seed, network or user."""
 
 import json
 import os
@@ -76,12 +76,8 @@ class _Child:
 
 
 def test_synth_is_byte_equal_wherever_and_whenever_without_network_and_credentials(tmp_path: Path) -> None:
-    first = _Child(
-        _copy(tmp_path / "one"), hash_seed="1", time_zone="Pacific/Kiritimati", days=0, cwd=tmp_path / "one"
-    )
-    second = _Child(
-        _copy(tmp_path / "the other"), hash_seed="2", time_zone="America/Adak", days=-4_000, cwd=Path("/")
-    )
+    first = _Child(_copy(tmp_path / "one"), hash_seed="1", time_zone="Pacific/Kiritimati", days=0, cwd=tmp_path / "one")
+    second = _Child(_copy(tmp_path / "the other"), hash_seed="2", time_zone="America/Adak", days=-4_000, cwd=Path("/"))
     first.finish()
     second.finish()
     assert [name for name in first.files() if name.endswith(".template.json")]
@@ -107,7 +103,8 @@ def test_an_attempt_to_reach_the_network_would_be_seen(tmp_path: Path, code: str
 def test_the_other_day_reaches_python_and_node(tmp_path: Path) -> None:
     code = (
         "import datetime, os, subprocess, time\n"
-        "print(datetime.datetime.now().year, datetime.date.today().year, time.gmtime(time.time()).tm_year, flush=True)\n"
+        "print(datetime.datetime.now().year, datetime.date.today().year, flush=True)\n"
+        "print(time.gmtime(time.time()).tm_year, flush=True)\n"
         "subprocess.run([os.environ['JSII_NODE'], '-e', 'console.log(new Date().getFullYear())'], check=True)\n"
     )
     child = _Child(_copy(tmp_path / "one"), hash_seed="1", time_zone="UTC", days=36_525, cwd=tmp_path, code=code)

@@ -1,4 +1,4 @@
-// Loaded by the child's Node before anything else: no network, and another day when PLUMBLINE_TEST_DAYS says so.
+// Loaded by the child's Node before anything else: no network, and the day is PLUMBLINE_TEST_DAYS away.
 const { appendFileSync } = require("node:fs");
 
 function refuse(...names) {

@@ -1,4 +1,4 @@
-"""Loaded by a child's interpreter before anything else: no network, and another day when PLUMBLINE_TEST_DAYS says so."""
+"""Loaded by a child's interpreter before anything else: no network, and the day is PLUMBLINE_TEST_DAYS away."""
 
 import datetime
 import os

@@ -1,0 +1,81 @@
+"""The keys: who administers them, who uses them, and through what."""
+
+import pytest
+
+from plumbline.configuration import Deployment, Environment, KeyPurpose
+from tests.house.assembly import Assembly, Json, listed
+
+
+@pytest.fixture
+def staging(assembly: Assembly) -> Deployment:
+    return assembly.platform.deployment(Environment.STAGING)
+
+
+def _policy(assembly: Assembly, deployment: Deployment, purpose: KeyPurpose) -> dict[str, Json]:
+    foundation = assembly[deployment.stack_name("foundation")]
+    (alias,) = [
+        alias
+        for alias in foundation.of_type("AWS::KMS::Alias")
+        if alias["Properties"]["AliasName"] == deployment.key_alias(purpose)
+    ]
+    key = foundation.resources[alias["Properties"]["TargetKeyId"]["Fn::GetAtt"][0]]
+    return {statement["Sid"]: statement for statement in key["Properties"]["KeyPolicy"]["Statement"]}
+
+
+@pytest.mark.parametrize("purpose", list(KeyPurpose))
+def test_who_administers_a_key_does_not_use_it(assembly: Assembly, staging: Deployment, purpose: KeyPurpose) -> None:
+    administration = set(_policy(assembly, staging, purpose)["AdministerByIdentityPolicy"]["Action"])
+    assert not administration & {"kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}
+    # KMS refuses a policy that nobody could change any more.
+    assert "kms:PutKeyPolicy" in administration
+
+
+@pytest.mark.parametrize("purpose", [KeyPurpose.DATA, KeyPurpose.MODELS])
+def test_a_key_is_used_through_s3_and_sagemaker_by_its_own_account(
+    assembly: Assembly, staging: Deployment, purpose: KeyPurpose
+) -> None:
+    use = _policy(assembly, staging, purpose)["UseThroughServices"]
+    assert use["Condition"]["StringEquals"] == {
+        "kms:CallerAccount": staging.account,
+        "kms:ViaService": [f"s3.{staging.region}.amazonaws.com", f"sagemaker.{staging.region}.amazonaws.com"],
+    }
+
+
+@pytest.mark.parametrize("purpose", [KeyPurpose.DATA, KeyPurpose.MODELS])
+def test_grants_are_made_for_services_only(assembly: Assembly, staging: Deployment, purpose: KeyPurpose) -> None:
+    policy = _policy(assembly, staging, purpose)
+    assert policy["GrantToServices"]["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+    assert [sid for sid, s in policy.items() if "kms:CreateGrant" in listed(s["Action"])] == ["GrantToServices"]
+
+
+def test_the_operations_key_encrypts_log_groups_of_the_platform_only(assembly: Assembly, staging: Deployment) -> None:
+    policy = _policy(assembly, staging, KeyPurpose.OPERATIONS)
+    assert policy.keys() == {"AdministerByIdentityPolicy", "EncryptLogGroups"}
+    logs = policy["EncryptLogGroups"]
+    assert logs["Principal"] == {"Service": f"logs.{staging.region}.amazonaws.com"}
+    assert logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"] == [
+        staging.arn("logs", "log-group:/aws/sagemaker/*"),
+        staging.arn("logs", f"log-group:/{assembly.platform.name}/*"),
+    ]
+
+
+def test_every_log_group_has_a_name_that_the_operations_key_knows(assembly: Assembly) -> None:
+    prefixes = ("/aws/sagemaker/", f"/{assembly.platform.name}/")
+    for template in assembly.templates.values():
+        for group in template.of_type("AWS::Logs::LogGroup"):
+            assert group["Properties"]["LogGroupName"].startswith(prefixes)
+
+
+def test_production_decrypts_models_of_staging_through_s3(assembly: Assembly, staging: Deployment) -> None:
+    production = assembly.platform.deployment(Environment.PRODUCTION)
+    read = _policy(assembly, staging, KeyPurpose.MODELS)[f"ReadFrom{production.account}"]
+    assert listed(read["Action"]) == ["kms:Decrypt"]
+    assert read["Condition"] == {
+        "ArnLike": {"aws:PrincipalArn": [production.iam_arn(f"role/{production.prefix}-*-serve")]},
+        "StringEquals": {"kms:ViaService": f"s3.{staging.region}.amazonaws.com"},
+    }
+
+
+def test_production_decrypts_no_data_of_staging(assembly: Assembly, staging: Deployment) -> None:
+    production = assembly.platform.deployment(Environment.PRODUCTION)
+    assert production.account not in str(_policy(assembly, staging, KeyPurpose.DATA))

@@ -1,0 +1,93 @@
+"""What fails synth: an open finding, and a waiver that excuses nothing."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+# First: it picks the Node that aws_cdk starts.
+from tests.house.assembly import Assembly
+
+# isort: split
+from aws_cdk import App, Stack, Stage
+from aws_cdk import aws_sqs as sqs
+
+from mlops_constructs.waiver import Waiver, waive
+from plumbline.audit import add_rules, synthesize
+from plumbline.audit.report import read_report
+from plumbline.errors import PlumblineError
+
+_WAIVER = Waiver(
+    rule="AwsSolutions::AwsSolutions-SQS3",
+    reason="The queue is a dead-letter queue itself.",
+    owner="platform",
+    until=date(2099, 1, 1),
+)
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    # The built-in rules cost a second and have nothing to say here.
+    monkeypatch.delenv("CDK_VALIDATION", raising=False)
+    yield App(outdir=str(tmp_path), context={"@aws-cdk/core:validateAgainstDefaultRules": False})
+
+
+def _queue(app: App) -> sqs.Queue:
+    # In a Stage, where rules that are Aspects would not look.
+    return sqs.Queue(Stack(Stage(app, "stage"), "stack"), "Queue", enforce_ssl=True)
+
+
+def test_an_open_finding_fails_synth_naming_rule_and_construct(app: App) -> None:
+    _queue(app)
+    add_rules(app)
+    with pytest.raises(PlumblineError, match=r"the first is AwsSolutions-SQS3 at stage/stack/Queue/Resource") as failed:
+        synthesize(app)
+    assert failed.value.exit_code == 1
+
+
+def test_a_waiver_with_its_reason_lets_synth_pass(app: App, tmp_path: Path) -> None:
+    waive(_queue(app), _WAIVER)
+    add_rules(app)
+    synthesize(app)
+    assert read_report(tmp_path).used_acknowledgements == {("stage/stack/Queue", "AwsSolutions::AwsSolutions-SQS3")}
+    assert _WAIVER.reason in (tmp_path / "validation-report.json").read_text()
+    assert "owner: platform, until 2099-01-01" in (tmp_path / "validation-report.json").read_text()
+
+
+def test_a_waiver_that_excuses_nothing_fails_synth(app: App) -> None:
+    queue = _queue(app)
+    waive(queue, _WAIVER)
+    waive(
+        queue,
+        Waiver(
+            rule="AwsSolutions::AwsSolutions-IAM5",
+            reason="r",
+            owner="o",
+            until=date(2099, 1, 1),
+            findings=("Action::x",),
+        ),
+    )
+    add_rules(app)
+    with pytest.raises(PlumblineError, match=r"stage/stack/Queue: the waiver of .*IAM5\[Action::x\] excuses nothing"):
+        synthesize(app)
+
+
+def test_a_waiver_of_one_finding_leaves_the_others_open(assembly: Assembly) -> None:
+    acknowledged = read_report(assembly.folder).used_acknowledgements
+    wildcards = {rule for _, rule in acknowledged if "IAM5" in rule}
+    assert wildcards
+    assert all(rule.endswith("]") for rule in wildcards)
+
+
+def test_the_inner_loop_may_leave_the_rules_out(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDK_VALIDATION", "false")
+    _queue(app)
+    add_rules(app)
+    synthesize(app)
+
+
+def test_the_platform_has_no_open_finding(assembly: Assembly) -> None:
+    report = read_report(assembly.folder)
+    assert not report.open_findings
+    assert report.used_acknowledgements

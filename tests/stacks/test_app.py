@@ -1,0 +1,57 @@
+"""The app as the CDK CLI starts it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.house.assembly import ROOT
+
+_PARTS = ("app.py", "constructs", "pipeline_definitions", "plumbline", "runtime", "stacks")
+
+
+def _run(root: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(root / "app.py")],
+        cwd=cwd,
+        env={
+            **os.environ,
+            "CDK_CONTEXT_JSON": json.dumps(json.loads((ROOT / "cdk.json").read_text())["context"]),
+            "CDK_OUTDIR": str(root / "cdk.out"),
+            "CDK_VALIDATION": "false",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def _repository(root: Path, platform: str) -> Path:
+    root.mkdir()
+    for part in _PARTS:
+        (root / part).symlink_to(ROOT / part)
+    (root / "app.py").unlink()
+    shutil.copy2(ROOT / "app.py", root / "app.py")  # a link would lead back to the repository's own configuration
+    (root / "platform.toml").write_text(platform)
+    return root
+
+
+def test_a_bad_configuration_ends_in_a_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    text = (ROOT / "platform.toml").read_text()
+    root = _repository(tmp_path / "repository", f'nmae = "oops"\n{text}')
+    done = _run(root, tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("platform.toml: ")
+    assert "nmae" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_configuration_beside_the_app_counts_and_not_the_one_of_the_current_folder(tmp_path: Path) -> None:
+    root = _repository(tmp_path / "repository", (ROOT / "platform.toml").read_text())
+    (tmp_path / "platform.toml").write_text("not = 'a platform'\n")
+    done = _run(root, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert list((root / "cdk.out").rglob("*.template.json"))
