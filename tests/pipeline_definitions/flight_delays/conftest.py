@@ -5,7 +5,7 @@ import json
 import shutil
 import signal
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -102,16 +102,15 @@ class Jobs:
         (folder / "sourcedir.tar.gz").write_bytes(self.code)
 
 
-def with_changes(code: bytes, changes: Mapping[str, tuple[str, str]]) -> bytes:
-    """The archive with some text replaced in some modules; each text must be there."""
+def with_changes(code: bytes, changes: Sequence[tuple[str, str, str]]) -> bytes:
+    """The archive with texts replaced, each (module, text before, text after); each text must be there."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=io.BytesIO(code)) as old, tarfile.open(fileobj=buffer, mode="w:gz") as new:
         for member in old:
             content = old.extractfile(member)
             assert content is not None
             text = content.read().decode()
-            if member.name in changes:
-                before, after = changes[member.name]
+            for _, before, after in (change for change in changes if change[0] == member.name):
                 assert before in text, before
                 text = text.replace(before, after)
             entry = tarfile.TarInfo(member.name)
@@ -145,14 +144,9 @@ def jobs(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Jobs:
 
 
 @pytest.fixture
-def changed_jobs(tmp_path: Path, model: Model) -> type[Jobs]:
-    """Makes jobs that run changed code: `changed_jobs({"features.py": (old text, new text)})`."""
-
-    class Changed(Jobs):
-        def __init__(self, changes: Mapping[str, tuple[str, str]]) -> None:
-            super().__init__(tmp_path / "changed", with_changes(code_archive(model), changes))
-
-    return Changed
+def changed_jobs(tmp_path: Path, model: Model) -> Callable[[Sequence[tuple[str, str, str]]], Jobs]:
+    """Jobs that run changed code, from changes as `with_changes` takes them."""
+    return lambda changes: Jobs(tmp_path / "changed", with_changes(code_archive(model), changes))
 
 
 @pytest.fixture(scope="session")
@@ -168,3 +162,13 @@ def test_rows(prepared: Path) -> pl.DataFrame:
 @pytest.fixture(scope="session")
 def archive(jobs: Jobs, prepared: Path) -> Path:
     return jobs.train(prepared / "train", name="train")
+
+
+@pytest.fixture(scope="session")
+def full_folder(full: Dataset) -> Path:
+    return full.folder
+
+
+@pytest.fixture(scope="session")
+def definition(model: Model) -> Path:
+    return model.definition_path

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, log_loss
+
+from pipeline_definitions.flight_delays.scores import (
+    Floats,
+    average_precisions,
+    calibration,
+    gains,
+    losses,
+    metrics,
+)
+
+GENERATOR = np.random.default_rng(5)
+LABELS: Floats = (GENERATOR.random(2000) < 0.25).astype(np.float64)
+# Two digits, so that there are many ties.
+BETTER: Floats = np.round(np.clip(0.25 + 0.3 * (LABELS - 0.25) + GENERATOR.normal(0, 0.2, 2000), 0.01, 0.99), 2)
+WORSE: Floats = np.round(np.clip(0.25 + 0.1 * (LABELS - 0.25) + GENERATOR.normal(0, 0.2, 2000), 0.01, 0.99), 2)
+
+
+def test_weighted_average_precision_is_that_of_drawn_rows() -> None:
+    weights = GENERATOR.integers(0, 4, size=(5, len(LABELS))).astype(np.float64)
+    drawn = [np.repeat(np.arange(len(LABELS)), row.astype(int)) for row in weights]
+    wanted = [average_precision_score(LABELS[rows], BETTER[rows]) for rows in drawn]
+    assert average_precisions(LABELS, BETTER, weights) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_losses_are_those_of_the_log_loss() -> None:
+    assert losses(LABELS, BETTER).mean() == pytest.approx(log_loss(LABELS, BETTER), abs=1e-12)
+
+
+def test_a_certain_mistake_has_a_finite_loss() -> None:
+    assert np.isfinite(losses(np.array([1.0, 0.0]), np.array([0.0, 1.0]))).all()
+
+
+def test_a_better_model_gains_and_a_worse_one_loses() -> None:
+    up = gains(LABELS, BETTER, WORSE, resamples=300, confidence=0.95, seed=1)
+    down = gains(LABELS, WORSE, BETTER, resamples=300, confidence=0.95, seed=1)
+    for metric in ("average_precision", "log_loss"):
+        assert 0 < up[metric].lower < up[metric].value < up[metric].upper
+        assert down[metric].upper < 0
+
+
+def test_the_same_model_gains_nothing_in_any_resample() -> None:
+    same = gains(LABELS, BETTER, BETTER, resamples=200, confidence=0.95, seed=1)
+    assert {(gain.lower, gain.value, gain.upper) for gain in same.values()} == {(0.0, 0.0, 0.0)}
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    first = gains(LABELS, BETTER, WORSE, resamples=250, confidence=0.9, seed=1)
+    assert gains(LABELS, BETTER, WORSE, resamples=250, confidence=0.9, seed=1) == first
+
+
+def test_more_confidence_takes_a_wider_interval() -> None:
+    narrow = gains(LABELS, BETTER, WORSE, resamples=300, confidence=0.5, seed=1)["log_loss"]
+    wide = gains(LABELS, BETTER, WORSE, resamples=300, confidence=0.99, seed=1)["log_loss"]
+    assert wide.lower < narrow.lower < narrow.upper < wide.upper
+
+
+def test_the_interval_covers_the_spread_of_the_mean() -> None:
+    """For a mean, the bootstrap's interval is the normal one, up to the noise of its resamples."""
+    gain = losses(LABELS, WORSE) - losses(LABELS, BETTER)
+    half = 1.96 * gain.std() / np.sqrt(len(gain))
+    interval = gains(LABELS, BETTER, WORSE, resamples=2000, confidence=0.95, seed=1)["log_loss"]
+    assert (interval.lower, interval.upper) == pytest.approx(
+        (gain.mean() - half, gain.mean() + half), abs=0.1 * half
+    )
+
+
+def test_calibration_bins_hold_every_row_once() -> None:
+    bins = calibration(LABELS, BETTER)
+    assert sum(bin_["share"] for bin_ in bins) == pytest.approx(1)
+    assert sum(bin_["share"] * bin_["observed"] for bin_ in bins) == pytest.approx(LABELS.mean())
+
+
+def test_probabilities_that_say_what_happens_are_calibrated() -> None:
+    assert metrics(LABELS, LABELS)["calibration_error"] == 0
+    assert metrics(LABELS, np.full(len(LABELS), 0.75))["calibration_error"] == pytest.approx(0.75 - LABELS.mean())
