@@ -42,7 +42,7 @@ def in_vpc(session: RoleSession, config: Document | None) -> Iterator[RoleSessio
         yield session.within(_source(session, vpc))
     finally:
         for interface in interfaces:
-            session.require("ec2:DeleteNetworkInterfacePermission", "*")
+            session.require("ec2:DeleteNetworkInterfacePermission", _arn(session, interface))
             client.delete_network_interface(NetworkInterfaceId=interface)
 
 
@@ -77,13 +77,17 @@ def _attach(session: RoleSession, config: Document) -> list[str]:
         Groups=config["SecurityGroupIds"],
         Description=f"[DO NOT DELETE] ENI managed by SageMaker for {session.scope.account}",
     )["NetworkInterface"]["NetworkInterfaceId"]
-    scope = session.scope
     session.require(
         "ec2:CreateNetworkInterfacePermission",
-        f"arn:{scope.partition}:ec2:{scope.region}:{scope.account}:network-interface/{interface}",
+        _arn(session, interface),
         {"ec2:AuthorizedService": "sagemaker.amazonaws.com"},
     )
     return [interface]
+
+
+def _arn(session: RoleSession, interface: str) -> str:
+    scope = session.scope
+    return f"arn:{scope.partition}:ec2:{scope.region}:{scope.account}:network-interface/{interface}"
 
 
 def _source(session: RoleSession, vpc: str) -> dict[str, str | list[str]]:
