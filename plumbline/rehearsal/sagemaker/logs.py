@@ -36,15 +36,19 @@ class LogStream:
         self._last: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
         self._failure: ClientError | None = None
         self._closed = threading.Event()
-        for create, names in (
-            (self._client.create_log_group, {"logGroupName": group}),
-            (self._client.create_log_stream, self._names),
-        ):
-            with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):  # type: ignore[attr-defined]
-                create(**names)
+        try:
+            self._open()
+        except self._client.exceptions.ResourceNotFoundException:  # type: ignore[attr-defined]
+            # Only a role that may makes the group that nobody made before.
+            self._client.create_log_group(logGroupName=group)
+            self._open()
         self._client.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)
         self._thread = threading.Thread(target=self._work, name=f"log {stream}", daemon=True)
         self._thread.start()
+
+    def _open(self) -> None:
+        with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):  # type: ignore[attr-defined]
+            self._client.create_log_stream(**self._names)
 
     def write(self, line: str) -> None:
         """Adds a line, at the present time."""
