@@ -44,11 +44,13 @@ def offline_session() -> Iterator["OfflinePipelineSession"]:
     _set(_SURROUNDINGS)
     logging.disable(logging.WARNING)
     try:
-        from plumbline.render.session import OfflinePipelineSession
-
         with warnings.catch_warnings():
-            # "Running within a PipelineSession, there will be No Wait, No Logs, and No Job being started."
+            # "Running within a PipelineSession, there will be No Wait, No Logs, and No Job being started.", and those
+            # that the SDK has for itself.
             warnings.simplefilter("ignore", UserWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from plumbline.render.session import OfflinePipelineSession
+
             yield OfflinePipelineSession()
     finally:
         logging.disable(disabled)

@@ -52,9 +52,10 @@ def test_every_stored_row_is_a_request_that_the_endpoint_takes(rows: pl.DataFram
 
 
 def test_features_read_the_clock_and_the_calendar() -> None:
-    row = {
+    row: dict[str, int | float | str | None] = {
         "year": 2013, "month": 3, "day": 10, "sched_dep_time": 2230, "sched_arr_time": 115, "carrier": "UA",
-        "origin": "EWR", "dest": "IAH", "distance": 1400, "temp": 40.0, "dewp": 30.0, "wind_dir": 90, "wind_speed": 10.0,
+        "origin": "EWR", "dest": "IAH", "distance": 1400, "temp": 40.0, "dewp": 30.0,
+        "wind_dir": 90, "wind_speed": 10.0,
     }  # fmt: skip
     made = features(frame_of_rows([row], columns=INPUTS)).row(0, named=True)
     assert (made["hour"], made["departure_minute"], made["scheduled_minutes"]) == (22, 1350, 165)

@@ -23,9 +23,8 @@ class Preparing(Protocol):
 
 
 def flight(day: int, *, arr_delay: str, hour: int = 10) -> str:
-    return (
-        f"2013,1,{day},1000,{hour}00,0,1200,1200,{arr_delay},UA,1,N1,EWR,IAH,100,1400,{hour},0,2013-01-{day:02}T15:00:00Z\n"
-    )
+    scheduled = f"2013,1,{day},1000,{hour}00,0,1200,1200,{arr_delay},UA,1,N1,EWR,IAH,100,1400,{hour},0"
+    return f"{scheduled},2013-01-{day:02}T15:00:00Z\n"
 
 
 def write(folder: Path, flights: str, weather: str = "") -> Path:
@@ -85,7 +84,9 @@ def test_two_weathers_for_one_hour_are_refused(jobs: Preparing, tmp_path: Path) 
         jobs.prepare(write(tmp_path / "raw", flight(1, arr_delay="1"), twice), name="twice")
 
 
-def test_dropping_later_flights_changes_no_row_before(jobs: Preparing, raw: Path, prepared: Path, tmp_path: Path) -> None:
+def test_dropping_later_flights_changes_no_row_before(
+    jobs: Preparing, raw: Path, prepared: Path, tmp_path: Path
+) -> None:
     shorter = tmp_path / "shorter"
     shutil.copytree(raw, shorter)
     header, *lines = (raw / "flights.csv").read_text().splitlines(keepends=True)

@@ -13,9 +13,16 @@ from pipeline_definitions.flight_delays.scores import (
 
 GENERATOR = np.random.default_rng(5)
 LABELS: Floats = (GENERATOR.random(2000) < 0.25).astype(np.float64)
-# Two digits, so that there are many ties.
-BETTER: Floats = np.round(np.clip(0.25 + 0.3 * (LABELS - 0.25) + GENERATOR.normal(0, 0.2, 2000), 0.01, 0.99), 2)
-WORSE: Floats = np.round(np.clip(0.25 + 0.1 * (LABELS - 0.25) + GENERATOR.normal(0, 0.2, 2000), 0.01, 0.99), 2)
+
+
+def guesses(*, skill: float) -> Floats:
+    """Probabilities that know something of the labels, of two digits, so that there are many ties."""
+    noisy = 0.25 + skill * (LABELS - 0.25) + GENERATOR.normal(0, 0.2, len(LABELS))
+    return np.asarray(np.round(np.clip(noisy, 0.01, 0.99), 2), dtype=np.float64)
+
+
+BETTER = guesses(skill=0.3)
+WORSE = guesses(skill=0.1)
 
 
 def test_weighted_average_precision_is_that_of_drawn_rows() -> None:
@@ -62,9 +69,7 @@ def test_the_interval_covers_the_spread_of_the_mean() -> None:
     gain = losses(LABELS, WORSE) - losses(LABELS, BETTER)
     half = 1.96 * gain.std() / np.sqrt(len(gain))
     interval = gains(LABELS, BETTER, WORSE, resamples=2000, confidence=0.95, seed=1)["log_loss"]
-    assert (interval.lower, interval.upper) == pytest.approx(
-        (gain.mean() - half, gain.mean() + half), abs=0.1 * half
-    )
+    assert (interval.lower, interval.upper) == pytest.approx((gain.mean() - half, gain.mean() + half), abs=0.1 * half)
 
 
 def test_calibration_bins_hold_every_row_once() -> None:

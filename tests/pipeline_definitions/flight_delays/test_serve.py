@@ -123,8 +123,6 @@ def test_missing_weather_is_answered_alike_whether_null_or_left_out(endpoint: ht
         ({"sched_dep_time": 1775}, "line 2: field sched_dep_time is 1775, which has more than 59 minutes."),
     ],
 )
-def test_a_bad_row_is_refused_in_one_sentence(
-    endpoint: httpx.Client, change: dict[str, object], sentence: str
-) -> None:
+def test_a_bad_row_is_refused_in_one_sentence(endpoint: httpx.Client, change: dict[str, object], sentence: str) -> None:
     response = ask(endpoint, ROW, {**ROW, **change})
     assert (response.status_code, response.text) == (400, sentence)

@@ -21,9 +21,7 @@ CHECKPOINT = Checkpoint(rounds=10, best_round=7, best_log_loss=0.5, best_precisi
 
 
 class Training(Protocol):
-    def training_container(
-        self, train: Path, *, name: str, hyperparameters: Mapping[str, str] = ...
-    ) -> Layout: ...
+    def training_container(self, train: Path, *, name: str, hyperparameters: Mapping[str, str] = ...) -> Layout: ...
 
     def train(self, train: Path, *, name: str, hyperparameters: Mapping[str, str] = ...) -> Path: ...
 
@@ -90,9 +88,7 @@ def test_a_killed_training_repeats_at_most_one_interval(jobs: Training, prepared
     assert (layout.model / "model.txt").read_bytes() == files(archive)["./model.txt"]
 
 
-def test_checkpoints_of_other_data_are_ignored(
-    jobs: Training, prepared: Path
-) -> None:
+def test_checkpoints_of_other_data_are_ignored(jobs: Training, prepared: Path) -> None:
     layout = jobs.training_container(prepared / "train", name="stale")
     Checkpoints(folder=_made(layout.checkpoints), fingerprint="of other data").write(CHECKPOINT)
     process = start(layout)

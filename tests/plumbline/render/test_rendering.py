@@ -1,0 +1,162 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plumbline.configuration import Model, load_model
+from plumbline.errors import PlumblineError
+from plumbline.render import difference, is_stale, render, write
+from plumbline.render.offline import offline_session
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "pipeline_definitions" / "flight_delays"
+
+# Refuses every connection and every look-up of a name, then prints the definition.
+IN_ANOTHER_WORLD = """
+import socket, sys
+from pathlib import Path
+
+def refuse(*arguments, **named):
+    raise AssertionError(f"network: {arguments}")
+
+socket.getaddrinfo = socket.socket.connect = socket.socket.connect_ex = socket.create_connection = refuse
+from plumbline.configuration import load_model
+from plumbline.render import render
+sys.stdout.write(render(load_model(Path(sys.argv[1]))))
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Model:
+    """A copy of the model, to be changed."""
+    shutil.copytree(FOLDER, tmp_path / "flight_delays", ignore=shutil.ignore_patterns("__pycache__"))
+    return load_model(tmp_path / "flight_delays")
+
+
+def change(model: Model, name: str, before: str, after: str) -> None:
+    path = model.folder / name
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+def test_the_committed_definition_is_up_to_date() -> None:
+    assert difference(load_model(FOLDER)) == ""
+
+
+def test_the_same_folder_renders_alike_elsewhere_without_a_network(copy: Model, tmp_path: Path) -> None:
+    """Another path, home, hash seed, time zone and region, a profile and the SDK's own defaults on the machine."""
+    home = tmp_path / "home"
+    defaults = "SchemaVersion: '1.0'\nSageMaker:\n  TrainingJob:\n    RoleArn: arn:aws:iam::123456789012:role/other\n"
+    for folder in (home / ".config/sagemaker", home / ".aws"):
+        folder.mkdir(parents=True)
+    (home / ".config/sagemaker/config.yaml").write_text(defaults)
+    (home / ".aws/config").write_text("[profile other]\nregion = ap-southeast-2\n")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(home),
+        "PYTHONHASHSEED": "4711",
+        "TZ": "Pacific/Kiritimati",
+        "AWS_PROFILE": "other",
+        "AWS_DEFAULT_REGION": "us-gov-west-1",
+    }
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", IN_ANOTHER_WORLD, str(copy.folder)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout == (FOLDER / "definition.json").read_text(encoding="utf-8")
+
+
+def test_changed_code_makes_the_definition_stale(copy: Model) -> None:
+    assert not is_stale(copy)
+    (copy.folder / "features.py").write_text("# another feature\n", encoding="utf-8")
+    assert "sourcedir.tar.gz" in difference(copy)
+
+
+def test_writing_makes_it_up_to_date_again(copy: Model) -> None:
+    change(copy, "pipeline.py", "TEST_DAYS = 16", "TEST_DAYS = 7")
+    assert is_stale(copy)
+    assert write(copy) == copy.definition_path
+    assert not is_stale(copy)
+
+
+def test_configuration_reaches_the_definition(copy: Model) -> None:
+    change(copy, "model.toml", "resamples = 1000", "resamples = 4321")
+    assert '"4321"' in render(load_model(copy.folder))
+
+
+def test_a_model_without_spot_waits_for_nothing(copy: Model) -> None:
+    change(copy, "model.toml", "spot = true\n", "spot = false\n")
+    change(copy, "model.toml", "max_wait_seconds = 7200\n", "")
+    text = render(load_model(copy.folder))
+    assert '"EnableManagedSpotTraining": false' in text
+    assert "MaxWaitTimeInSeconds" not in text
+
+
+def test_automatic_approval_registers_approved_versions(copy: Model) -> None:
+    change(copy, "model.toml", 'mode = "manual"', 'mode = "automatic"')
+    assert '"ModelApprovalStatus": "Approved"' in render(load_model(copy.folder))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ('"${SubnetB}"', '"${SubnetC}"', r"unknown placeholder \$\{SubnetC\}"),
+        (
+            '"/train"]',
+            '"/", ExecutionVariables.PIPELINE_EXECUTION_ID]',
+            "arguments of the cached step Prepare hold a value of the execution",
+        ),
+        (
+            "max_runtime_in_seconds=compute.max_runtime_seconds,\n        network",
+            "max_runtime_in_seconds=0,\n        network",
+            "step Prepare: CreateProcessingJob would refuse its arguments: .*MaxRuntimeInSeconds",
+        ),
+    ],
+    ids=["placeholder", "cache", "arguments"],
+)
+def test_a_definition_that_would_fail_later_is_refused(copy: Model, before: str, after: str, sentence: str) -> None:
+    change(copy, "pipeline.py", before, after)
+    with pytest.raises(PlumblineError, match=sentence):
+        render(copy)
+
+
+def test_a_refused_definition_leaves_the_committed_one_alone(copy: Model) -> None:
+    committed = copy.definition_path.read_text(encoding="utf-8")
+    change(copy, "pipeline.py", '"${SubnetB}"', '"${SubnetC}"')
+    with pytest.raises(PlumblineError):
+        write(copy)
+    assert copy.definition_path.read_text(encoding="utf-8") == committed
+    assert not list(copy.folder.glob(".*"))
+
+
+def test_a_model_without_a_pipeline_is_told(copy: Model) -> None:
+    (copy.folder / "pipeline.py").unlink()
+    with pytest.raises(PlumblineError, match=r"pipeline\.py: there is no such file"):
+        render(copy)
+
+
+def test_the_session_refuses_uploads(tmp_path: Path) -> None:
+    with (
+        offline_session() as session,
+        pytest.raises(PlumblineError, match="accepted: an s3:// URI named by content"),
+    ):
+        session.upload_data(str(tmp_path))
+
+
+def test_the_surroundings_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    with offline_session():
+        assert "AWS_PROFILE" not in os.environ
+    assert os.environ["AWS_PROFILE"] == "mine"
+    assert "AWS_ACCESS_KEY_ID" not in os.environ
