@@ -96,7 +96,7 @@ class Container:
         self, program: Program, *, on_line: Callable[[str], None], on_end: Callable[["Container"], None]
     ) -> None:
         self._on_line, self._on_end = on_line, on_end
-        self._sockets = Path(tempfile.mkdtemp(prefix="plumb-")) if program.port else None
+        self._sockets = _short_folder() if program.port else None
         self.socket: Path | None = None
         self.port = program.port
         if isolation() is Isolation.NAMESPACE:
@@ -237,6 +237,11 @@ def _guarded(program: Program) -> tuple[list[str], dict[str, str]]:
     command = [part.replace(BASE, base) for part in program.command]
     found = shutil.which(command[0], path=environment.get("PATH"))
     return [found or command[0], *command[1:]], environment
+
+
+def _short_folder() -> Path:
+    """A folder of its own whose path leaves room for the 108 bytes that a unix socket's may have."""
+    return Path(tempfile.mkdtemp(prefix="plumb-", dir="/tmp"))
 
 
 def _free_port() -> int:

@@ -3,12 +3,8 @@
 import dataclasses
 import json
 import re
+import urllib.request
 from pathlib import Path
-from typing import Any
-
-from botocore.exceptions import ClientError
-from ministack.core.responses import request_scope
-from ministack.services import ecr
 
 from plumbline.rehearsal.sagemaker.options import Options
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession
@@ -19,6 +15,7 @@ _URI = re.compile(
     r"(?P<registry>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
     r"(?P<repository>[^:@]+)(?::(?P<tag>[^@]+)|@(?P<digest>sha256:[0-9a-f]{64}))"
 )
+_SECONDS = 30.0
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -72,38 +69,24 @@ def resolve(uri: str, *, session: RoleSession, options: Options) -> Image:
 
 
 def _pull(uri: re.Match[str], session: RoleSession) -> tuple[str, Document]:
+    """Asks the registry for an image's manifest and configuration; its layers are what the stand-in replaces."""
     client = session.client("ecr")
     where = {"registryId": uri["registry"], "repositoryName": uri["repository"]}
     image_id = {"imageTag": uri["tag"]} if uri["tag"] else {"imageDigest": uri["digest"]}
     client.get_authorization_token()
-    _allowed(client.batch_get_image, **where, imageIds=[image_id])
-    image, blobs = _stored(uri, image_id)
-    if image is None:
+    found = client.batch_get_image(**where, imageIds=[image_id])["images"]
+    if not found:
         raise PlatformError(
             f"ClientError: CannotPullContainerError: image {uri[0]} does not exist in registry {uri['registry']}"
         )
-    manifest = json.loads(image["imageManifest"])
-    layers = [manifest["config"]["digest"], *(layer["digest"] for layer in manifest.get("layers", []))]
-    _allowed(client.batch_check_layer_availability, **where, layerDigests=layers)
-    for layer in layers:
-        _allowed(client.get_download_url_for_layer, **where, layerDigest=layer)
-    if layers[0] not in blobs:
-        raise PlatformError(f"ClientError: CannotPullContainerError: {uri[0]} has lost its configuration")
-    return str(image["imageDigest"]), json.loads(blobs[layers[0]]).get("config") or {}
-
-
-def _allowed(call: Any, **parameters: object) -> None:
-    """Makes a call for its decision: what the emulator answers of another account's registry is not what AWS would."""
-    try:
-        call(**parameters)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "RepositoryNotFoundException":
-            raise
-
-
-def _stored(uri: re.Match[str], image_id: dict[str, str]) -> tuple[Document | None, dict[str, bytes]]:
-    with request_scope(uri["registry"], uri["region"]):
-        return ecr._find_image(uri["repository"], image_id), ecr._layer_blobs.get(uri["repository"], {})
+    manifest = json.loads(found[0]["imageManifest"])
+    config = manifest["config"]["digest"]
+    layers = [config, *(layer["digest"] for layer in manifest.get("layers", []))]
+    client.batch_check_layer_availability(**where, layerDigests=layers)
+    addresses = [client.get_download_url_for_layer(**where, layerDigest=layer)["downloadUrl"] for layer in layers]
+    with urllib.request.urlopen(addresses[0], context=session.tls, timeout=_SECONDS) as answer:  # noqa: S310 - https
+        described = json.load(answer)
+    return str(found[0]["imageId"]["imageDigest"]), described.get("config") or {}
 
 
 def _environment(variables: dict[str, str], venv: Path) -> dict[str, str]:

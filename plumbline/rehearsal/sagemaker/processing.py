@@ -55,7 +55,7 @@ class ProcessingJob(Job):
             source = item.get("S3Input")
             if source is None or source.get("S3InputMode", "File") != "File":
                 raise PlatformError(
-                    f"ClientError: input {item['InputName']} is no S3Input of mode File, which is what the rehearsal runs"
+                    f"ClientError: input {item['InputName']} is no S3Input of mode File; the rehearsal runs no other"
                 )
             transfer.download(transfer.find(source, session=data), self.local(source["LocalPath"]), session=data)
         mirrors = []

@@ -2,35 +2,24 @@
 
 import functools
 import json
+import ssl
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
 
-import botocore.config
-import botocore.loaders
-import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from plumbline.rehearsal import enforcement
 from plumbline.rehearsal.sagemaker.errors import validation_error
 from plumbline.rehearsal.sagemaker.options import Options
 from plumbline.rehearsal.sagemaker.scope import Scope
+from plumbline.rehearsal.session import Client, Session
 
 PRINCIPAL = "sagemaker.amazonaws.com"
 _DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
-_LOADER = botocore.loaders.create_loader()
-# Botocore's clients are safe to use from many threads; making one is not.
-_MAKING = threading.Lock()
 
 
 class PlatformError(Exception):
     """What the platform could not do for a job or an endpoint, in the words that become its FailureReason."""
-
-
-class Client(Protocol):
-    """A botocore client; its methods are made at run time from the service's model."""
-
-    def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 
 class RoleSession:
@@ -60,6 +49,7 @@ class RoleSession:
         self.scope = scope
         self._options = options
         self._source_arn = source_arn
+        self._lock = threading.Lock()
         self._clients: dict[str, Client] = {}
         try:
             self.credentials = enforcement.assume_service_role(
@@ -75,6 +65,14 @@ class RoleSession:
                 f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
                 f"'{PRINCIPAL}' to assume the role. ({error})"
             ) from error
+        self._access = Session(
+            endpoint=options.endpoint,
+            certificate_authority=options.certificate_authority,
+            region=scope.region,
+            access_key=self.credentials.access_key,
+            secret_key=self.credentials.secret_key,
+            token=self.credentials.token,
+        )
 
     def within(self, context: Mapping[str, str | list[str]]) -> "RoleSession":
         """The same role for the same resource, its requests carrying further condition keys."""
@@ -92,34 +90,17 @@ class RoleSession:
         account = self.role_arn.split(":")[4]
         return enforcement.Caller(access_key=self.credentials.access_key, account=account, region=self.scope.region)
 
+    @functools.cached_property
+    def tls(self) -> ssl.SSLContext:
+        """What trusts the emulator, for what no client of AWS's fetches."""
+        return ssl.create_default_context(cafile=str(self._options.certificate_authority))
+
     def client(self, service: str) -> Client:
         """A client of one service of the emulator."""
-        with _MAKING:
+        with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._make(service)
+                self._clients[service] = self._access.client(service)
             return self._clients[service]
-
-    def _make(self, service: str) -> Client:
-        session = botocore.session.Session()
-        session.register_component("data_loader", _LOADER)
-        made: Any = session.create_client(
-            service,
-            region_name=self.scope.region,
-            endpoint_url=self._options.endpoint,
-            verify=str(self._options.certificate_authority),
-            aws_access_key_id=self.credentials.access_key,
-            aws_secret_access_key=self.credentials.secret_key,
-            aws_session_token=self.credentials.token,
-            config=botocore.config.Config(
-                retries={"max_attempts": 2, "mode": "standard"},
-                s3={"addressing_style": "path"},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                max_pool_connections=16,
-            ),
-        )
-        client: Client = made
-        return client
 
     def require(self, action: str, resource: str, context: Mapping[str, str | list[str]] | None = None) -> None:
         """Decides an action that AWS's service takes on the role's behalf and the emulator has no call for.

@@ -120,7 +120,8 @@ def upload(folder: Path, uri: S3Uri, *, session: RoleSession, key: str | None) -
 class Mirror:
     """A folder whose files are written to S3 as they appear and change, until it is closed.
 
-    For checkpoints, and outputs of upload mode Continuous. A file is taken once it has kept its size and time for a whole round, so a half-written one is not.
+    For checkpoints, and for outputs of upload mode Continuous. A file is taken once it has kept its size and time for a
+    whole round, so a half-written one is not.
     """
 
     def __init__(self, folder: Path, uri: S3Uri, *, session: RoleSession, key: str | None, seconds: float) -> None:

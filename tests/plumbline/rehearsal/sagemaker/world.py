@@ -1,0 +1,342 @@
+"""A small SageMaker world: one server, two accounts, an image of a few lines, roles that may do just enough."""
+
+import base64
+import contextlib
+import dataclasses
+import gzip
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from plumbline.rehearsal.calls import Decision, read_call_log
+from plumbline.rehearsal.server import read_address
+from plumbline.rehearsal.session import Client, Session
+
+Document = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[4]
+REGION = "eu-west-1"
+HOME, AWAY = "111111111111", "222222222222"
+BUCKET = f"tiny-{HOME}"
+IMAGE_TAG = "0123456789abcdef"
+IMAGE = f"{HOME}.dkr.ecr.{REGION}.amazonaws.com/tiny:{IMAGE_TAG}"
+EXTERNAL_IMAGE = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-scikit-learn:1.4-2"
+PROGRAM = """
+import http.server, json, pathlib, sys
+base = pathlib.Path("/opt/ml")
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def log_message(self, *arguments): print("served", self.path, flush=True)
+    def answer(self, status, body):
+        self.send_response(status); self.send_header("Content-Type", "application/json")
+        self.send_header("X-Amzn-SageMaker-Custom-Attributes", self.headers.get("X-Amzn-SageMaker-Custom-Attributes", ""))
+        self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+    def do_GET(self): self.answer(200, b"")
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        model = json.loads((base / "model/model.json").read_text())
+        try: value = float(body)
+        except ValueError: return self.answer(400, b"not a number")
+        self.answer(200, json.dumps({"prediction": value * model["weight"]}).encode())
+
+if sys.argv[1] == "serve":
+    model = json.loads((base / "model/model.json").read_text())
+    if model.get("sick"): sys.exit("this model cannot be served")
+    http.server.ThreadingHTTPServer(("127.0.0.1", 8080), Handler).serve_forever()
+if sys.argv[1] == "train":
+    (base / "model/model.json").write_text(json.dumps({"weight": 1.0}))
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class World:
+    """What the tests act upon."""
+
+    state: Path
+    endpoint: str
+    key: str
+    subnet: str
+    group: str
+
+    def client(self, service: str, *, account: str = HOME) -> Client:
+        """A client of an account's root user."""
+        return self._session(account, "test").client(service)
+
+    def role_client(self, service: str, role: str, *, account: str = HOME) -> Client:
+        """A client of a role that trusts its account."""
+        answer = self.client("sts", account=account).assume_role(
+            RoleArn=f"arn:aws:iam::{account}:role/{role}", RoleSessionName="test"
+        )["Credentials"]
+        return self._session(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]).client(service)
+
+    def _session(self, access_key: str, secret: str, token: str | None = None) -> Session:
+        return Session(
+            endpoint=self.endpoint,
+            certificate_authority=self.state / "authority.pem",
+            region=REGION,
+            access_key=access_key,
+            secret_key=secret,
+            token=token,
+        )
+
+    def role(self, name: str, statements: list[Document], *, account: str = HOME, principal: object = None) -> str:
+        """Makes a role that SageMaker assumes for its own account only, or that another principal does."""
+        iam = self.client("iam", account=account)
+        trust: Document = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
+        if principal is None:
+            trust["Principal"] = {"Service": "sagemaker.amazonaws.com"}
+            trust["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy([trust]))["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy(statements))
+        return str(arn)
+
+    def put(self, key: str, body: str | bytes) -> str:
+        """Writes an object and returns its URI."""
+        self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+        return f"s3://{BUCKET}/{key}"
+
+    def get(self, uri: str) -> bytes:
+        """Reads an object."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        content: bytes = self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
+
+    def processing(
+        self,
+        code: str,
+        *,
+        role: str,
+        inputs: list[Document] | None = None,
+        outputs: dict[str, str] | None = None,
+        seconds: int = 60,
+        isolated: bool = True,
+        wait_for: bool = True,
+    ) -> Document:
+        """Runs a script as a processing job in the VPC and describes it when it has ended.
+
+        Args:
+            code: The script.
+            role: The job's role.
+            inputs: Further ProcessingInputs.
+            outputs: Output name, which is also its folder below /opt/ml/processing → key prefix.
+            seconds: The job's time limit.
+            isolated: EnableNetworkIsolation.
+            wait_for: Whether to wait for the end.
+        """
+        name = f"job-{uuid.uuid4().hex[:8]}"
+        script = self.put(f"code/{name}/script.py", code)
+        request: Document = {
+            "ProcessingJobName": name,
+            "RoleArn": role,
+            "AppSpecification": {
+                "ImageUri": IMAGE,
+                "ContainerEntrypoint": ["python", "/opt/ml/processing/input/code/script.py"],
+            },
+            "ProcessingInputs": [processing_input("code", script), *(inputs or [])],
+            "ProcessingOutputConfig": {
+                "Outputs": [processing_output(output, key) for output, key in (outputs or {}).items()],
+                "KmsKeyId": self.key,
+            },
+            "ProcessingResources": self.cluster(),
+            "NetworkConfig": {
+                "EnableNetworkIsolation": isolated,
+                "VpcConfig": {"Subnets": [self.subnet], "SecurityGroupIds": [self.group]},
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
+        }
+        client = self.client("sagemaker")
+        client.create_processing_job(**request)
+        if not wait_for:
+            return {"ProcessingJobName": name}
+        return wait(lambda: client.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus")
+
+    def cluster(self) -> Document:
+        """ProcessingResources under the world's key."""
+        return {
+            "ClusterConfig": {
+                "InstanceCount": 1,
+                "InstanceType": "ml.m5.large",
+                "VolumeSizeInGB": 1,
+                "VolumeKmsKeyId": self.key,
+            }
+        }
+
+    def log(self, group: str, stream_prefix: str) -> str:
+        """The text of the log streams that begin with a prefix."""
+        logs = self.client("logs")
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream_prefix)["logStreams"]
+        events = [
+            event["message"]
+            for stream in streams
+            for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+        ]
+        return "\n".join(events)
+
+    def decisions(self) -> list[Decision]:
+        """The call log."""
+        return list(read_call_log(self.state / "calls.jsonl"))
+
+
+def wait(describe: Callable[[], Document], status: str, *, seconds: float = 60.0) -> Document:
+    """Describes something until it has stopped changing."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = describe()
+        if found[status] not in ("InProgress", "Stopping", "Executing", "Creating", "Updating", "RollingBack"):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def processing_input(name: str, uri: str) -> Document:
+    return {
+        "InputName": name,
+        "S3Input": {
+            "S3Uri": uri,
+            "LocalPath": f"/opt/ml/processing/input/{name}",
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+        },
+    }
+
+
+def processing_output(name: str, key: str) -> Document:
+    return {
+        "OutputName": name,
+        "S3Output": {
+            "S3Uri": f"s3://{BUCKET}/{key}",
+            "LocalPath": f"/opt/ml/processing/{name}",
+            "S3UploadMode": "EndOfJob",
+        },
+    }
+
+
+def job_statements(key: str, *, without: str = "") -> list[Document]:
+    """What a job's role needs, and nothing more; less one action when a test says so."""
+    actions: dict[str, list[str]] = {
+        f"arn:aws:s3:::{BUCKET}": ["s3:ListBucket"],
+        f"arn:aws:s3:::{BUCKET}/*": ["s3:GetObject", "s3:PutObject"],
+        key: ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"],
+        f"arn:aws:ecr:{REGION}:{HOME}:repository/tiny": [
+            "ecr:BatchGetImage",
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:GetDownloadUrlForLayer",
+        ],
+        "*": [
+            "ecr:GetAuthorizationToken",
+            "cloudwatch:PutMetricData",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeVpcs",
+            "ec2:DescribeDhcpOptions",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:CreateNetworkInterface",
+            "ec2:CreateNetworkInterfacePermission",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DeleteNetworkInterfacePermission",
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:DescribeLogStreams",
+            "logs:PutLogEvents",
+        ],
+    }
+    kept = {resource: [action for action in found if action != without] for resource, found in actions.items()}
+    return [{"Effect": "Allow", "Action": found, "Resource": resource} for resource, found in kept.items() if found]
+
+
+def policy(statements: list[Document]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+@contextlib.contextmanager
+def running(root: Path) -> Iterator[World]:
+    """A server with its state below a folder, for as long as the context lasts."""
+    image = root / ".plumb" / "images" / IMAGE_TAG
+    (image / "program" / "tiny").mkdir(parents=True)
+    (image / "program" / "tiny" / "__main__.py").write_text(PROGRAM)
+    (image / "venv").symlink_to(sys.prefix)
+    state = root / "state"
+    state.mkdir()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "plumbline.rehearsal.server"),
+            *("--root", str(root), "--state", str(state), "--region", REGION, "--account", HOME, "--account", AWAY),
+            *("--external-image", f"{EXTERNAL_IMAGE}={sys.prefix}"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+    )
+    try:
+        yield _furnish(state, _address(state, process))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def _address(state: Path, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + 30
+    while (address := read_address(state)) is None:
+        assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.05)
+    return f"https://127.0.0.1:{address.port}"
+
+
+def _furnish(state: Path, endpoint: str) -> World:
+    bare = World(state=state, endpoint=endpoint, key="", subnet="", group="")
+    bare.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    key = bare.client("kms").create_key()["KeyMetadata"]["Arn"]
+    ec2 = bare.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="jobs", Description="jobs", VpcId=vpc)["GroupId"]
+    _push_image(bare.client("ecr"))
+    return dataclasses.replace(bare, key=key, subnet=subnet, group=group)
+
+
+def _push_image(ecr: Client) -> None:
+    ecr.create_repository(repositoryName="tiny")
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w"):
+        pass
+    config = {
+        "config": {
+            "Entrypoint": ["python", "-m", "tiny"],
+            "Env": ["PATH=/opt/venv/bin:/usr/bin", "TINY=1"],
+            "WorkingDir": "/opt/program",
+            "Labels": {"plumbline.runtime": IMAGE_TAG},
+        }
+    }
+    blobs = [json.dumps(config).encode(), gzip.compress(layer.getvalue(), mtime=0)]
+    digests = [_upload(ecr, blob) for blob in blobs]
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 1, "digest": digests[0]},
+        "layers": [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip", "size": 1, "digest": digests[1]}],
+    }
+    ecr.put_image(repositoryName="tiny", imageManifest=json.dumps(manifest), imageTag=IMAGE_TAG)
+
+
+def _upload(ecr: Client, blob: bytes) -> str:
+    digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
+    upload = ecr.initiate_layer_upload(repositoryName="tiny")["uploadId"]
+    ecr.upload_layer_part(
+        repositoryName="tiny", uploadId=upload, partFirstByte=0, partLastByte=len(blob) - 1, layerPartBlob=blob
+    )
+    ecr.complete_layer_upload(repositoryName="tiny", uploadId=upload, layerDigests=[digest])
+    return digest
+
+
+def decoded(data: str) -> str:
+    return base64.b64decode(data).decode()
