@@ -76,7 +76,8 @@ def synthesized() -> Assembly:
     folder = Path(tempfile.mkdtemp(prefix="assembly-"))
     platform, models = load_platform(ROOT), load_models(ROOT)
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = App(outdir=str(folder), context=context)
+    # As the CDK CLI starts the app.
+    app = App(outdir=str(folder), context={**context, "aws:cdk:enable-path-metadata": True})
     compose(app, platform=platform, models=models, runtime_tag=RUNTIME_TAG)
     add_rules(app)
     synthesize(app)

@@ -55,3 +55,8 @@ def test_the_configuration_beside_the_app_counts_and_not_the_one_of_the_current_
     done = _run(root, tmp_path)
     assert done.returncode == 0, done.stderr
     assert list((root / "cdk.out").rglob("*.template.json"))
+
+
+def test_the_cli_adds_nothing_to_a_template() -> None:
+    # Version reporting would put a resource of the CDK's own into every template.
+    assert json.loads((ROOT / "cdk.json").read_text())["versionReporting"] is False
