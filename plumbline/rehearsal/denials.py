@@ -273,7 +273,7 @@ def _of_release(cloud: Cloud, release_role_arn: str) -> Iterator[Probe]:
         expected=DeniedCall(
             principal=production.release_role_arn,
             action="cloudformation:DeleteStack",
-            resource=_stack_arn(cloud, production, foundation),
+            resource=production.arn("cloudformation", f"stack/{foundation}/*"),
             because="a release changes endpoints, never what they stand on",
         ),
         attempt=lambda: released(production).client("cloudformation").delete_stack(StackName=foundation),
@@ -299,8 +299,3 @@ def _of_release(cloud: Cloud, release_role_arn: str) -> Iterator[Probe]:
             )
         ),
     )
-
-
-def _stack_arn(cloud: Cloud, deployment: Deployment, name: str) -> str:
-    stacks = cloud.administrator(deployment.account).client("cloudformation").describe_stacks(StackName=name)
-    return str(stacks["Stacks"][0]["StackId"])

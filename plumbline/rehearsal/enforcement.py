@@ -23,12 +23,15 @@ import contextlib
 import contextvars
 import dataclasses
 import datetime
+import io
 import json
 import re
 import time
+import types
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from botocore.parsers import BaseCBORParser, ResponseParserError
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.core.router import extract_access_key_id, extract_region
@@ -118,12 +121,23 @@ class _Denied:
     resource_policy: str
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Implied:
+    """A decision that a request needs beside the one on its first resource."""
+
+    action: str
+    resource: str
+    context: Context = dataclasses.field(default_factory=dict)
+
+
+_NO_KEYS: Context = types.MappingProxyType({})
 _log: CallLog | None = None
 _accounts: tuple[str, ...] = ()
 _session_contexts: dict[str, Context] = {}
 _resource_names: dict[str, Callable[[str, Mapping[str, object], str, str], str]] = {}
 _denied_behind: contextvars.ContextVar[_Denied | None] = contextvars.ContextVar("denied_behind", default=None)
-_also_touched: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("also_touched", default=())
+_implied: contextvars.ContextVar[tuple[_Implied, ...]] = contextvars.ContextVar("implied", default=())
+_request_keys: contextvars.ContextVar[Context] = contextvars.ContextVar("request_keys", default=_NO_KEYS)
 _evaluate_request = iam_evaluator.enforce
 _own_resource_policy = iam_evaluator._resource_policy
 _own_access_denied = iam_actions.access_denied_response
@@ -261,7 +275,7 @@ def _enforce(
     """Stands in for MiniStack's ``enforce``: same arguments, same answer, more decided, everything logged."""
     account = str(get_account_id())
     context = {**(service_context or {}), **_session_contexts.get(access_key_id or "", {})}
-    context |= _service_context(iam_action, resource_arn, account)
+    context |= _service_context(iam_action, resource_arn, account) | dict(_request_keys.get())
     _denied_behind.set(None)
     if iam_evaluator.is_root_access_key(access_key_id) and access_key_id and access_key_id not in _accounts:
         _record(account, access_key_id, iam_action, resource_arn, context, "unknown access key")
@@ -281,8 +295,8 @@ def _enforce(
     _record(account, principal, iam_action, resource_arn, context, _reason(refused))
     if refused is None and service == "s3":
         refused = _decide_key_of_object(access_key_id, account, region, iam_action, resource_arn, context)
-    for touched in _also_touched.get() if refused is None and service == "ec2" else ():
-        refused = refused or _decide(access_key_id, account, region, iam_action, touched, {})
+    for implied in _implied.get() if refused is None else ():
+        refused = refused or _decide_implied(access_key_id, account, region, implied)
     return refused
 
 
@@ -390,11 +404,15 @@ def _decide_key_of_object(
         "kms:encryptioncontext:aws:s3:arn": encryption_context_arn,
         "kms:encryptioncontextkeys": ["aws:s3:arn"],
     }
-    denied = _decide(access_key, account, region, key_action, key_arn, key_context)
+    behind = _Implied(action=key_action, resource=key_arn, context=key_context)
+    return _decide_implied(access_key, account, region, behind)
+
+
+def _decide_implied(access_key: str, account: str, region: str, implied: _Implied) -> _EvalResult | None:
+    denied = _decide(access_key, account, region, implied.action, implied.resource, implied.context)
     if denied is not None:
-        _denied_behind.set(
-            _Denied(key_action, key_arn, denied.decision == "Deny", getattr(denied, "resource_policy_arn", ""))
-        )
+        policy = getattr(denied, "resource_policy_arn", "")
+        _denied_behind.set(_Denied(implied.action, implied.resource, denied.decision == "Deny", policy))
     return denied
 
 
@@ -541,9 +559,11 @@ def _resource_arn(
     region: str,
     account_id: str,
 ) -> str:
-    _also_touched.set(())
-    if service == "ec2":
-        return _ec2_resource_arn(method, path, headers, body, query_params, region, account_id)
+    _implied.set(())
+    _request_keys.set(_NO_KEYS)
+    if service in _REQUEST_READERS:
+        own: str = _own_resource_arn(service, method, path, headers, body, query_params, region, account_id)
+        return _REQUEST_READERS[service](own, body, query_params, region, account_id)
     name = _resource_names.get(service)
     if name is None and service != "ecr":
         arn: str = _own_resource_arn(service, method, path, headers, body, query_params, region, account_id)
@@ -557,30 +577,77 @@ def _resource_arn(
     return f"arn:aws:ecr:{region}:{registry}:repository/{repository}" if repository else "*"
 
 
-def _ec2_resource_arn(
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    query_params: Mapping[str, object],
-    region: str,
-    account_id: str,
-) -> str:
-    def given(name: str) -> str:
-        value = query_params.get(name, "")
-        return str(value[0] if isinstance(value, list) else value)
-
-    action, prefix = given("Action"), f"arn:aws:ec2:{region}:{account_id}"
+def _read_ec2(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    action, prefix = _given(query_params, "Action"), f"arn:aws:ec2:{region}:{account_id}"
     if action.startswith("Describe"):
         return "*"
-    if action == "CreateNetworkInterface":
-        groups: list[str] = []
-        while group := given(f"SecurityGroupId.{len(groups) + 1}"):
-            groups.append(f"{prefix}:security-group/{group}")
-        _also_touched.set((f"{prefix}:subnet/{given('SubnetId')}", *groups))
-        return f"{prefix}:network-interface/*"
-    arn: str = _own_resource_arn("ec2", method, path, headers, body, query_params, region, account_id)
+    if action != "CreateNetworkInterface":
+        return arn
+    touched = [f"{prefix}:subnet/{_given(query_params, 'SubnetId')}"]
+    while group := _given(query_params, f"SecurityGroupId.{len(touched)}"):
+        touched.append(f"{prefix}:security-group/{group}")
+    _implied.set(tuple(_Implied(action=f"ec2:{action}", resource=resource) for resource in touched))
+    return f"{prefix}:network-interface/*"
+
+
+def _read_cloudformation(
+    arn: str,
+    body: bytes,  # noqa: ARG001
+    query_params: Mapping[str, object],
+    region: str,  # noqa: ARG001
+    account_id: str,  # noqa: ARG001
+) -> str:
+    if role := _given(query_params, "RoleARN"):
+        passed: Context = {"iam:passedtoservice": "cloudformation.amazonaws.com"}
+        _implied.set((_Implied(action="iam:PassRole", resource=role, context=passed),))
     return arn
+
+
+def _read_logs(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    request = _json_object(body)
+    if "resourceArn" in request or ":log-group:" not in arn:
+        return arn
+    # "Amazon CloudWatch Logs resources": for all actions but those on tags, a group's ARN ends in ":*".
+    stream = request.get("logStreamName")
+    return f"{arn}:log-stream:{stream}" if stream and "logEvents" in request else f"{arn}:*"
+
+
+def _read_cloudwatch(
+    arn: str,
+    body: bytes,
+    query_params: Mapping[str, object],
+    region: str,  # noqa: ARG001
+    account_id: str,  # noqa: ARG001
+) -> str:
+    namespace = (
+        _given(query_params, "Namespace") or _json_object(body).get("Namespace") or _cbor_text(body, "Namespace")
+    )
+    if namespace:
+        _request_keys.set({"cloudwatch:namespace": str(namespace)})
+    return arn
+
+
+def _cbor_text(body: bytes, name: str) -> str:
+    """A text of a CBOR map, the encoding in which today's clients send metrics."""
+    try:
+        document = BaseCBORParser().parse_data_item(io.BufferedReader(io.BytesIO(body)))
+    except (ValueError, IndexError, ResponseParserError):
+        return ""
+    return str(document.get(name, "")) if isinstance(document, dict) else ""
+
+
+def _given(query_params: Mapping[str, object], name: str) -> str:
+    value = query_params.get(name, "")
+    return str(value[0] if isinstance(value, list) else value)
+
+
+# What a request says beyond what the emulator reads in it, by service.
+_REQUEST_READERS: Mapping[str, Callable[[str, bytes, Mapping[str, object], str, str], str]] = {
+    "ec2": _read_ec2,
+    "cloudformation": _read_cloudformation,
+    "logs": _read_logs,
+    "monitoring": _read_cloudwatch,
+}
 
 
 def _json_object(body: bytes) -> Mapping[str, object]:

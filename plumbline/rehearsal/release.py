@@ -122,7 +122,7 @@ def release(
     tell("change set made")
     _wait_for_change_set(client, stack.name, change_set)
     client.execute_change_set(StackName=stack.name, ChangeSetName=change_set)
-    _wait_for_stack(client, stack.name, tell)
+    _wait_for_stack(client, stack.name, tell, events=cloud.administrator(deployment.account).client("cloudformation"))
 
 
 def describe(*, deployment: Deployment, model: Model, caller: Session, registry: Session) -> Served:
@@ -206,7 +206,7 @@ def _wait_for_change_set(client: Client, stack: str, change_set: str) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _wait_for_stack(client: Client, stack: str, tell: Callable[[str], None]) -> None:
+def _wait_for_stack(client: Client, stack: str, tell: Callable[[str], None], *, events: Client) -> None:
     deadline = time.monotonic() + _LIMIT_SECONDS
     told = ""
     while True:
@@ -218,9 +218,16 @@ def _wait_for_stack(client: Client, stack: str, tell: Callable[[str], None]) -> 
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             return
         if status.endswith(("FAILED", "ROLLBACK_COMPLETE")) or time.monotonic() > deadline:
-            reason = described.get("StackStatusReason", "no reason was given")
-            raise PlumblineError(f"stack {stack} ended as {status}: {reason}", exit_code=1)
+            raise PlumblineError(f"stack {stack} ended as {status}: {_first_failure(events, stack)}", exit_code=1)
         time.sleep(_POLL_SECONDS)
+
+
+def _first_failure(client: Client, stack: str) -> str:
+    """The first resource that failed and why; the release role itself may not read events."""
+    for event in reversed(client.describe_stack_events(StackName=stack)["StackEvents"]):
+        if event["ResourceStatus"].endswith("FAILED"):
+            return f"{event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
+    return "no resource failed"
 
 
 def _status(client: Client, stack: str) -> str:
