@@ -30,7 +30,10 @@ class AllAtOnce:
         """The strategy as CloudFormation takes it."""
         return sagemaker.CfnEndpoint.DeploymentConfigProperty(
             blue_green_update_policy=sagemaker.CfnEndpoint.BlueGreenUpdatePolicyProperty(
-                traffic_routing_configuration=sagemaker.CfnEndpoint.TrafficRoutingConfigProperty(type="ALL_AT_ONCE"),
+                # API_TrafficRoutingConfig requires the wait, also where there are no steps to wait between.
+                traffic_routing_configuration=sagemaker.CfnEndpoint.TrafficRoutingConfigProperty(
+                    type="ALL_AT_ONCE", wait_interval_in_seconds=0
+                ),
                 termination_wait_in_seconds=self.termination_wait_seconds,
                 maximum_execution_timeout_in_seconds=self.timeout_seconds,
             )

@@ -78,7 +78,7 @@ def test_a_new_version_takes_over_blue_green(serving: Template) -> None:
     properties = serving.only("AWS::SageMaker::Endpoint")["Properties"]
     strategy = AllAtOnce()
     assert properties["DeploymentConfig"]["BlueGreenUpdatePolicy"] == {
-        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE"},
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
         "TerminationWaitInSeconds": strategy.termination_wait_seconds,
         "MaximumExecutionTimeoutInSeconds": strategy.timeout_seconds,
     }
