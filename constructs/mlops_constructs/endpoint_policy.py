@@ -1,70 +1,60 @@
-"""Who gets through a VPC endpoint, and to what: the platform's identities, and what their jobs do."""
+"""Who gets through a VPC endpoint, and to what: the platform's identities, and what their jobs do.
+
+Policies are plain documents, as `AWS::EC2::VPCEndpoint` takes them.
+"""
 
 from collections.abc import Sequence
 
-from aws_cdk import aws_iam as iam
+Policy = dict[str, str | list[dict[str, object]]]
+
+_PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
-def _for_accounts(accounts: Sequence[str], actions: Sequence[str]) -> iam.PolicyDocument:
-    return iam.PolicyDocument(
-        statements=[
-            iam.PolicyStatement(
-                sid="PlatformAccounts",
-                principals=[iam.AnyPrincipal()],
-                actions=list(actions),
-                resources=["*"],
-                conditions={
-                    "StringEquals": {
-                        "aws:PrincipalAccount": list(accounts),
-                        "aws:ResourceAccount": list(accounts),
-                    }
-                },
-            )
-        ]
-    )
-
-
-def s3_policy(*, accounts: Sequence[str], region: str, partition: str) -> iam.PolicyDocument:
+def s3_policy(*, accounts: Sequence[str], region: str, partition: str) -> Policy:
     """S3: the platform's identities to the platform's buckets, and ECR's own bucket, where image layers lie."""
-    policy = _for_accounts(accounts, ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"))
-    policy.add_statements(
-        iam.PolicyStatement(
-            sid="ImageLayers",
-            principals=[iam.AnyPrincipal()],
-            actions=["s3:GetObject"],
-            resources=[f"arn:{partition}:s3:::prod-{region}-starport-layer-bucket/*"],
-        )
-    )
-    return policy
+    actions = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject")
+    layers = f"arn:{partition}:s3:::prod-{region}-starport-layer-bucket/*"
+    return _policy(_platform(accounts, actions), _allow("ImageLayers", ("s3:GetObject",), resource=layers))
 
 
-def ecr_api_policy(*, accounts: Sequence[str]) -> iam.PolicyDocument:
+def ecr_api_policy(*, accounts: Sequence[str]) -> Policy:
     """The ECR API: logging in, and finding the layers of an image."""
-    policy = ecr_pull_policy(accounts=accounts)
-    policy.add_statements(
-        iam.PolicyStatement(
-            sid="LogIn",
-            principals=[iam.AnyPrincipal()],
-            actions=["ecr:GetAuthorizationToken"],
-            resources=["*"],
-            conditions={"StringEquals": {"aws:PrincipalAccount": list(accounts)}},
-        )
-    )
-    return policy
+    log_in = _allow("LogIn", ("ecr:GetAuthorizationToken",), conditions={"aws:PrincipalAccount": list(accounts)})
+    return _policy(_platform(accounts, _PULL), log_in)
 
 
-def ecr_pull_policy(*, accounts: Sequence[str]) -> iam.PolicyDocument:
+def ecr_pull_policy(*, accounts: Sequence[str]) -> Policy:
     """The image registry: pulling, from the platform's accounts only."""
-    return _for_accounts(
-        accounts, ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-    )
+    return _policy(_platform(accounts, _PULL))
 
 
-def kms_policy(*, accounts: Sequence[str]) -> iam.PolicyDocument:
+def kms_policy(*, accounts: Sequence[str]) -> Policy:
     """KMS: using the platform's keys, never administering them."""
-    return _for_accounts(accounts, ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
+    return _policy(_platform(accounts, ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")))
 
 
-def logs_policy(*, accounts: Sequence[str]) -> iam.PolicyDocument:
+def logs_policy(*, accounts: Sequence[str]) -> Policy:
     """CloudWatch Logs: writing."""
-    return _for_accounts(accounts, ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"))
+    return _policy(_platform(accounts, ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")))
+
+
+def _policy(*statements: dict[str, object]) -> Policy:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _platform(accounts: Sequence[str], actions: Sequence[str]) -> dict[str, object]:
+    ours = list(accounts)
+    return _allow("PlatformAccounts", actions, conditions={"aws:PrincipalAccount": ours, "aws:ResourceAccount": ours})
+
+
+def _allow(
+    sid: str, actions: Sequence[str], *, resource: str = "*", conditions: dict[str, list[str]] | None = None
+) -> dict[str, object]:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": list(actions),
+        "Resource": resource,
+        **({"Condition": {"StringEquals": conditions}} if conditions else {}),
+    }

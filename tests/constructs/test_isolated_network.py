@@ -59,7 +59,7 @@ def test_every_endpoint_has_a_policy_of_its_own(foundation: Template, assembly: 
 
 def test_image_layers_come_from_the_bucket_of_ecr(foundation: Template, dev: Deployment) -> None:
     (layers,) = [s for s in _endpoints(foundation)["s3"]["PolicyDocument"]["Statement"] if s["Sid"] == "ImageLayers"]
-    assert layers["Action"] == "s3:GetObject"
+    assert layers["Action"] == ["s3:GetObject"]
     assert layers["Resource"] == f"arn:aws:s3:::prod-{dev.region}-starport-layer-bucket/*"
 
 
