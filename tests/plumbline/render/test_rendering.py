@@ -14,18 +14,25 @@ from plumbline.render.offline import offline_session
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "pipeline_definitions" / "flight_delays"
 
-# Refuses every connection and every look-up of a name, then prints the definition.
+# Refuses every connection and every look-up of a name, also of threads that hide it, then prints the definition.
 IN_ANOTHER_WORLD = """
-import socket, sys
+import socket, sys, threading
 from pathlib import Path
 
+attempts = []
+
 def refuse(*arguments, **named):
-    raise AssertionError(f"network: {arguments}")
+    attempts.append(arguments)
+    raise OSError("there is no network")
 
 socket.getaddrinfo = socket.socket.connect = socket.socket.connect_ex = socket.create_connection = refuse
 from plumbline.configuration import load_model
 from plumbline.render import render
 sys.stdout.write(render(load_model(Path(sys.argv[1]))))
+for thread in threading.enumerate():
+    if thread is not threading.main_thread():
+        thread.join(10)
+sys.exit(f"network: {attempts}" if attempts else 0)
 """
 
 
@@ -50,7 +57,8 @@ def test_the_committed_definition_is_up_to_date() -> None:
 def test_the_same_folder_renders_alike_elsewhere_without_a_network(copy: Model, tmp_path: Path) -> None:
     """Another path, home, hash seed, time zone and region, a profile and the SDK's own defaults on the machine."""
     home = tmp_path / "home"
-    defaults = "SchemaVersion: '1.0'\nSageMaker:\n  TrainingJob:\n    RoleArn: arn:aws:iam::123456789012:role/other\n"
+    variables = "{Environment: {DEFAULT: of this machine}}"
+    defaults = f"SchemaVersion: '1.0'\nSageMaker: {{TrainingJob: {variables}, ProcessingJob: {variables}}}\n"
     for folder in (home / ".config/sagemaker", home / ".aws"):
         folder.mkdir(parents=True)
     (home / ".config/sagemaker/config.yaml").write_text(defaults)
