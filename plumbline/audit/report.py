@@ -24,6 +24,7 @@ class _Suppressed(TypedDict):
 
 
 class _Plugin(TypedDict, total=False):
+    pluginName: str
     conclusion: str
     violations: list[_Violation]
     suppressedViolations: list[_Suppressed]
@@ -36,9 +37,11 @@ class ValidationReport:
     Attributes:
         open_findings: Findings of failed rule sets, as `rule at construct path`.
         used_acknowledgements: Construct path and qualified id of each acknowledgement that excused something.
+        rule_sets: Rule sets that found something, excused or not, as they begin a qualified id.
     """
 
     open_findings: Sequence[str]
+    rule_sets: frozenset[str]
     used_acknowledgements: frozenset[tuple[str, str]]
 
 
@@ -57,6 +60,7 @@ def read_report(folder: Path) -> ValidationReport:
             if plugin["conclusion"] != "success"
             for violation in plugin["violations"]
         ],
+        rule_sets=frozenset(plugin["pluginName"].replace(" ", "-") for plugin in plugins),
         used_acknowledgements=frozenset(
             (suppressed["acknowledgedAt"], suppressed["acknowledgedId"])
             for plugin in plugins

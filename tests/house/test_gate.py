@@ -1,6 +1,7 @@
 """What fails synth: an open finding, and a waiver that excuses nothing."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -30,7 +31,7 @@ _WAIVER = Waiver(
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     # The built-in rules cost a second and have nothing to say here.
     monkeypatch.delenv("CDK_VALIDATION", raising=False)
-    yield App(outdir=str(tmp_path), context={"@aws-cdk/core:validateAgainstDefaultRules": False})
+    yield App(outdir=str(tmp_path), builtin_cloud_formation_validation=False)
 
 
 def _queue(app: App) -> sqs.Queue:
@@ -71,6 +72,19 @@ def test_a_waiver_that_excuses_nothing_fails_synth(app: App) -> None:
     add_rules(app)
     with pytest.raises(PlumblineError, match=r"stage/stack/Queue: the waiver of .*IAM5\[Action::x\] excuses nothing"):
         synthesize(app)
+
+
+def test_a_waiver_that_excuses_nothing_fails_synth_also_where_the_rules_find_nothing(app: App) -> None:
+    waive(Stack(app, "stack"), _WAIVER)
+    add_rules(app)
+    with pytest.raises(PlumblineError, match=r"stack: the waiver of AwsSolutions::AwsSolutions-SQS3 excuses nothing"):
+        synthesize(app)
+
+
+def test_a_waiver_of_rules_that_did_not_look_is_not_judged(app: App) -> None:
+    waive(Stack(app, "stack"), replace(_WAIVER, rule="CloudFormation-Validate::W3010"))
+    add_rules(app)
+    synthesize(app)
 
 
 def test_a_waiver_of_one_finding_leaves_the_others_open(assembly: Assembly) -> None:
