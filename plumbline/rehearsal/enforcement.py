@@ -43,6 +43,7 @@ from plumbline.rehearsal.options import ServerOptions
 Context = Mapping[str, str | list[str]]
 
 _ARN_ACCOUNT = re.compile(r"arn:[^:]+:[^:]+:([^:]*):(\d{12}):")
+_DEPLOYING = frozenset({"CreateStack", "UpdateStack", "CreateChangeSet", "DeleteStack"})
 _KMS_OF_READS = frozenset({"s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes"})
 
 
@@ -134,6 +135,7 @@ _NO_KEYS: Context = types.MappingProxyType({})
 _log: CallLog | None = None
 _accounts: tuple[str, ...] = ()
 _session_contexts: dict[str, Context] = {}
+_stack_roles: dict[tuple[str, str, str], str] = {}
 _resource_names: dict[str, Callable[[str, Mapping[str, object], str, str], str]] = {}
 _denied_behind: contextvars.ContextVar[_Denied | None] = contextvars.ContextVar("denied_behind", default=None)
 _implied: contextvars.ContextVar[tuple[_Implied, ...]] = contextvars.ContextVar("implied", default=())
@@ -262,6 +264,31 @@ def assume_service_role(
     if context:
         _session_contexts[credentials.access_key] = {key.lower(): value for key, value in context.items()}
     return credentials
+
+
+def deploying_caller(stack_name: str) -> Caller | None:
+    """CloudFormation in the role that a stack of the account in scope is deployed with.
+
+    For resource types whose creation is decided by more than the emulator does: it provisions without making requests.
+
+    Returns:
+        The caller; None for a stack that was given no role, which CloudFormation deploys with its caller's own.
+
+    Raises:
+        AccessDenied: The role does not trust CloudFormation.
+    """
+    account, region = str(get_account_id()), str(get_region())
+    role = _stack_roles.get((account, region, stack_name.rpartition("stack/")[2].partition("/")[0]))
+    if role is None:
+        return None
+    credentials = assume_service_role(
+        role_arn=role,
+        service="cloudformation.amazonaws.com",
+        source_account=account,
+        source_arn=f"arn:aws:cloudformation:{region}:{account}:stack/{stack_name}/*",
+        session_name="AWSCloudFormation",
+    )
+    return Caller(access_key=credentials.access_key, account=account, region=region)
 
 
 def _enforce(
@@ -594,10 +621,13 @@ def _read_cloudformation(
     arn: str,
     body: bytes,  # noqa: ARG001
     query_params: Mapping[str, object],
-    region: str,  # noqa: ARG001
-    account_id: str,  # noqa: ARG001
+    region: str,
+    account_id: str,
 ) -> str:
-    if role := _given(query_params, "RoleARN"):
+    role = _given(query_params, "RoleARN")
+    if role and _given(query_params, "Action") in _DEPLOYING:
+        _stack_roles[account_id, region, _given(query_params, "StackName")] = role
+    if role:
         passed: Context = {"iam:passedtoservice": "cloudformation.amazonaws.com"}
         _implied.set((_Implied(action="iam:PassRole", resource=role, context=passed),))
     return arn

@@ -6,7 +6,7 @@ this process; ``shutdown`` ends every process that they started.
 
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import ministack.app
 import ministack.services
@@ -32,6 +32,8 @@ __all__ = [
     "shutdown",
 ]
 
+Detect = Callable[[str, str, Mapping[str, str], Mapping[str, object]], str]
+
 _service: Service | None = None
 
 
@@ -56,14 +58,25 @@ def register(options: Options) -> None:
     ministack.services.sagemaker = module
     for name, pattern in (
         ("sagemaker", {"target_prefixes": ["SageMaker."], "host_patterns": [r"api\.sagemaker\."]}),
-        ("sagemaker-runtime", {"host_patterns": [r"runtime\.sagemaker\."], "credential_scope": "sagemaker"}),
+        ("sagemaker-runtime", {"host_patterns": [r"runtime\.sagemaker\."]}),
     ):
         ministack.app.SERVICE_REGISTRY[name] = {"module": "sagemaker"}
         ministack.app.SERVICE_HANDLERS[name] = handle_request
         router.SERVICE_PATTERNS[name] = pattern
+    ministack.app.detect_service = _telling_runtime_apart(ministack.app.detect_service)
     enforcement.add_resource_policies("sagemaker", "sagemaker", "policy_of")
     cloudformation.register(service)
     _service = service
+
+
+def _telling_runtime_apart(detect: Detect) -> Detect:
+    """Both services sign as ``sagemaker``; only the control plane's requests name a target."""
+
+    def detect_service(method: str, path: str, headers: Mapping[str, str], query_params: Mapping[str, object]) -> str:
+        found = detect(method, path, headers, query_params)
+        return "sagemaker-runtime" if found == "sagemaker" and not headers.get("x-amz-target") else found
+
+    return detect_service
 
 
 def shutdown() -> None:

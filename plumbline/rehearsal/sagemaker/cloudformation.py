@@ -1,10 +1,12 @@
 """The CloudFormation types of SageMaker: Pipeline, ModelPackageGroup, Model, EndpointConfig and Endpoint.
 
 What may change in place and what replaces the resource, and what Ref and GetAtt give, is as the CloudFormation
-template reference has it for each type. MiniStack's CloudFormation makes no requests and knows no execution role, so
-who may create these resources is not decided here; what the resources' own roles may do is.
+template reference has it for each type. MiniStack's CloudFormation makes no requests, so who may create these resources
+is decided in one case only: a model from another account's package, which the stack's execution role must be let use by
+the package group's policy. What the resources' own roles may do is decided always.
 """
 
+import contextvars
 import dataclasses
 import json
 import time
@@ -15,14 +17,16 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from ministack.core.responses import get_account_id, get_region
 from ministack.services.cloudformation import provisioners, stacks
 
+from plumbline.rehearsal import enforcement
 from plumbline.rehearsal.sagemaker.authorization import Check, foreign_packages
 from plumbline.rehearsal.sagemaker.errors import SageMakerError
 from plumbline.rehearsal.sagemaker.scope import Scope, name_of
 from plumbline.rehearsal.sagemaker.service import Service
-from plumbline.rehearsal.sagemaker.sessions import RoleSession
 from plumbline.rehearsal.sagemaker.shapes import Document, operation_model
 
 Created = tuple[str, dict[str, str]]
+# The stack whose resource is being made, in the thread that makes it.
+_stack: contextvars.ContextVar[str] = contextvars.ContextVar("stack")
 _POLL_SECONDS = 0.05
 _NAME_LENGTH = 63
 
@@ -68,6 +72,7 @@ def register(service: Service) -> None:
 
 def _register(service: Service, kind: ResourceType) -> None:
     def create(logical_id: str, properties: Document, stack_name: str) -> Created:
+        _stack.set(stack_name)
         generated = provisioners._physical_name(stack_name, logical_id, max_len=_NAME_LENGTH)
         name = str(properties.get(kind.identity) or generated)
         return _told(kind, lambda: kind.create(service, _scope(), name, properties))
@@ -154,15 +159,10 @@ def _group_attributes(service: Service, scope: Scope, name: str) -> dict[str, st
 def _create_model(service: Service, scope: Scope, name: str, properties: Document) -> Created:
     request = _typed("CreateModel", properties | {"ModelName": name})
     arn = scope.arn(f"model/{name}")
-    for package in foreign_packages(request, scope):
-        # AWS decides this for CloudFormation's role, which the emulator does not know: the model's own stands in.
-        session = RoleSession(
-            options=service.platform.options,
-            role_arn=request["ExecutionRoleArn"],
-            scope=scope,
-            source_arn=arn,
-        )
-        service.authorize(session.caller, Check(action="sagemaker:CreateModel", resource=package))
+    caller = enforcement.deploying_caller(_stack.get())
+    if caller is not None:
+        for package in foreign_packages(request, scope):
+            service.authorize(caller, Check(action="sagemaker:CreateModel", resource=package))
     service.perform("CreateModel", request, scope)
     return arn, {"ModelName": name}
 

@@ -31,7 +31,9 @@ _INVOCATION_SECONDS = 60.0
 _PING_SECONDS = 2.0
 # AWS's own default is 8 minutes; what does not answer after two on this machine will not.
 _STARTUP_SECONDS = 120.0
-_STOP_SECONDS = 5.0
+# SageMaker lets a serving container live for 30 seconds after SIGTERM (developer guide, "How Containers Serve
+# Requests").
+_STOP_SECONDS = 30.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,7 +168,8 @@ class Variant:
             ),
             on_line=log.write,
         )
-        self._stack.callback(self._container.end, grace=_STOP_SECONDS)
+        grace = _STOP_SECONDS * self._platform.options.time_scale
+        self._stack.callback(self._container.end, grace=grace)
 
     def _await_health(self, seconds: float, log: LogStream) -> None:
         deadline = time.monotonic() + seconds
