@@ -1,8 +1,54 @@
 """`plumb rehearse`: the whole platform on this machine."""
 
-from typing import Annotated
+import shlex
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from plumbline.errors import PlumblineError
+from plumbline.toolchain import ROOT
+
+if TYPE_CHECKING:
+    from plumbline.rehearsal.summary import Summary
+
+
+class ConsoleProgress:
+    """Shows each step on a line: while it runs on a terminal, and when it has ended everywhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = None
+        self._step = ""
+
+    def start(self, step: str) -> None:
+        """A step begins."""
+        self._step = step
+        if self._console.is_terminal:
+            self._status = self._console.status(step)
+            self._status.start()
+
+    def detail(self, text: str) -> None:
+        """Something about the step under way."""
+        if self._status is not None:
+            self._status.update(f"{self._step}: {text}")
+
+    def done(self, outcome: str, *, seconds: float) -> None:
+        """The step has ended well."""
+        self._end("[green]✓[/green]", outcome, seconds)
+
+    def fail(self, reason: str, *, seconds: float) -> None:  # noqa: ARG002 - it follows on standard error
+        """The step has ended badly."""
+        self._end("[red]✗[/red]", "", seconds)
+
+    def _end(self, mark: str, outcome: str, seconds: float) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+        self._console.print(f"{mark} {seconds:6.1f} s  {self._step}", end="", highlight=False)
+        self._console.print(f": {outcome}" if outcome else "", style="dim", highlight=False, markup=False)
 
 
 def rehearse(
@@ -10,4 +56,47 @@ def rehearse(
     stop: Annotated[bool, typer.Option("--stop", help="End the clouds that --keep left up.")] = False,
 ) -> None:
     """Deploy the platform into three emulated accounts, train, approve, release and answer requests; no AWS account."""
-    raise typer.Exit(int(keep or stop))
+    from plumbline.rehearsal import journey  # loads the clients and the tables, which other commands do not need
+
+    if keep and stop:
+        raise PlumblineError("rehearse: --keep and --stop exclude each other; give one of them.")
+    console = Console(soft_wrap=True)
+    if stop:
+        stopped = journey.stop(ROOT)
+        console.print(f"ended {len(stopped)} kept rehearsal(s)" if stopped else "no rehearsal is kept here")
+        return
+    summary = journey.rehearse(ROOT, progress=ConsoleProgress(console), keep=keep)
+    _print_summary(console, summary)
+    if keep:
+        _print_way_in(console, summary)
+
+
+def _print_summary(console: Console, summary: "Summary") -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for what, value in summary.rows():
+        table.add_row(what, value)
+    console.print()
+    console.print(table)
+    console.print("\nAll of it is in rehearsal.json.")
+
+
+def _print_way_in(console: Console, summary: "Summary") -> None:
+    """Prints the variables with which `aws` and `boto3` reach the kept cloud as an account's administrator."""
+    from plumbline.rehearsal.cloud import kept_clouds
+    from plumbline.rehearsal.session import Session
+
+    kept = next(options for options in kept_clouds(ROOT) if str(options.state) == summary.state)
+    staging = summary.accounts["staging"]
+    administrator = Session(
+        endpoint=kept.endpoint,
+        certificate_authority=kept.certificate_authority,
+        region=summary.region,
+        access_key=staging,
+        secret_key="any",  # noqa: S106 - a root user's is not verified
+    )
+    console.print("\nThe cloud stays up. In a shell, `aws` and `boto3` reach it as staging's administrator with")
+    for name, value in administrator.environment().items():
+        print(f"export {name}={shlex.quote(value)}")
+    others = ", ".join(f"{account} is {name}" for name, account in summary.accounts.items() if account != staging)
+    console.print(f"Another account's administrator has its id as the access key: {others}.")
+    console.print("`./plumb rehearse --stop` ends it.")
