@@ -49,6 +49,18 @@ def test_a_bad_configuration_ends_in_a_sentence_and_exit_code_2(tmp_path: Path) 
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_definition_that_the_stack_cannot_fill_ends_in_a_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    root = _repository(tmp_path / "repository", (ROOT / "platform.toml").read_text())
+    (root / "pipeline_definitions").unlink()
+    shutil.copytree(ROOT / "pipeline_definitions", root / "pipeline_definitions")
+    (definition, *_) = sorted((root / "pipeline_definitions").glob("*/definition.json"))
+    definition.write_text(definition.read_text().replace("${RuntimeImage}", "${RuntimeImagge}"))
+    done = _run(root, tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{definition.parent.name}/definition.json: ${{RuntimeImagge}} is not a placeholder")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_configuration_beside_the_app_counts_and_not_the_one_of_the_current_folder(tmp_path: Path) -> None:
     root = _repository(tmp_path / "repository", (ROOT / "platform.toml").read_text())
     (tmp_path / "platform.toml").write_text("not = 'a platform'\n")
