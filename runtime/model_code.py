@@ -16,6 +16,8 @@ from runtime.archives import extract
 from runtime.errors import JobError
 from runtime.predictor import Predictor
 
+MODEL_CODE = "code"  # name of the channel that brings it, and of its folder in a model
+
 
 class ModelCode:
     """The modules in one folder.

@@ -11,10 +11,8 @@ from runtime.errors import JobError
 from runtime.interruption import Interruption
 from runtime.jobs import ProcessingJob, TrainingJob
 from runtime.layout import Layout
-from runtime.model_code import ModelCode
+from runtime.model_code import MODEL_CODE, ModelCode
 from runtime.values import Values
-
-MODEL_CODE = "code"  # folder in a model, and name of the channel
 
 _DEFAULT_PORT = 8080  # API_ContainerDefinition: an endpoint's container listens on 8080
 

@@ -7,7 +7,6 @@ model learned from such a column it cannot use here, as it could not behind an e
 """
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,10 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from runtime.archives import extract
 from runtime.errors import JobError
 from runtime.jobs import ProcessingJob
-from runtime.model_code import ModelCode
+from runtime.prediction import loaded
 
 from .features import AFTER_DEPARTURE, INPUTS, LABEL
 from .prepare import FEATURE_PREFIX
@@ -110,9 +108,7 @@ def _worst(gained: Mapping[str, Mapping[str, Interval]], metric: str) -> str:
 
 
 def _probabilities(archive: Path, rows: pl.DataFrame, *, name: str) -> Floats:
-    with tempfile.TemporaryDirectory() as folder_name:
-        folder = extract(archive, into=Path(folder_name))
-        predictor = ModelCode(folder=folder / "code").load(folder)
+    with loaded(archive) as predictor:
         missing = [column.name for column in predictor.columns if column.name not in rows.columns]
         if missing:
             raise JobError(f"{name} wants the input {missing[0]}, which the test rows do not have.")

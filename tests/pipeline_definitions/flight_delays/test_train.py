@@ -23,7 +23,7 @@ CHECKPOINT = Checkpoint(rounds=10, best_round=7, best_log_loss=0.5, best_precisi
 class Training(Protocol):
     def training_container(self, train: Path, *, name: str, hyperparameters: Mapping[str, str] = ...) -> Layout: ...
 
-    def train(self, train: Path, *, name: str, hyperparameters: Mapping[str, str] = ...) -> Path: ...
+    def train(self, train: Path, *, name: str, hyperparameters: Mapping[str, str] = ..., mode: str = ...) -> Path: ...
 
 
 def start(layout: Layout) -> "subprocess.Popen[str]":
@@ -107,6 +107,11 @@ def test_the_vocabulary_is_that_of_the_training_rows(archive: Path, prepared: Pa
     content = json.loads(files(archive)["./model.json"])
     carriers = pl.read_parquet(prepared / "train" / "part-00000.parquet")["carrier"].unique().sort().to_list()
     assert content["vocabularies"]["carrier"] == carriers
+
+
+@pytest.mark.parametrize("mode", ["File", "Pipe"])
+def test_the_way_the_rows_come_in_changes_nothing(jobs: Training, prepared: Path, archive: Path, mode: str) -> None:
+    assert files(jobs.train(prepared / "train", name=f"train-{mode}", mode=mode)) == files(archive)
 
 
 def test_rows_of_one_class_are_refused(jobs: Training, prepared: Path, tmp_path: Path) -> None:
