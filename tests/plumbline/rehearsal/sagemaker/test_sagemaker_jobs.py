@@ -1,6 +1,21 @@
 """Jobs, end to end: data, isolation, limits, ends."""
 
-from tests.plumbline.rehearsal.sagemaker.world import World, processing_input
+import io
+import subprocess
+import tarfile
+
+import pytest
+from botocore.exceptions import ClientError
+
+from plumbline.rehearsal.sagemaker import UNSUPPORTED_FILE
+from tests.plumbline.rehearsal.sagemaker.world import (
+    EXTERNAL_IMAGE,
+    IMAGE,
+    World,
+    job_statements,
+    processing_input,
+    wait,
+)
 
 
 def test_a_job_reads_its_input_and_writes_its_output(world: World, job_role: str) -> None:
@@ -18,5 +33,202 @@ print("the total is", total)
         outputs={"out": "jobs/total"},
     )
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
-    assert world.get(f"s3://tiny-111111111111/jobs/total/total") == b"3"
+    assert world.get("s3://tiny-111111111111/jobs/total/total") == b"3"
     assert "the total is 3" in world.log("/aws/sagemaker/ProcessingJobs", job["ProcessingJobName"])
+
+
+def test_an_isolated_job_sees_nothing_of_the_machine_and_no_credentials(world: World, job_role: str) -> None:
+    code = """
+import os, pathlib
+home = pathlib.Path("~").expanduser()
+print("variables:", *sorted(os.environ))
+print("profiles:", *(path.name for path in home.glob(".aws/*")))
+"""
+    job = world.processing(code, role=job_role)
+    log = world.log("/aws/sagemaker/ProcessingJobs", job["ProcessingJobName"])
+    assert "profiles:\n" in f"{log}\n"
+    variables = next(line for line in log.splitlines() if line.startswith("variables:")).split()[1:]
+    assert set(variables) - {"LC_CTYPE", "PWD"} == {
+        "AWS_REGION",
+        "PATH",
+        "PROCESSING_JOB_ARN",
+        "PROCESSING_JOB_NAME",
+        "TINY",
+    }
+
+
+def test_an_isolated_job_has_loopback_and_no_other_network(world: World, job_role: str) -> None:
+    port = world.endpoint.rsplit(":", 1)[1]
+    code = f"""
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(server.getsockname()).close()
+print("loopback works")
+for address in (("127.0.0.1", {port}), ("192.0.2.1", 443)):
+    try:
+        socket.create_connection(address, timeout=3)
+    except OSError as error:
+        print("refused", address[1], error)
+    else:
+        print("reached", address)
+"""
+    job = world.processing(code, role=job_role)
+    log = world.log("/aws/sagemaker/ProcessingJobs", job["ProcessingJobName"])
+    assert "loopback works" in log
+    assert "refused 443" in log
+    assert f"refused {port}" in log or world.isolation == "guard"
+
+
+def test_a_job_without_isolation_acts_in_its_role(world: World, job_role: str) -> None:
+    code = """
+import boto3
+print("I am", boto3.client("sts").get_caller_identity()["Arn"])
+"""
+    job = world.processing(code, role=job_role, isolated=False)
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    log = world.log("/aws/sagemaker/ProcessingJobs", job["ProcessingJobName"])
+    assert "I am arn:aws:sts::111111111111:assumed-role/tiny-job/SageMaker" in log
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "s3:ListBucket",
+        "s3:GetObject",
+        "s3:PutObject",
+        "kms:GenerateDataKey",
+        "kms:CreateGrant",
+        "ecr:BatchGetImage",
+        "ec2:CreateNetworkInterface",
+        "ec2:CreateNetworkInterfacePermission",
+        "logs:PutLogEvents",
+        "cloudwatch:PutMetricData",
+    ],
+)
+def test_a_job_role_without_an_action_fails_its_job_naming_role_and_action(world: World, action: str) -> None:
+    name = f"job-without-{action.replace(':', '-')}"
+    role = world.role(name, job_statements(world.key, without=action))
+    code = "import pathlib\npathlib.Path('/opt/ml/processing/out/x').write_text('x')\nprint('x')"
+    job = world.processing(code, role=role, outputs={"out": "jobs/denied"})
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "AccessDenied" in job["FailureReason"]
+    assert f"assumed-role/{name}/SageMaker is not authorized to perform: {action}" in job["FailureReason"]
+
+
+def test_a_role_that_does_not_trust_sagemaker_for_this_account_is_refused(world: World) -> None:
+    role = world.role("distrustful", [], principal={"Service": "ec2.amazonaws.com"})
+    with pytest.raises(ClientError, match="Could not assume role"):
+        world.processing("", role=role)
+
+
+def test_a_job_is_stopped_when_its_time_is_up(world: World, job_role: str) -> None:
+    job = world.processing("import time\ntime.sleep(60)", role=job_role, seconds=1)
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert "MaxRuntimeExceeded" in job["FailureReason"]
+
+
+def test_a_stopped_job_ends_and_leaves_no_process(world: World, job_role: str) -> None:
+    client = world.client("sagemaker")
+    name = world.processing("import time\nprint('begun', flush=True)\ntime.sleep(3141)", role=job_role, wait_for=False)[
+        "ProcessingJobName"
+    ]
+    world.until(lambda: "ProcessingStartTime" in client.describe_processing_job(ProcessingJobName=name))
+    client.stop_processing_job(ProcessingJobName=name)
+    job = wait(lambda: client.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus")
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert name not in subprocess.run(["ps", "-A", "-o", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_failure_file_becomes_the_failure_reason(world: World, job_role: str) -> None:
+    code = "import pathlib, sys\npathlib.Path('/opt/ml/output/failure').write_text('the dog ate it')\nsys.exit(7)"
+    job = world.processing(code, role=job_role)
+    assert job["FailureReason"] == "AlgorithmError: the dog ate it, exit code: 7"
+
+
+def test_an_unknown_operation_is_named_and_written_down(world: World) -> None:
+    with pytest.raises(ClientError, match="sagemaker:ListImages is not part of the rehearsal's SageMaker"):
+        world.client("sagemaker").list_images()
+    records = (world.state / "jobs" / UNSUPPORTED_FILE).read_text()
+    assert "sagemaker:ListImages" in records
+
+
+def test_a_user_needs_the_condition_that_the_policy_names(world: World, job_role: str) -> None:
+    deny = {
+        "Effect": "Deny",
+        "Action": "sagemaker:CreateProcessingJob",
+        "Resource": "*",
+        "Condition": {"BoolIfExists": {"sagemaker:NetworkIsolation": "false"}},
+    }
+    allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    world.role("scientist", [allow, deny], principal={"AWS": "arn:aws:iam::111111111111:root"})
+    script = world.put("code/any/script.py", "")
+    request = {
+        "RoleArn": job_role,
+        "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]},
+        "ProcessingInputs": [processing_input("code", script)],
+        "ProcessingResources": world.cluster(),
+    }
+    client = world.role_client("sagemaker", "scientist")
+    client.create_processing_job(ProcessingJobName="alone", NetworkConfig={"EnableNetworkIsolation": True}, **request)
+    with pytest.raises(ClientError, match="with an explicit deny"):
+        client.create_processing_job(
+            ProcessingJobName="not-alone", NetworkConfig={"EnableNetworkIsolation": False}, **request
+        )
+
+
+@pytest.mark.parametrize(("mode", "path"), [("File", "train/numbers.csv"), ("Pipe", "train_0")])
+def test_a_channel_arrives_in_its_input_mode(world: World, job_role: str, mode: str, path: str) -> None:
+    data = world.put("channels/numbers.csv", "5\n")
+    code = f"""
+import pathlib
+base = pathlib.Path("/opt/ml")
+(base / "model/seen").write_text((base / "input/data/{path}").read_text())
+"""
+    script = world.put(f"channels-code-{mode}/train.py", code)
+    name = f"channel-{mode.lower()}"
+    client = world.client("sagemaker")
+    client.create_training_job(
+        TrainingJobName=name,
+        RoleArn=job_role,
+        AlgorithmSpecification={
+            "TrainingImage": IMAGE,
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["python", "/opt/ml/input/data/code/train.py"],
+        },
+        InputDataConfig=[
+            {"ChannelName": "code", "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": script}}},
+            {
+                "ChannelName": "train",
+                "InputMode": mode,
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": data}},
+            },
+        ],
+        OutputDataConfig={"S3OutputPath": "s3://tiny-111111111111/channels-out"},
+        ResourceConfig={"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+        EnableNetworkIsolation=True,
+    )
+    job = wait(lambda: client.describe_training_job(TrainingJobName=name), "TrainingJobStatus")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    with tarfile.open(fileobj=io.BytesIO(world.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as archive:
+        seen = archive.extractfile("seen")
+        assert seen is not None
+        assert seen.read() == b"5\n"
+
+
+def test_a_job_with_an_image_that_is_not_ours_runs_in_the_given_environment(world: World, job_role: str) -> None:
+    client = world.client("sagemaker")
+    script = world.put("code/external/script.py", "import sklearn\nprint('found', sklearn.__name__)")
+    client.create_processing_job(
+        ProcessingJobName="external",
+        RoleArn=job_role,
+        AppSpecification={
+            "ImageUri": f"{EXTERNAL_IMAGE}-cpu-py3",
+            "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/script.py"],
+        },
+        ProcessingInputs=[processing_input("code", script)],
+        ProcessingResources=world.cluster(),
+    )
+    job = wait(lambda: client.describe_processing_job(ProcessingJobName="external"), "ProcessingJobStatus")
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    assert "found sklearn" in world.log("/aws/sagemaker/ProcessingJobs", "external/")

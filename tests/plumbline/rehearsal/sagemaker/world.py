@@ -1,6 +1,5 @@
 """A small SageMaker world: one server, two accounts, an image of a few lines, roles that may do just enough."""
 
-import base64
 import contextlib
 import dataclasses
 import gzip
@@ -39,7 +38,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *arguments): print("served", self.path, flush=True)
     def answer(self, status, body):
         self.send_response(status); self.send_header("Content-Type", "application/json")
-        self.send_header("X-Amzn-SageMaker-Custom-Attributes", self.headers.get("X-Amzn-SageMaker-Custom-Attributes", ""))
+        attributes = self.headers.get("X-Amzn-SageMaker-Custom-Attributes", "")
+        self.send_header("X-Amzn-SageMaker-Custom-Attributes", attributes)
         self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
     def do_GET(self): self.answer(200, b"")
     def do_POST(self):
@@ -97,7 +97,8 @@ class World:
             trust["Principal"] = {"Service": "sagemaker.amazonaws.com"}
             trust["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy([trust]))["Role"]["Arn"]
-        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy(statements))
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy(statements))
         return str(arn)
 
     def put(self, key: str, body: str | bytes) -> str:
@@ -181,6 +182,63 @@ class World:
             for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
         ]
         return "\n".join(events)
+
+    def until(self, true: Callable[[], bool], *, seconds: float = 30.0) -> None:
+        """Waits until something is so."""
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, "it did not come to be so"
+            time.sleep(0.1)
+
+    def archive(self, model: Document) -> bytes:
+        """A model.tar.gz with one file, model.json."""
+        content, buffer = json.dumps(model).encode(), io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
+            entry = tarfile.TarInfo("model.json")
+            entry.size = len(content)
+            packed.addfile(entry, io.BytesIO(content))
+        return buffer.getvalue()
+
+    def queue_of_events(self, name: str, pattern: Document) -> str:
+        """A queue that the default bus's events of a pattern go to."""
+        sqs, events = self.client("sqs"), self.client("events")
+        url = str(sqs.create_queue(QueueName=name)["QueueUrl"])
+        arn = f"arn:aws:sqs:{REGION}:{HOME}:{name}"
+        allow = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy([allow])})
+        events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+        return url
+
+    def received(self, queue: str) -> list[Document]:
+        """The events in a queue."""
+        sqs = self.client("sqs")
+        found = []
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def reasons(self, stack: str) -> str:
+        """Why the resources of a stack failed."""
+        events = self.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+        return "\n".join(str(event.get("ResourceStatusReason", "")) for event in events)
+
+    def job_statements(self) -> list[Document]:
+        """What a job's role needs."""
+        return job_statements(self.key)
+
+    @property
+    def isolation(self) -> str:
+        """How the server keeps jobs from the network."""
+        address = read_address(self.state)
+        return "" if address is None else address.network_isolation
 
     def decisions(self) -> list[Decision]:
         """The call log."""
@@ -336,7 +394,3 @@ def _upload(ecr: Client, blob: bytes) -> str:
     )
     ecr.complete_layer_upload(repositoryName="tiny", uploadId=upload, layerDigests=[digest])
     return digest
-
-
-def decoded(data: str) -> str:
-    return base64.b64decode(data).decode()
