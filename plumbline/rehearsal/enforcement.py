@@ -100,6 +100,7 @@ class _Asked(Protocol):
     principal_arn: str
     principal_type: str
     principal_account: str
+    action: str
     resource_arn: str
 
 
@@ -146,6 +147,7 @@ _own_access_denied = iam_actions.access_denied_response
 _own_resource_arn = iam_actions.extract_resource_arn
 _own_s3_context = iam_actions.s3_service_context
 _own_condition_key = iam_evaluator._resolve_condition_key
+_own_trust = iam_evaluator.evaluate_trust_policy
 
 
 def install(options: ServerOptions) -> None:
@@ -160,6 +162,7 @@ def install(options: ServerOptions) -> None:
     iam_evaluator.enforce = _enforce
     iam_evaluator._resource_policy = _resource_policy
     iam_evaluator._resolve_condition_key = _condition_key
+    iam_evaluator.evaluate_trust_policy = _evaluate_trust
     iam_actions.access_denied_response = _access_denied_response
     iam_actions.extract_resource_arn = _resource_arn
     iam_actions.s3_service_context = _s3_context
@@ -542,6 +545,15 @@ def _condition_key(key: str, asked: _Asked) -> object:
         return "false"
     value: object = _own_condition_key(key, asked)
     return value
+
+
+def _evaluate_trust(document: object, caller_arn: str, asked: _Asked | None = None) -> bool:
+    """Writes down what a role's trust policy refuses; what it lets through was written down before."""
+    trusted = bool(_own_trust(document, caller_arn, asked))
+    if asked is not None and not trusted:
+        reason = "the trust policy does not allow it"
+        _record(asked.principal_account, caller_arn, asked.action, asked.resource_arn, {}, reason)
+    return trusted
 
 
 def _role_of_session(session_arn: str) -> str:
