@@ -144,8 +144,10 @@ class Places:
         dataset_id = parameters.dataset_id
         self.code = f"{models}/code/{digest}/sourcedir.tar.gz"
         self.dataset = Join(on="", values=[f"{data}/datasets/", dataset_id, "/"])
-        self.prepared_train = Join(on="", values=[f"{data}/prepared/{digest}/", dataset_id, "/train"])
-        self.prepared_test = Join(on="", values=[f"{data}/prepared/{digest}/", dataset_id, "/test"])
+        # Named after all that Prepare's rows depend on: Train's cache knows its input by its name alone.
+        prepared = [f"{data}/prepared/{digest}/", dataset_id, f"/last-{TEST_DAYS}-days-to-test"]
+        self.prepared_train = Join(on="", values=[*prepared, "/train"])
+        self.prepared_test = Join(on="", values=[*prepared, "/test"])
         self.training = f"{models}/training"
         self.checkpoints = Join(on="", values=[f"{models}/checkpoints/{digest}/", dataset_id])
         self.evaluation = Join(on="", values=[f"{data}/evaluations/", ExecutionVariables.PIPELINE_EXECUTION_ID])

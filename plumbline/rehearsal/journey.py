@@ -5,12 +5,13 @@ import contextlib
 import dataclasses
 import hashlib
 import importlib
+import json
 import shutil
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -102,6 +103,11 @@ class TrainedModel:
 class Journey:
     """One rehearsal under way; its steps are methods, so that tests can take some of them.
 
+    Args:
+        root: The checkout.
+        progress: Is told of every step.
+        external_images: Environments that stand in for images of others, by the beginning of the image's URI.
+
     Attributes:
         root: The checkout.
         platform: The configuration.
@@ -112,8 +118,9 @@ class Journey:
         state: The rehearsal's folder, once the cloud has started.
     """
 
-    def __init__(self, *, root: Path, progress: Progress) -> None:
+    def __init__(self, *, root: Path, progress: Progress, external_images: Mapping[str, Path] | None = None) -> None:
         self.root = root
+        self._external_images = external_images
         self.platform: Platform = load_platform(root)
         self.models: tuple[Model, ...] = load_models(root)
         self.tag = runtime_tag(root)
@@ -139,30 +146,39 @@ class Journey:
         return self.platform.deployment(Environment.STAGING)
 
     def go(self, *, keep: bool) -> Summary:
-        """Goes all the way."""
+        """Goes all the way and writes the summary into the checkout."""
+        with self.under_way() as summary:
+            if keep:
+                cloud = self.cloud
+                summary = dataclasses.replace(summary, endpoint=cloud.options.endpoint, state=str(cloud.options.state))
+                cloud.keep()
+            summary.write(self.root)
+            return summary
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[Summary]:
+        """Goes all the way and gives the summary while the cloud is still up."""
         began = time.monotonic()
         with self._starting() as cloud, _tool(self.root, cloud.options.state) as tool, _background() as pool:
             image = pool.submit(images.build_stand_in, root=self.root, tag=self.tag)
             resources = self.provision(tool)
-            templates = {stack.name: stack.digest for stack in self.stacks}
             with self._steps.step("Push the runtime image") as step:
                 stand_in = image.result()
                 image_digest = self.push_image()
                 step.outcome = f"{self.platform.runtime_repository}:{self.tag}"
-            ways = []
+            ways: list[ModelSummary] = []
             refused: list[DeniedCall] = []
             for model in self.models:
-                trained = self.train(model, stand_in=stand_in)
-                way, denied = self.promote(trained)
+                way, denied = self.promote(self.train(model, stand_in=stand_in))
                 ways.append(way)
                 refused += denied
-            denials.refuse_unexpected(read_call_log(cloud.options.call_log), expected=refused)
-            summary = Summary(
+            self._refuse_surprises(refused)
+            yield Summary(
                 id=cloud.options.state.name,
                 accounts={d.environment.value: d.account for d in self.platform.deployments()}
                 | {"delivery": self.platform.delivery_account},
                 region=self.platform.region,
-                templates=templates,
+                templates={stack.name: stack.digest for stack in self.stacks},
                 resources=resources | accounts.resources(cloud=cloud, stacks=self._stacks_of("release-")),
                 image=self.platform.runtime_image(self.tag),
                 image_digest=image_digest,
@@ -172,13 +188,7 @@ class Journey:
                 network_isolation=cloud.network_isolation,
                 steps=self._steps.seconds,
                 seconds=round(time.monotonic() - began, 2),
-                endpoint=cloud.options.endpoint if keep else "",
-                state=str(cloud.options.state) if keep else "",
             )
-            summary.write(self.root)
-            if keep:
-                cloud.keep()
-            return summary
 
     def provision(self, tool: CdkTool) -> dict[str, dict[str, int]]:
         """Synthesizes, bootstraps and deploys everything that comes before a model.
@@ -315,6 +325,14 @@ class Journey:
                 counted.setdefault(denials.principal_of(decision), Counter())[decision.action] += 1
         return {principal: dict(sorted(counted[principal].items())) for principal in sorted(counted)}
 
+    def _refuse_surprises(self, refused: list[DeniedCall]) -> None:
+        """Fails the rehearsal for a refusal that nobody expected and for a call that the emulator does not know."""
+        denials.refuse_unexpected(read_call_log(self.cloud.options.call_log), expected=refused)
+        unsupported = self.cloud.options.unsupported_calls
+        if unsupported.exists():
+            first = json.loads(unsupported.read_text(encoding="utf-8").splitlines()[0])
+            raise PlumblineError(f"the rehearsal's SageMaker lacks something: {first['message']}", exit_code=1)
+
     def clear(self) -> None:
         """Removes the rehearsal's folder."""
         if self.state is not None:
@@ -323,7 +341,7 @@ class Journey:
     @contextlib.contextmanager
     def _starting(self) -> Iterator[Cloud]:
         with self._steps.step("Start the cloud") as step:
-            cloud = Cloud.start(platform=self.platform, root=self.root)
+            cloud = Cloud.start(platform=self.platform, root=self.root, external_images=self._external_images)
             self._cloud, self.state = cloud, cloud.options.state
             step.outcome = f"{len(self.platform.account_ids)} accounts at {cloud.options.endpoint}"
         with cloud:
@@ -364,11 +382,12 @@ class Journey:
 
     def _prepared_test_set(self, model: Model, inputs: Inputs) -> bytes:
         client = self.cloud.administrator(self.staging.account).client("s3")
-        prefix = f"{model.name}/prepared/{inputs.code_digest}/{inputs.dataset_id}/test/"
+        prefix = f"{model.name}/prepared/{inputs.code_digest}/{inputs.dataset_id}/"
         listed = client.list_objects_v2(Bucket=self.staging.data_bucket, Prefix=prefix).get("Contents", [])
-        if not listed:
+        keys = [found["Key"] for found in listed if "/test/" in found["Key"]]
+        if not keys:
             raise PlumblineError(f"the run prepared no test set below {prefix}", exit_code=1)
-        body: bytes = client.get_object(Bucket=self.staging.data_bucket, Key=listed[0]["Key"])["Body"].read()
+        body: bytes = client.get_object(Bucket=self.staging.data_bucket, Key=keys[0])["Body"].read()
         return body
 
 
