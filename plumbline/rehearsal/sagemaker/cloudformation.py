@@ -1,38 +1,72 @@
 """The CloudFormation types of SageMaker: Pipeline, ModelPackageGroup, Model, EndpointConfig and Endpoint.
 
 What may change in place and what replaces the resource, and what Ref and GetAtt give, is as the CloudFormation
-template reference has it for each type. MiniStack's CloudFormation makes no requests, so who may create these resources
-is decided in one case only: a model from another account's package, which the stack's execution role must be let use by
-the package group's policy. What the resources' own roles may do is decided always.
+template reference has it for each type. MiniStack's CloudFormation makes no requests; what creating and changing these
+resources takes is decided here for the stack's execution role, where the stack has one. Deletion is not decided: the
+emulator does not say which stack deletes.
 """
 
-import contextvars
+import contextlib
 import dataclasses
 import json
-import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from ministack.core.responses import get_account_id, get_region
 from ministack.services.cloudformation import provisioners, stacks
 
 from plumbline.rehearsal import enforcement
-from plumbline.rehearsal.sagemaker.authorization import Check, foreign_packages
+from plumbline.rehearsal.sagemaker.authorization import checks
 from plumbline.rehearsal.sagemaker.errors import SageMakerError
 from plumbline.rehearsal.sagemaker.scope import Scope, name_of
 from plumbline.rehearsal.sagemaker.service import Service
-from plumbline.rehearsal.sagemaker.shapes import Document, operation_model
+from plumbline.rehearsal.sagemaker.shapes import Document, check_request, operation_model
 
 Created = tuple[str, dict[str, str]]
-# The stack whose resource is being made, in the thread that makes it.
-_stack: contextvars.ContextVar[str] = contextvars.ContextVar("stack")
 _POLL_SECONDS = 0.05
 _NAME_LENGTH = 63
 
 
 class ResourceFailedError(Exception):
     """A resource could not be created, changed or deleted; the message becomes the stack event's reason."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One stack's work on one resource.
+
+    Attributes:
+        service: SageMaker.
+        scope: Where the stack lives.
+        caller: CloudFormation in the stack's execution role; None where the stack has none, or is not known.
+    """
+
+    service: Service
+    scope: Scope
+    caller: enforcement.Caller | None
+
+    @classmethod
+    def of_stack(cls, service: Service, stack_name: str) -> "Deployment":
+        """The work of a stack of the account in scope."""
+        return cls(service=service, scope=_scope(), caller=enforcement.deploying_caller(stack_name))
+
+    def perform(self, operation: str, request: Document) -> Document:
+        """Does an operation when the stack's role may; values that a template wrote as text get the API's types.
+
+        Raises:
+            SageMakerError: The operation refuses, or the role may not.
+        """
+        typed = _typed(operation, request)
+        check_request(operation, typed)
+        if self.caller is not None:
+            for needed in checks(operation, typed, self.scope, self.service.tags_of):
+                self.service.authorize(self.caller, needed)
+        return self.look(operation, typed)
+
+    def look(self, operation: str, request: Document) -> Document:
+        """Does an operation that no policy decides, because CloudFormation does it for itself."""
+        return self.service.perform(operation, request, self.scope)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,16 +77,16 @@ class ResourceType:
         name: The type's name.
         identity: The property that names the resource.
         replacing: The properties whose change makes a new resource.
-        create: Makes it, from (service, scope, name, properties); returns its id and its attributes.
-        update: Changes it in place, from (service, scope, name, properties).
+        create: Makes it, from (deployment, name, properties); returns its id and its attributes.
+        update: Changes it in place, from (deployment, name, properties).
         delete: The operation that deletes it, and the member of its request that names it.
     """
 
     name: str
     identity: str
     replacing: frozenset[str]
-    create: Callable[[Service, Scope, str, Document], Created]
-    update: Callable[[Service, Scope, str, Document], None]
+    create: Callable[[Deployment, str, Document], Created]
+    update: Callable[[Deployment, str, Document], None]
     delete: tuple[str, str]
 
 
@@ -72,28 +106,31 @@ def register(service: Service) -> None:
 
 def _register(service: Service, kind: ResourceType) -> None:
     def create(logical_id: str, properties: Document, stack_name: str) -> Created:
-        _stack.set(stack_name)
         generated = provisioners._physical_name(stack_name, logical_id, max_len=_NAME_LENGTH)
         name = str(properties.get(kind.identity) or generated)
-        return _told(kind, lambda: kind.create(service, _scope(), name, properties))
+        deployment = Deployment.of_stack(service, stack_name)
+        with _worded(kind):
+            return kind.create(deployment, name, properties)
 
-    def update(
-        physical_id: str, _old: Document, properties: Document, _stack_name: str, _logical_id: str | None = None
-    ) -> Created:
+    def update(physical_id: str, old: Document, properties: Document, stack_name: str) -> Created:
         name = name_of(physical_id)
-        _told(kind, lambda: kind.update(service, _scope(), name, properties))
-        return physical_id, _attributes(service, kind, name)
+        deployment = Deployment.of_stack(service, stack_name)
+        with _worded(kind):
+            kind.update(deployment, name, properties)
+            _update_tags(deployment, physical_id, old, properties)
+            return physical_id, _attributes(deployment, kind, name)
 
     def delete(physical_id: str, _properties: Document) -> None:
         operation, member = kind.delete
         request = {member: name_of(physical_id)}
         if operation == "DeletePipeline":
             request["ClientRequestToken"] = str(uuid.uuid4())
-        try:
-            service.perform(operation, request, _scope())
-        except SageMakerError as error:
-            if not any(words in error.message for words in ("Could not find", "does not exist")):
-                raise ResourceFailedError(_reason(kind, error)) from error
+        with _worded(kind):
+            try:
+                service.perform(operation, request, _scope())
+            except SageMakerError as error:
+                if not any(words in error.message for words in ("Could not find", "does not exist")):
+                    raise
 
     provisioners._RESOURCE_HANDLERS[kind.name] = {"create": create, "update": update, "delete": delete}
     provisioners._REPLACING_PROPERTIES[kind.name] = kind.replacing
@@ -101,17 +138,17 @@ def _register(service: Service, kind: ResourceType) -> None:
     provisioners._STACK_TAG_PROPERTY[kind.name] = ("Tags", "list")
 
 
-def _create_pipeline(service: Service, scope: Scope, name: str, properties: Document) -> Created:
+def _create_pipeline(deployment: Deployment, name: str, properties: Document) -> Created:
     token = str(uuid.uuid4())
     request = _pipeline_request(properties) | {"PipelineName": name, "ClientRequestToken": token}
-    _perform(service, "CreatePipeline", request, scope)
+    deployment.perform("CreatePipeline", request)
     return name, {}
 
 
-def _update_pipeline(service: Service, scope: Scope, name: str, properties: Document) -> None:
+def _update_pipeline(deployment: Deployment, name: str, properties: Document) -> None:
     request = _pipeline_request(properties) | {"PipelineName": name}
     request.pop("Tags", None)
-    _perform(service, "UpdatePipeline", request, scope)
+    deployment.perform("UpdatePipeline", request)
 
 
 def _pipeline_request(properties: Document) -> Document:
@@ -126,29 +163,29 @@ def _pipeline_request(properties: Document) -> Document:
     return request | {"PipelineDefinitionS3Location": location}
 
 
-def _create_group(service: Service, scope: Scope, name: str, properties: Document) -> Created:
+def _create_group(deployment: Deployment, name: str, properties: Document) -> Created:
     request = {member: value for member, value in properties.items() if member != "ModelPackageGroupPolicy"}
-    _perform(service, "CreateModelPackageGroup", request | {"ModelPackageGroupName": name}, scope)
-    _update_group(service, scope, name, properties)
-    return scope.arn(f"model-package-group/{name}"), _group_attributes(service, scope, name)
+    deployment.perform("CreateModelPackageGroup", request | {"ModelPackageGroupName": name})
+    _update_group(deployment, name, properties)
+    return deployment.scope.arn(f"model-package-group/{name}"), _group_attributes(deployment, name)
 
 
-def _update_group(service: Service, scope: Scope, name: str, properties: Document) -> None:
+def _update_group(deployment: Deployment, name: str, properties: Document) -> None:
     policy = properties.get("ModelPackageGroupPolicy")
     if policy:
         text = policy if isinstance(policy, str) else json.dumps(policy)
         request = {"ModelPackageGroupName": name, "ResourcePolicy": text}
-        _perform(service, "PutModelPackageGroupPolicy", request, scope)
+        deployment.perform("PutModelPackageGroupPolicy", request)
         return
     try:
-        service.perform("DeleteModelPackageGroupPolicy", {"ModelPackageGroupName": name}, scope)
+        deployment.look("DeleteModelPackageGroupPolicy", {"ModelPackageGroupName": name})
     except SageMakerError as error:
         if "Cannot find resource policy" not in error.message:
             raise
 
 
-def _group_attributes(service: Service, scope: Scope, name: str) -> dict[str, str]:
-    described = service.perform("DescribeModelPackageGroup", {"ModelPackageGroupName": name}, scope)
+def _group_attributes(deployment: Deployment, name: str) -> dict[str, str]:
+    described = deployment.look("DescribeModelPackageGroup", {"ModelPackageGroupName": name})
     return {
         "ModelPackageGroupArn": described["ModelPackageGroupArn"],
         "ModelPackageGroupStatus": described["ModelPackageGroupStatus"],
@@ -156,69 +193,70 @@ def _group_attributes(service: Service, scope: Scope, name: str) -> dict[str, st
     }
 
 
-def _create_model(service: Service, scope: Scope, name: str, properties: Document) -> Created:
-    request = _typed("CreateModel", properties | {"ModelName": name})
-    arn = scope.arn(f"model/{name}")
-    caller = enforcement.deploying_caller(_stack.get())
-    if caller is not None:
-        for package in foreign_packages(request, scope):
-            service.authorize(caller, Check(action="sagemaker:CreateModel", resource=package))
-    service.perform("CreateModel", request, scope)
-    return arn, {"ModelName": name}
+def _create_model(deployment: Deployment, name: str, properties: Document) -> Created:
+    deployment.perform("CreateModel", properties | {"ModelName": name})
+    return deployment.scope.arn(f"model/{name}"), {"ModelName": name}
 
 
-def _create_config(service: Service, scope: Scope, name: str, properties: Document) -> Created:
-    _perform(service, "CreateEndpointConfig", properties | {"EndpointConfigName": name}, scope)
-    return scope.arn(f"endpoint-config/{name}"), {"EndpointConfigName": name}
+def _create_config(deployment: Deployment, name: str, properties: Document) -> Created:
+    deployment.perform("CreateEndpointConfig", properties | {"EndpointConfigName": name})
+    return deployment.scope.arn(f"endpoint-config/{name}"), {"EndpointConfigName": name}
 
 
-def _create_endpoint(service: Service, scope: Scope, name: str, properties: Document) -> Created:
+def _create_endpoint(deployment: Deployment, name: str, properties: Document) -> Created:
     request = {
         member: value
         for member, value in properties.items()
         if member not in ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig")
     }
-    _perform(service, "CreateEndpoint", request | {"EndpointName": name}, scope)
-    described = _settled(service, scope, name)
+    deployment.perform("CreateEndpoint", request | {"EndpointName": name})
+    described = _settled(deployment, name)
     if described["EndpointStatus"] != "InService":
-        service.perform("DeleteEndpoint", {"EndpointName": name}, scope)
+        deployment.look("DeleteEndpoint", {"EndpointName": name})
         raise ResourceFailedError(f"Endpoint {name} is {described['EndpointStatus']}: {described.get('FailureReason')}")
-    return scope.arn(f"endpoint/{name}"), {"EndpointName": name}
+    return deployment.scope.arn(f"endpoint/{name}"), {"EndpointName": name}
 
 
-def _update_endpoint(service: Service, scope: Scope, name: str, properties: Document) -> None:
+def _update_endpoint(deployment: Deployment, name: str, properties: Document) -> None:
     request = {member: value for member, value in properties.items() if member != "Tags"}
-    present = service.perform("DescribeEndpoint", {"EndpointName": name}, scope)
+    present = deployment.look("DescribeEndpoint", {"EndpointName": name})
     if present["EndpointConfigName"] == properties["EndpointConfigName"]:
         return
-    _perform(service, "UpdateEndpoint", request | {"EndpointName": name}, scope)
-    described = _settled(service, scope, name)
+    deployment.perform("UpdateEndpoint", request | {"EndpointName": name})
+    described = _settled(deployment, name)
     if described["EndpointStatus"] != "InService" or described.get("FailureReason"):
         raise ResourceFailedError(f"Endpoint {name} was not updated: {described.get('FailureReason')}")
 
 
-def _settled(service: Service, scope: Scope, name: str) -> Document:
+def _settled(deployment: Deployment, name: str) -> Document:
     """Waits until an endpoint has stopped changing."""
     while True:
-        described = service.perform("DescribeEndpoint", {"EndpointName": name}, scope)
+        described = deployment.look("DescribeEndpoint", {"EndpointName": name})
         if described["EndpointStatus"] not in ("Creating", "Updating", "RollingBack"):
             return described
-        if service.platform.ending.wait(_POLL_SECONDS):
+        if deployment.service.platform.ending.wait(_POLL_SECONDS):
             raise ResourceFailedError("the rehearsal is ending")
 
 
-def _unchanged(_service: Service, _scope: Scope, _name: str, _properties: Document) -> None:
+def _update_tags(deployment: Deployment, physical_id: str, old: Document, properties: Document) -> None:
+    """A pipeline's id is its name, that of every other type its ARN."""
+    arn = physical_id if physical_id.startswith("arn:") else deployment.scope.arn(f"pipeline/{physical_id}")
+    tags = properties.get("Tags", [])
+    gone = {tag["Key"] for tag in old.get("Tags", [])} - {tag["Key"] for tag in tags}
+    if tags != old.get("Tags", []):
+        deployment.perform("AddTags", {"ResourceArn": arn, "Tags": tags})
+    if gone:
+        deployment.perform("DeleteTags", {"ResourceArn": arn, "TagKeys": sorted(gone)})
+
+
+def _unchanged(_deployment: Deployment, _name: str, _properties: Document) -> None:
     """Nothing but tags can change in place."""
 
 
-def _attributes(service: Service, kind: ResourceType, name: str) -> dict[str, str]:
+def _attributes(deployment: Deployment, kind: ResourceType, name: str) -> dict[str, str]:
     if kind.name == "AWS::SageMaker::ModelPackageGroup":
-        return _group_attributes(service, _scope(), name)
+        return _group_attributes(deployment, name)
     return {} if kind.name == "AWS::SageMaker::Pipeline" else {kind.identity: name}
-
-
-def _perform(service: Service, operation: str, request: Document, scope: Scope) -> Document:
-    return service.perform(operation, _typed(operation, request), scope)
 
 
 def _typed(operation: str, request: Document) -> Document:
@@ -247,19 +285,16 @@ def _cast(shape: Shape, value: object) -> object:
     return value
 
 
-def _told(kind: ResourceType, work: Callable[[], Created | None]) -> Created:
-    """Does the work and words its refusal as CloudFormation does."""
+@contextlib.contextmanager
+def _worded(kind: ResourceType) -> Iterator[None]:
+    """Words a refusal of SageMaker's as CloudFormation does."""
     try:
-        return work() or ("", {})
+        yield
     except SageMakerError as error:
-        raise ResourceFailedError(_reason(kind, error)) from error
-
-
-def _reason(kind: ResourceType, error: SageMakerError) -> str:
-    return (
-        f'Resource handler returned message: "{error.message} (Service: SageMaker, Status Code: {error.status}, '
-        f'Error Code: {error.code})" ({kind.name}, {time.strftime("%H:%M:%S")})'
-    )
+        raise ResourceFailedError(
+            f'Resource handler returned message: "{error.message} (Service: SageMaker, Status Code: {error.status}, '
+            f'Error Code: {error.code})" ({kind.name})'
+        ) from error
 
 
 def _scope() -> Scope:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ministack.core.responses import request_scope
 from ministack.services import ec2
 
-from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession
+from plumbline.rehearsal.sagemaker.sessions import PRINCIPAL, PlatformError, RoleSession
 from plumbline.rehearsal.sagemaker.shapes import Document
 
 
@@ -36,14 +36,19 @@ def in_vpc(session: RoleSession, config: Document | None) -> Iterator[RoleSessio
     vpc = subnets[0]["VpcId"]
     client.describe_vpcs(VpcIds=[vpc])
     client.describe_dhcp_options()
-    interfaces = _attach(session, config)
+    # one instance, so one interface: the rehearsal runs each job on one
+    interface = client.create_network_interface(
+        SubnetId=config["Subnets"][0],
+        Groups=config["SecurityGroupIds"],
+        Description=f"[DO NOT DELETE] ENI managed by SageMaker for {session.scope.account}",
+    )["NetworkInterface"]["NetworkInterfaceId"]
     try:
-        client.describe_network_interfaces(NetworkInterfaceIds=interfaces)
+        _permit(session, "ec2:CreateNetworkInterfacePermission", interface)
+        client.describe_network_interfaces(NetworkInterfaceIds=[interface])
         yield session.within(_source(session, vpc))
+        _permit(session, "ec2:DeleteNetworkInterfacePermission", interface)
     finally:
-        for interface in interfaces:
-            session.require("ec2:DeleteNetworkInterfacePermission", _arn(session, interface))
-            client.delete_network_interface(NetworkInterfaceId=interface)
+        client.delete_network_interface(NetworkInterfaceId=interface)
 
 
 def use_volume_key(session: RoleSession, key: str | None) -> None:
@@ -55,7 +60,8 @@ def use_volume_key(session: RoleSession, key: str | None) -> None:
     """
     if not key:
         return
-    found = session.client("kms").describe_key(KeyId=key)["KeyMetadata"]
+    service = f"sagemaker.{session.scope.region}.amazonaws.com"
+    found = session.within({"kms:ViaService": service}).client("kms").describe_key(KeyId=key)["KeyMetadata"]
     if found["KeyState"] != "Enabled":
         raise PlatformError(f"ClientError: KMS key {found['Arn']} is {found['KeyState']}")
     # The grant itself would outlive the job in the emulator; what matters is that the role may take it.
@@ -65,29 +71,15 @@ def use_volume_key(session: RoleSession, key: str | None) -> None:
         {
             "kms:GrantIsForAWSResource": "true",
             "kms:GrantOperations": ["Decrypt", "GenerateDataKeyWithoutPlaintext"],
-            "kms:ViaService": f"sagemaker.{session.scope.region}.amazonaws.com",
+            "kms:ViaService": service,
         },
     )
 
 
-def _attach(session: RoleSession, config: Document) -> list[str]:
-    client = session.client("ec2")
-    interface = client.create_network_interface(
-        SubnetId=config["Subnets"][0],
-        Groups=config["SecurityGroupIds"],
-        Description=f"[DO NOT DELETE] ENI managed by SageMaker for {session.scope.account}",
-    )["NetworkInterface"]["NetworkInterfaceId"]
-    session.require(
-        "ec2:CreateNetworkInterfacePermission",
-        _arn(session, interface),
-        {"ec2:AuthorizedService": "sagemaker.amazonaws.com"},
-    )
-    return [interface]
-
-
-def _arn(session: RoleSession, interface: str) -> str:
+def _permit(session: RoleSession, action: str, interface: str) -> None:
     scope = session.scope
-    return f"arn:{scope.partition}:ec2:{scope.region}:{scope.account}:network-interface/{interface}"
+    arn = f"arn:{scope.partition}:ec2:{scope.region}:{scope.account}:network-interface/{interface}"
+    session.require(action, arn, {"ec2:AuthorizedService": PRINCIPAL})
 
 
 def _source(session: RoleSession, vpc: str) -> dict[str, str | list[str]]:

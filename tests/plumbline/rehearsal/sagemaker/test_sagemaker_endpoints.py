@@ -26,7 +26,8 @@ PACKAGE = f"arn:aws:sagemaker:{REGION}:{HOME}:model-package/shared/1"
 
 @pytest.fixture(scope="module")
 def serve_role(world: World) -> str:
-    return world.role("tiny-serve", job_statements(world.key))
+    making_groups = {"Effect": "Allow", "Action": "logs:CreateLogGroup", "Resource": "*"}
+    return world.role("tiny-serve", [*job_statements(world.key), making_groups])
 
 
 @pytest.fixture(scope="module")

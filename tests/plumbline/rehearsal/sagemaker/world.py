@@ -302,7 +302,6 @@ def job_statements(key: str, *, without: str = "") -> list[Document]:
             "ec2:CreateNetworkInterfacePermission",
             "ec2:DeleteNetworkInterface",
             "ec2:DeleteNetworkInterfacePermission",
-            "logs:CreateLogGroup",
             "logs:CreateLogStream",
             "logs:DescribeLogStreams",
             "logs:PutLogEvents",
@@ -359,6 +358,9 @@ def _furnish(state: Path, endpoint: str) -> World:
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
     group = ec2.create_security_group(GroupName="jobs", Description="jobs", VpcId=vpc)["GroupId"]
     _push_image(bare.client("ecr"))
+    # a role that may not make its log group needs it made
+    for group_name in ("ProcessingJobs", "TrainingJobs"):
+        bare.client("logs").create_log_group(logGroupName=f"/aws/sagemaker/{group_name}")
     return dataclasses.replace(bare, key=key, subnet=subnet, group=group)
 
 
