@@ -13,6 +13,7 @@ from constructs import Construct
 
 from mlops_constructs.endpoint_policy import ecr_api_policy, ecr_pull_policy, kms_policy, logs_policy, s3_policy
 from mlops_constructs.log_retention import retention
+from mlops_constructs.policy import Statement, document
 from mlops_constructs.waiver import Waiver, waive
 from plumbline.configuration import Deployment
 
@@ -203,9 +204,9 @@ class IsolatedNetwork(Construct):
                 },
             ),
             inline_policies={
-                "write": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(
+                "write": document(
+                    [
+                        Statement(
                             sid="WriteFlowLogs",
                             actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
                             resources=[group.log_group_arn],

@@ -5,18 +5,18 @@ The actions are those of the developer guide's page on execution roles ("How to 
 """
 
 from collections.abc import Iterable, Sequence
-
-from aws_cdk import aws_iam as iam
+from dataclasses import replace
 
 from mlops_constructs.object_prefix import ObjectPrefix
+from mlops_constructs.policy import Statement
 from plumbline.configuration import Deployment
 
 
-def read_objects(prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
+def read_objects(prefixes: Sequence[ObjectPrefix]) -> list[Statement]:
     """Listing and reading prefixes, one listing statement a bucket."""
     listed = [prefix for prefix in prefixes if prefix.listed]
     listing = [
-        iam.PolicyStatement(
+        Statement(
             sid=f"ListObjects{number}",
             actions=["s3:ListBucket"],
             resources=[bucket_arn],
@@ -24,43 +24,41 @@ def read_objects(prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
         )
         for number, bucket_arn in enumerate(_once(prefix.bucket_arn for prefix in listed))
     ]
-    reading = iam.PolicyStatement(
+    reading = Statement(
         sid="ReadObjects", actions=["s3:GetObject"], resources=[prefix.objects_arn for prefix in prefixes]
     )
     return [*listing, reading]
 
 
-def write_objects(prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
+def write_objects(prefixes: Sequence[ObjectPrefix]) -> list[Statement]:
     """Writing below prefixes."""
     return [
-        iam.PolicyStatement(
-            sid="WriteObjects", actions=["s3:PutObject"], resources=[prefix.objects_arn for prefix in prefixes]
-        )
+        Statement(sid="WriteObjects", actions=["s3:PutObject"], resources=[prefix.objects_arn for prefix in prefixes])
     ]
 
 
-def decrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
+def decrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) -> list[Statement]:
     """Decrypting what is read, through S3 only; a key that is known by its alias only is bound to that alias."""
     own = [prefix.key_arn for prefix in prefixes if prefix.key_alias is None]
     foreign = dict.fromkeys((prefix.key_arn, prefix.key_alias) for prefix in prefixes if prefix.key_alias is not None)
     statements = [_through_s3(deployment, "DecryptObjects", "kms:Decrypt", own)] if own else []
     for number, (key_arn, alias) in enumerate(foreign):
         statement = _through_s3(deployment, f"DecryptForeignObjects{number}", "kms:Decrypt", [key_arn])
-        statement.add_condition("ForAnyValue:StringEquals", {"kms:ResourceAliases": alias})
-        statements.append(statement)
+        by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": alias}}
+        statements.append(replace(statement, conditions={**statement.conditions, **by_alias}))
     return statements
 
 
-def encrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) -> list[iam.PolicyStatement]:
+def encrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) -> list[Statement]:
     """Encrypting what is written, through S3 only."""
     return [_through_s3(deployment, "EncryptObjects", "kms:GenerateDataKey", (prefix.key_arn for prefix in prefixes))]
 
 
-def encrypt_volume(key_arn: str) -> list[iam.PolicyStatement]:
+def encrypt_volume(key_arn: str) -> list[Statement]:
     """Letting an AWS service use the key of the storage volume, and nobody else."""
     return [
-        iam.PolicyStatement(sid="DescribeVolumeKey", actions=["kms:DescribeKey"], resources=[key_arn]),
-        iam.PolicyStatement(
+        Statement(sid="DescribeVolumeKey", actions=["kms:DescribeKey"], resources=[key_arn]),
+        Statement(
             sid="EncryptVolume",
             actions=["kms:CreateGrant"],
             resources=[key_arn],
@@ -69,7 +67,7 @@ def encrypt_volume(key_arn: str) -> list[iam.PolicyStatement]:
     ]
 
 
-def pull_image(deployment: Deployment) -> list[iam.PolicyStatement]:
+def pull_image(deployment: Deployment) -> list[Statement]:
     """Pulling the runtime image from the delivery account."""
     platform = deployment.platform
     repository = (
@@ -77,8 +75,8 @@ def pull_image(deployment: Deployment) -> list[iam.PolicyStatement]:
         f":repository/{platform.runtime_repository}"
     )
     return [
-        iam.PolicyStatement(sid="LogInToRegistry", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
-        iam.PolicyStatement(
+        Statement(sid="LogInToRegistry", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
+        Statement(
             sid="PullImage",
             actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
             resources=[repository],
@@ -86,18 +84,18 @@ def pull_image(deployment: Deployment) -> list[iam.PolicyStatement]:
     ]
 
 
-def write_logs(deployment: Deployment, log_group: str) -> iam.PolicyStatement:
+def write_logs(deployment: Deployment, log_group: str) -> Statement:
     """Writing the container's output to streams of one log group."""
-    return iam.PolicyStatement(
+    return Statement(
         sid="WriteLogs",
         actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
         resources=[deployment.arn("logs", f"log-group:{log_group}:*")],
     )
 
 
-def publish_metrics(namespace: str) -> iam.PolicyStatement:
+def publish_metrics(namespace: str) -> Statement:
     """Publishing what the platform measures of a job (use of the machine, the metrics its log shows)."""
-    return iam.PolicyStatement(
+    return Statement(
         sid="PublishMetrics",
         actions=["cloudwatch:PutMetricData"],
         resources=["*"],
@@ -105,12 +103,12 @@ def publish_metrics(namespace: str) -> iam.PolicyStatement:
     )
 
 
-def join_network(deployment: Deployment, *, subnets: Sequence[str], security_group: str) -> list[iam.PolicyStatement]:
+def join_network(deployment: Deployment, *, subnets: Sequence[str], security_group: str) -> list[Statement]:
     """Placing network interfaces into the job subnets with the job security group, and taking only those away."""
     interfaces = deployment.arn("ec2", "network-interface/*")
     subnet_arns = [deployment.arn("ec2", f"subnet/{subnet}") for subnet in subnets]
     return [
-        iam.PolicyStatement(
+        Statement(
             sid="DescribeNetwork",
             actions=[
                 "ec2:DescribeDhcpOptions",
@@ -121,12 +119,12 @@ def join_network(deployment: Deployment, *, subnets: Sequence[str], security_gro
             ],
             resources=["*"],
         ),
-        iam.PolicyStatement(
+        Statement(
             sid="CreateInterfaces",
             actions=["ec2:CreateNetworkInterface"],
             resources=[interfaces, *subnet_arns, deployment.arn("ec2", f"security-group/{security_group}")],
         ),
-        iam.PolicyStatement(
+        Statement(
             sid="UseInterfacesOfJobSubnets",
             actions=[
                 "ec2:CreateNetworkInterfacePermission",
@@ -139,8 +137,8 @@ def join_network(deployment: Deployment, *, subnets: Sequence[str], security_gro
     ]
 
 
-def _through_s3(deployment: Deployment, sid: str, action: str, key_arns: Iterable[str]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(
+def _through_s3(deployment: Deployment, sid: str, action: str, key_arns: Iterable[str]) -> Statement:
+    return Statement(
         sid=sid,
         actions=[action],
         resources=_once(key_arns),

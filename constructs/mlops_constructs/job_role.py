@@ -9,6 +9,7 @@ from constructs import Construct
 from mlops_constructs import job_permissions as may
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.object_prefix import ObjectPrefix
+from mlops_constructs.policy import document
 from mlops_constructs.sagemaker_trust import sagemaker_principal
 from mlops_constructs.waiver import Waiver, waive
 from plumbline.configuration import Deployment, Model, ModelJob
@@ -76,7 +77,7 @@ class JobRole(Construct):
             role_name=deployment.role_name(model, job),
             description=f"{job.value.capitalize()} of {model.name}",
             assumed_by=sagemaker_principal(deployment),
-            inline_policies={"job": iam.PolicyDocument(statements=statements)},
+            inline_policies={"job": document(statements)},
         )
         self._waive(deployment, log_group, [*reads, *writes])
 

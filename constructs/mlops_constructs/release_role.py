@@ -6,6 +6,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from mlops_constructs.bootstrap import execution_role_arn
+from mlops_constructs.policy import Statement, document
 from mlops_constructs.waiver import Waiver, waive
 from plumbline.configuration import Deployment
 
@@ -45,9 +46,9 @@ class ReleaseRole(Construct):
                 }
             ),
             inline_policies={
-                "release": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(
+                "release": document(
+                    [
+                        Statement(
                             sid="DeployServingStacks",
                             actions=[
                                 "cloudformation:CreateChangeSet",
@@ -57,7 +58,7 @@ class ReleaseRole(Construct):
                             ],
                             resources=[stacks],
                         ),
-                        iam.PolicyStatement(
+                        Statement(
                             sid="PassExecutionRole",
                             actions=["iam:PassRole"],
                             resources=[execution_role_arn(deployment)],

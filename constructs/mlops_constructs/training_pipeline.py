@@ -13,6 +13,7 @@ from mlops_constructs.job_role import JobRole
 from mlops_constructs.model_registry import ModelRegistry
 from mlops_constructs.object_prefix import ObjectPrefix
 from mlops_constructs.pipeline_definition import read_definition
+from mlops_constructs.policy import Statement, document
 from mlops_constructs.sagemaker_trust import sagemaker_principal
 from mlops_constructs.waiver import Waiver, waive
 from plumbline.configuration import Deployment, Model, ModelJob
@@ -90,8 +91,8 @@ class TrainingPipeline(Construct):
             description=f"Training runs of {model.name}",
             assumed_by=sagemaker_principal(deployment),
             inline_policies={
-                "pipeline": iam.PolicyDocument(
-                    statements=[
+                "pipeline": document(
+                    [
                         *_run_jobs(deployment),
                         _pass_roles([role.role_arn for role in roles.values()]),
                         _register(deployment, model),
@@ -151,10 +152,10 @@ def _versions_arn(deployment: Deployment, model: Model) -> str:
     return deployment.arn("sagemaker", f"model-package/{deployment.model_package_group(model)}/*")
 
 
-def _run_jobs(deployment: Deployment) -> list[iam.PolicyStatement]:
+def _run_jobs(deployment: Deployment) -> list[Statement]:
     processing, training = _job_arns(deployment)
     return [
-        iam.PolicyStatement(
+        Statement(
             sid="RunProcessingJobs",
             actions=[
                 "sagemaker:AddTags",
@@ -164,7 +165,7 @@ def _run_jobs(deployment: Deployment) -> list[iam.PolicyStatement]:
             ],
             resources=[processing],
         ),
-        iam.PolicyStatement(
+        Statement(
             sid="RunTrainingJobs",
             actions=[
                 "sagemaker:AddTags",
@@ -177,8 +178,8 @@ def _run_jobs(deployment: Deployment) -> list[iam.PolicyStatement]:
     ]
 
 
-def _pass_roles(role_arns: list[str]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(
+def _pass_roles(role_arns: list[str]) -> Statement:
+    return Statement(
         sid="PassJobRoles",
         actions=["iam:PassRole"],
         resources=role_arns,
@@ -186,14 +187,14 @@ def _pass_roles(role_arns: list[str]) -> iam.PolicyStatement:
     )
 
 
-def _register(deployment: Deployment, model: Model) -> iam.PolicyStatement:
+def _register(deployment: Deployment, model: Model) -> Statement:
     group = deployment.arn("sagemaker", f"model-package-group/{deployment.model_package_group(model)}")
-    return iam.PolicyStatement(
+    return Statement(
         sid="RegisterVersions",
         actions=["sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"],
         resources=[group, _versions_arn(deployment, model)],
     )
 
 
-def _read_reports(evaluations: ObjectPrefix) -> iam.PolicyStatement:
-    return iam.PolicyStatement(sid="ReadReports", actions=["s3:GetObject"], resources=[evaluations.objects_arn])
+def _read_reports(evaluations: ObjectPrefix) -> Statement:
+    return Statement(sid="ReadReports", actions=["s3:GetObject"], resources=[evaluations.objects_arn])
