@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -95,6 +96,16 @@ def test_writing_makes_it_up_to_date_again(copy: Model) -> None:
     assert is_stale(copy)
     assert write(copy) == copy.definition_path
     assert not is_stale(copy)
+
+
+def test_a_changed_split_prepares_elsewhere_so_that_training_cannot_hit_its_cache(copy: Model) -> None:
+    change(copy, "pipeline.py", "TEST_DAYS = 16", "TEST_DAYS = 7")
+    changed, committed = (json.loads(text)["Steps"][0] for text in (render(copy), copy.definition_path.read_text()))
+    uris = [
+        [output["S3Output"]["S3Uri"] for output in step["Arguments"]["ProcessingOutputConfig"]["Outputs"]]
+        for step in (changed, committed)
+    ]
+    assert uris[0] != uris[1]
 
 
 def test_configuration_reaches_the_definition(copy: Model) -> None:
