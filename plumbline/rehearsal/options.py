@@ -42,6 +42,11 @@ class ServerOptions:
         return self.state / "calls.jsonl"
 
     @property
+    def unsupported_calls(self) -> Path:
+        """The JSON-lines file that names the calls which the SageMaker here does not know; absent without one."""
+        return self.jobs / "unsupported.jsonl"
+
+    @property
     def jobs(self) -> Path:
         """The folder under which each job and endpoint gets its own."""
         return self.state / "jobs"

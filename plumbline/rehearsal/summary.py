@@ -117,7 +117,11 @@ class Summary:
             rows += [
                 (f"{way.model}: run", f"{way.run.status} in {way.run.seconds:.1f} s"),
                 *((f"{way.model}: {step.name}", f"{step.status}, {step.seconds:.1f} s") for step in way.run.steps),
-                *((f"{way.model}: {name}", value) for name, value in _figures(way.metrics)),
+                *(
+                    (f"{way.model}: {name}", value)
+                    for name, value in _figures(way.metrics)
+                    if name.startswith(("metrics.challenger.", "gate."))
+                ),
                 (f"{way.model}: version", way.model_package_arn.rsplit(":", 1)[-1]),
                 *(
                     (f"{way.model}: {environment}", f"{served.endpoint} {served.status}, {served.artifact_digest[:16]}")

@@ -8,6 +8,9 @@ import pytest
 
 from plumbline.configuration import Platform, load_platform
 from plumbline.rehearsal.cloud import Cloud
+from tests.plumbline.rehearsal.shared import rehearsal
+
+__all__ = ["rehearsal"]
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -1,0 +1,82 @@
+"""Every permission that the templates give is needed, or there is a reason for it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from plumbline.configuration import Environment
+from plumbline.rehearsal.denials import principal_of
+from tests.plumbline.rehearsal.shared import Rehearsed
+
+pytestmark = pytest.mark.rehearsal
+
+# Role, by the last part of its name → action → why the rehearsal does not use it.
+UNUSED = {
+    "pipeline": {
+        "sagemaker:StopProcessingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
+        "sagemaker:StopTrainingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
+    },
+    "serve": {
+        "ec2:DeleteNetworkInterface": "an endpoint that is deleted gives its interfaces back; these stay up",
+        "ec2:DeleteNetworkInterfacePermission": "an endpoint that is deleted gives its interfaces back; these stay up",
+        "logs:PutLogEvents": "the serving container writes down what goes wrong, and nothing did",
+    },
+    "flow-logs": dict.fromkeys(
+        ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+        "VPC flow logs write these; no packet flows in an emulated VPC",
+    ),
+}
+
+
+def _kind(role: str) -> str:
+    return "flow-logs" if "flowlog" in role.lower() else role.rpartition("-")[2]
+
+
+def _granted(rehearsal: Rehearsed) -> Iterator[tuple[str, str, str]]:
+    """Every (environment, role, action) that a template grants."""
+    for stack in rehearsal.journey.stacks:
+        deployment = next(d for d in rehearsal.journey.platform.deployments() if d.account == stack.account)
+        client = rehearsal.client(deployment, "cloudformation")
+        for resource in client.list_stack_resources(StackName=stack.name)["StackResourceSummaries"]:
+            if resource["ResourceType"] != "AWS::IAM::Role":
+                continue
+            role = resource["PhysicalResourceId"]
+            for statement in rehearsal.role_policy(deployment, role)["Statement"]:
+                actions = statement["Action"]
+                for action in [actions] if isinstance(actions, str) else actions:
+                    if statement["Effect"] == "Allow":
+                        yield deployment.environment.value, role, action
+
+
+def test_every_granted_action_is_used_or_has_a_reason(rehearsal: Rehearsed) -> None:
+    used: dict[str, set[str]] = {}
+    for decision in rehearsal.decisions:
+        if decision.allowed:
+            used.setdefault(_kind(principal_of(decision)), set()).add(decision.action)
+    superfluous = {
+        (_kind(role), action)
+        for _, role, action in _granted(rehearsal)
+        if action not in used.get(_kind(role), set()) and action not in UNUSED.get(_kind(role), {})
+    }
+    assert not superfluous
+
+
+def test_no_reason_is_given_for_what_is_used_or_not_granted(rehearsal: Rehearsed) -> None:
+    granted = {(_kind(role), action) for _, role, action in _granted(rehearsal)}
+    used = {(_kind(principal_of(d)), d.action) for d in rehearsal.decisions if d.allowed}
+    excused = {(kind, action) for kind, actions in UNUSED.items() for action in actions}
+    assert excused <= granted
+    assert not excused & used
+
+
+def test_dev_grants_what_staging_grants(rehearsal: Rehearsed) -> None:
+    """So that what staging shows holds for dev, where the rehearsal trains nothing."""
+    granted: dict[str, set[tuple[str, str]]] = {}
+    for environment, role, action in _granted(rehearsal):
+        granted.setdefault(environment, set()).add((_kind(role), action))
+    extra = granted[Environment.DEV.value] - granted[Environment.STAGING.value]
+    assert not extra
+
+
+def test_no_action_is_granted_by_wildcard(rehearsal: Rehearsed) -> None:
+    assert not [(role, action) for _, role, action in _granted(rehearsal) if "*" in action]
