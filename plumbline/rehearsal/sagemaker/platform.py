@@ -8,7 +8,9 @@ from pathlib import Path
 from plumbline.rehearsal.sagemaker.containers import Containers
 from plumbline.rehearsal.sagemaker.options import Options
 
+# In the folder that the rehearsal's SageMaker was given: what ran, and what was asked for that the rehearsal lacks.
 RUNS_FILE = "containers.jsonl"
+UNSUPPORTED_FILE = "unsupported.jsonl"
 
 
 class Platform:

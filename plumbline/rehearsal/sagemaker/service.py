@@ -23,7 +23,7 @@ from plumbline.rehearsal.sagemaker.jobs import Job
 from plumbline.rehearsal.sagemaker.models import EndpointConfigs, Models
 from plumbline.rehearsal.sagemaker.options import Options
 from plumbline.rehearsal.sagemaker.pipelines import Pipelines
-from plumbline.rehearsal.sagemaker.platform import Platform
+from plumbline.rehearsal.sagemaker.platform import UNSUPPORTED_FILE, Platform
 from plumbline.rehearsal.sagemaker.processing import ProcessingJobs
 from plumbline.rehearsal.sagemaker.registry import ModelRegistry
 from plumbline.rehearsal.sagemaker.scope import Arn, Scope
@@ -38,7 +38,6 @@ from plumbline.rehearsal.sagemaker.training import TrainingJobs
 
 Response = tuple[int, dict[str, str], bytes]
 Operation = Callable[[Scope, Document], Document]
-UNSUPPORTED_FILE = "unsupported.jsonl"
 _TARGET = "SageMaker."
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 

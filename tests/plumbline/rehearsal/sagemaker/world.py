@@ -70,7 +70,11 @@ class World:
 
     def client(self, service: str, *, account: str = HOME) -> Client:
         """A client of an account's root user."""
-        return self._session(account, "test").client(service)
+        return self.session(account).client(service)
+
+    def session(self, account: str = HOME) -> Session:
+        """An account's root user."""
+        return self._session(account, "test")
 
     def role_client(self, service: str, role: str, *, account: str = HOME) -> Client:
         """A client of a role that trusts its account."""
