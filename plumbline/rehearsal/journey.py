@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -106,7 +106,6 @@ class Journey:
     Args:
         root: The checkout.
         progress: Is told of every step.
-        external_images: Environments that stand in for images of others, by the beginning of the image's URI.
 
     Attributes:
         root: The checkout.
@@ -118,9 +117,8 @@ class Journey:
         state: The rehearsal's folder, once the cloud has started.
     """
 
-    def __init__(self, *, root: Path, progress: Progress, external_images: Mapping[str, Path] | None = None) -> None:
+    def __init__(self, *, root: Path, progress: Progress) -> None:
         self.root = root
-        self._external_images = external_images
         self.platform: Platform = load_platform(root)
         self.models: tuple[Model, ...] = load_models(root)
         self.tag = runtime_tag(root)
@@ -341,7 +339,7 @@ class Journey:
     @contextlib.contextmanager
     def _starting(self) -> Iterator[Cloud]:
         with self._steps.step("Start the cloud") as step:
-            cloud = Cloud.start(platform=self.platform, root=self.root, external_images=self._external_images)
+            cloud = Cloud.start(platform=self.platform, root=self.root)
             self._cloud, self.state = cloud, cloud.options.state
             step.outcome = f"{len(self.platform.account_ids)} accounts at {cloud.options.endpoint}"
         with cloud:

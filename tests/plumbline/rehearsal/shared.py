@@ -19,8 +19,6 @@ from plumbline.rehearsal.session import Client
 from plumbline.rehearsal.summary import ModelSummary, Summary
 
 ROOT = Path(__file__).resolve().parents[3]
-# An image of the SageMaker SDK's documentation; the checkout's own environment has what it has: scikit-learn.
-SKLEARN_IMAGE = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,7 +74,7 @@ class Rehearsed:
 @pytest.fixture(scope="session")
 def rehearsal() -> Iterator[Rehearsed]:
     """The journey, once for all tests; ended after the last one."""
-    journey = Journey(root=ROOT, progress=Silent(), external_images={SKLEARN_IMAGE: ROOT / ".venv"})
+    journey = Journey(root=ROOT, progress=Silent())
     try:
         with journey.under_way() as summary:
             decisions = tuple(read_call_log(journey.cloud.options.call_log))
