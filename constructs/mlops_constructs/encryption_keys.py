@@ -41,8 +41,9 @@ class EncryptionKeys(Construct):
         self.models = self._key(
             deployment, KeyPurpose.MODELS, "Code, checkpoints and model artifacts", ("s3", "sagemaker"), model_readers
         )
-        self.operations = self._key(deployment, KeyPurpose.OPERATIONS, "Logs", ())
-        self.operations.allow_log_groups(deployment, "/aws/sagemaker/*", f"/{deployment.platform.name}/*")
+        names = ("/aws/sagemaker/*", f"/{deployment.platform.name}/*")
+        log_groups = [deployment.arn("logs", f"log-group:{name}") for name in names]
+        self.operations = self._key(deployment, KeyPurpose.OPERATIONS, "Logs", (), log_groups=log_groups)
 
     def _key(
         self,
@@ -51,14 +52,17 @@ class EncryptionKeys(Construct):
         content: str,
         services: Sequence[str],
         readers: Sequence[ForeignReader] = (),
+        log_groups: Sequence[str] = (),
     ) -> ProtectedKey:
         return ProtectedKey(
             self,
             purpose.value.capitalize(),
             account=deployment.account,
             region=deployment.region,
+            partition=deployment.partition,
             alias=deployment.key_alias(purpose),
             description=f"{content} of {deployment.prefix}",
             services=services,
             readers=readers,
+            log_groups=log_groups,
         )

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import aws_iam as iam
-
 from mlops_constructs.bootstrap import execution_role_arn
 from plumbline.configuration import Deployment, Model, ModelJob
 
@@ -17,16 +15,13 @@ class ForeignReader:
 
     Attributes:
         account: 12-digit id of the other account.
+        root: ARN of the account, to be narrowed by `condition`.
         role_arns: Patterns (`ArnLike`) of the ARNs of its roles.
     """
 
     account: str
+    root: str
     role_arns: tuple[str, ...]
-
-    @property
-    def principal(self) -> iam.IPrincipal:
-        """The account, to be narrowed by `condition`."""
-        return iam.AccountPrincipal(self.account)
 
     @property
     def condition(self) -> dict[str, dict[str, list[str]]]:
@@ -37,12 +32,13 @@ class ForeignReader:
 def serving_roles(deployment: Deployment) -> ForeignReader:
     """The roles with which the endpoints of an environment read their models."""
     pattern = deployment.iam_arn(f"role/{deployment.prefix}-*-{ModelJob.SERVE}")
-    return ForeignReader(account=deployment.account, role_arns=(pattern,))
+    return ForeignReader(account=deployment.account, root=deployment.iam_arn("root"), role_arns=(pattern,))
 
 
 def deploying_roles(deployment: Deployment, model: Model) -> ForeignReader:
     """The roles that make a SageMaker model of a registered version: CloudFormation's and the endpoint's."""
     return ForeignReader(
         account=deployment.account,
+        root=deployment.iam_arn("root"),
         role_arns=(execution_role_arn(deployment), deployment.role_arn(model, ModelJob.SERVE)),
     )

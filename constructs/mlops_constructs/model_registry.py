@@ -8,6 +8,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from mlops_constructs.foreign_reader import ForeignReader
+from mlops_constructs.policy import Statement, document
 from plumbline.configuration import Deployment, Model
 
 
@@ -54,11 +55,11 @@ class ModelRegistry(Construct):
 
 
 def _policy(deployment: Deployment, group: str, readers: Sequence[ForeignReader]) -> iam.PolicyDocument:
-    return iam.PolicyDocument(
-        statements=[
-            iam.PolicyStatement(
+    return document(
+        [
+            Statement(
                 sid=f"DeployFrom{reader.account}",
-                principals=[reader.principal],
+                principal={"AWS": reader.root},
                 actions=["sagemaker:CreateModel", "sagemaker:DescribeModelPackage"],
                 resources=[deployment.arn("sagemaker", f"model-package/{group}/*")],
                 conditions=reader.condition,

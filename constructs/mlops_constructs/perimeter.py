@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+
+from mlops_constructs.policy import Statement
 
 # Reads and writes of content. Never `s3:*`: a mistake in the condition would then lock out PutBucketPolicy as well.
 _CONTENT_ACTIONS = (
@@ -30,17 +31,17 @@ def deny_strangers(bucket: s3.Bucket, *, accounts: Sequence[str]) -> None:
         accounts: 12-digit ids of the accounts whose identities are known.
     """
     bucket.add_to_resource_policy(
-        iam.PolicyStatement(
+        Statement(
             sid="DenyStrangers",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
-            actions=list(_CONTENT_ACTIONS),
+            effect="Deny",
+            principal={"AWS": "*"},
+            actions=_CONTENT_ACTIONS,
             resources=[bucket.bucket_arn, bucket.arn_for_objects("*")],
             conditions={
-                "StringNotEquals": {"aws:PrincipalAccount": list(accounts)},
+                "StringNotEquals": {"aws:PrincipalAccount": accounts},
                 "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
             },
-        )
+        ).as_statement()
     )
     if bucket.policy is not None:
         # A bucket that outlives its stack must not outlive its policy.

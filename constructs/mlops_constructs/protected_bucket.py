@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Duration, RemovalPolicy
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from mlops_constructs.foreign_reader import ForeignReader
 from mlops_constructs.perimeter import deny_strangers
+from mlops_constructs.policy import Statement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,28 +90,29 @@ class ProtectedBucket(Construct):
 
     def _deny_other_keys(self, key: kms.IKey) -> None:
         """A request without encryption headers gets the bucket's key by default; one with others is refused."""
+        objects = self.bucket.arn_for_objects("*")
         for sid, header, value in (
             ("DenyOtherEncryption", "s3:x-amz-server-side-encryption", "aws:kms"),
             ("DenyOtherKeys", "s3:x-amz-server-side-encryption-aws-kms-key-id", key.key_arn),
         ):
             self.bucket.add_to_resource_policy(
-                iam.PolicyStatement(
+                Statement(
                     sid=sid,
-                    effect=iam.Effect.DENY,
-                    principals=[iam.AnyPrincipal()],
+                    effect="Deny",
+                    principal={"AWS": "*"},
                     actions=["s3:PutObject"],
-                    resources=[self.bucket.arn_for_objects("*")],
+                    resources=[objects],
                     conditions={"Null": {header: "false"}, "StringNotEquals": {header: value}},
-                )
+                ).as_statement()
             )
 
     def _allow(self, read: ForeignRead) -> None:
         self.bucket.add_to_resource_policy(
-            iam.PolicyStatement(
+            Statement(
                 sid=f"ReadFrom{read.reader.account}",
-                principals=[read.reader.principal],
+                principal={"AWS": read.reader.root},
                 actions=["s3:GetObject"],
                 resources=[self.bucket.arn_for_objects(read.objects)],
                 conditions=read.reader.condition,
-            )
+            ).as_statement()
         )

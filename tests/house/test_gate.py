@@ -14,7 +14,7 @@ from tests.house.assembly import Assembly
 from aws_cdk import App, Stack, Stage
 from aws_cdk import aws_sqs as sqs
 
-from mlops_constructs.waiver import Waiver, waive
+from mlops_constructs.waiver import Waiver, declared_waivers, waive
 from plumbline.audit import add_rules, synthesize
 from plumbline.audit.report import read_report
 from plumbline.errors import PlumblineError
@@ -99,6 +99,11 @@ def test_the_inner_loop_may_leave_the_rules_out(app: App, monkeypatch: pytest.Mo
     _queue(app)
     add_rules(app)
     synthesize(app)
+
+
+def test_every_acknowledgement_of_the_platform_is_a_declared_waiver(assembly: Assembly) -> None:
+    declared = {(d.path, rule) for d in declared_waivers(assembly.app) for rule in d.waiver.ids}
+    assert declared == read_report(assembly.folder).used_acknowledgements
 
 
 def test_the_platform_has_no_open_finding(assembly: Assembly) -> None:
