@@ -34,6 +34,7 @@ class DeliveryStack(PlatformStack):
             "Key",
             account=platform.delivery_account,
             region=platform.region,
+            partition=platform.partition,
             alias=f"alias/{platform.name}-delivery",
             description=f"Runtime image of {platform.name}",
             services=("ecr",),
