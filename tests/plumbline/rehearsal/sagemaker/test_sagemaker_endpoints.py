@@ -19,6 +19,8 @@ from tests.plumbline.rehearsal.sagemaker.world import (
     wait,
 )
 
+pytestmark = pytest.mark.rehearsal
+
 Document = dict[str, Any]
 GROUP = f"arn:aws:sagemaker:{REGION}:{HOME}:model-package-group/shared"
 PACKAGE = f"arn:aws:sagemaker:{REGION}:{HOME}:model-package/shared/1"

@@ -17,6 +17,8 @@ from tests.plumbline.rehearsal.sagemaker.world import (
     wait,
 )
 
+pytestmark = pytest.mark.rehearsal
+
 
 def test_a_job_reads_its_input_and_writes_its_output(world: World, job_role: str) -> None:
     raw = world.put("jobs/raw/numbers.csv", "1\n2\n")

@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 from tests.plumbline.rehearsal.sagemaker import tiny
 from tests.plumbline.rehearsal.sagemaker.world import HOME, REGION, World
 
+pytestmark = pytest.mark.rehearsal
+
 
 @pytest.fixture(scope="module")
 def pipeline_role(world: World) -> str:

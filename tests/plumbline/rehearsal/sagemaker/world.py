@@ -13,6 +13,7 @@ import sys
 import tarfile
 import time
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,13 @@ class World:
             packed.addfile(entry, io.BytesIO(content))
         return buffer.getvalue()
 
+    def zipped(self, name: str, text: str) -> bytes:
+        """A zip archive with one file."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr(name, text)
+        return buffer.getvalue()
+
     def queue_of_events(self, name: str, pattern: Document) -> str:
         """A queue that the default bus's events of a pattern go to."""
         sqs, events = self.client("sqs"), self.client("events")
@@ -343,6 +351,9 @@ def running(root: Path) -> Iterator[World]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
+        listing = subprocess.run(["ps", "-A", "-o", "args"], capture_output=True, text=True, check=True).stdout
+        left = [line for line in listing.splitlines() if str(root) in line]
+        assert not left, f"the server left processes: {left}"
 
 
 def _address(state: Path, process: subprocess.Popen[bytes]) -> str:
