@@ -23,15 +23,20 @@ from plumbline.rehearsal.server import read_address
 
 @pytest.fixture
 def checkout(tmp_path: Path, root: Path) -> Path:
+    return _checkout(tmp_path, root)
+
+
+def _checkout(folder: Path, root: Path) -> Path:
     """A folder that looks like a checkout to a cloud, with a state of its own; blanks in its path must do no harm."""
-    folder = tmp_path / "a checkout"
+    folder = folder / "a checkout"
     folder.mkdir()
     (folder / "plumbline").symlink_to(root / "plumbline")
     return folder
 
 
-@pytest.fixture
-def started(platform: Platform, checkout: Path) -> Iterator[Cloud]:
+@pytest.fixture(scope="module")
+def started(platform: Platform, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    checkout = _checkout(tmp_path_factory.mktemp("cloud"), root)
     with Cloud.start(platform=platform, root=checkout) as cloud:
         yield cloud
 
