@@ -151,6 +151,8 @@ class Job:
                 self.finish("Stopped", timed_out=timed_out)
             else:
                 self.finish("Completed")
+                # what a failed job had is kept for whoever looks into it
+                shutil.rmtree(self.folder, ignore_errors=True)
         finally:
             self.ended.set()
 

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -43,15 +42,14 @@ def package(world: World) -> str:
 
 
 @pytest.fixture(scope="module")
-def endpoint(world: World, serve_role: str, package: str) -> Iterator[str]:
-    """An endpoint that serves the package and captures everything."""
+def endpoint(world: World, serve_role: str, package: str) -> str:
+    """An endpoint that serves the package and captures everything; it is left to the server's end."""
     client = world.client("sagemaker")
     configure(world, "serving", serve_role, {"ModelPackageName": package})
     client.create_endpoint(EndpointName="serving", EndpointConfigName="serving")
     found = wait(lambda: client.describe_endpoint(EndpointName="serving"), "EndpointStatus")
     assert found["EndpointStatus"] == "InService", found.get("FailureReason")
-    yield "serving"
-    client.delete_endpoint(EndpointName="serving")
+    return "serving"
 
 
 def register(world: World, group: str, *, weight: float, sick: bool = False) -> str:

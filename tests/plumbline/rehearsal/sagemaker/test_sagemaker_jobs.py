@@ -12,6 +12,7 @@ from tests.plumbline.rehearsal.sagemaker.world import (
     EXTERNAL_IMAGE,
     IMAGE,
     World,
+    channel,
     job_statements,
     processing_input,
     wait,
@@ -186,31 +187,9 @@ import pathlib
 base = pathlib.Path("/opt/ml")
 (base / "model/seen").write_text((base / "input/data/{path}").read_text())
 """
-    script = world.put(f"channels-code-{mode}/train.py", code)
-    name = f"channel-{mode.lower()}"
-    client = world.client("sagemaker")
-    client.create_training_job(
-        TrainingJobName=name,
-        RoleArn=job_role,
-        AlgorithmSpecification={
-            "TrainingImage": IMAGE,
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["python", "/opt/ml/input/data/code/train.py"],
-        },
-        InputDataConfig=[
-            {"ChannelName": "code", "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": script}}},
-            {
-                "ChannelName": "train",
-                "InputMode": mode,
-                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": data}},
-            },
-        ],
-        OutputDataConfig={"S3OutputPath": "s3://tiny-111111111111/channels-out"},
-        ResourceConfig={"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
-        StoppingCondition={"MaxRuntimeInSeconds": 60},
-        EnableNetworkIsolation=True,
+    job = world.training(
+        f"channel-{mode.lower()}", code, role=job_role, channels=[{**channel("train", data), "InputMode": mode}]
     )
-    job = wait(lambda: client.describe_training_job(TrainingJobName=name), "TrainingJobStatus")
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     with tarfile.open(fileobj=io.BytesIO(world.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as archive:
         seen = archive.extractfile("seen")
@@ -234,3 +213,41 @@ def test_a_job_with_an_image_that_is_not_ours_runs_in_the_given_environment(worl
     job = wait(lambda: client.describe_processing_job(ProcessingJobName="external"), "ProcessingJobStatus")
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     assert "found sklearn" in world.log("/aws/sagemaker/ProcessingJobs", "external/")
+
+
+def test_a_training_job_finds_the_checkpoints_of_the_one_before(world: World, job_role: str) -> None:
+    code = """
+import pathlib
+state = pathlib.Path("/opt/ml/checkpoints/state")
+before = int(state.read_text()) if state.exists() else 0
+state.write_text(str(before + 1))
+"""
+    for name in ("first", "resumed"):
+        job = world.training(
+            name, code, role=job_role, CheckpointConfig={"S3Uri": "s3://tiny-111111111111/checkpoints/resumed"}
+        )
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert world.get("s3://tiny-111111111111/checkpoints/resumed/state") == b"2"
+
+
+def test_an_image_whose_job_names_no_entry_point_is_run_with_train(world: World, job_role: str) -> None:
+    job = world.training("own-entry-point", None, role=job_role)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+
+
+def test_a_training_job_whose_time_is_up_says_so_and_keeps_its_model(world: World, job_role: str) -> None:
+    code = "import pathlib, time\npathlib.Path('/opt/ml/model/half').write_text('x')\ntime.sleep(60)"
+    job = world.training("late", code, role=job_role, StoppingCondition={"MaxRuntimeInSeconds": 1})
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert world.get(job["ModelArtifacts"]["S3ModelArtifacts"])
+
+
+def test_spot_without_enough_waiting_time_is_refused(world: World, job_role: str) -> None:
+    with pytest.raises(ClientError, match="Invalid MaxWaitTimeInSeconds"):
+        world.training(
+            "impatient",
+            None,
+            role=job_role,
+            EnableManagedSpotTraining=True,
+            StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 30},
+        )

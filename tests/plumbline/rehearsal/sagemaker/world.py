@@ -166,6 +166,37 @@ class World:
             return {"ProcessingJobName": name}
         return wait(lambda: client.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus")
 
+    def training(
+        self, name: str, code: str | None, *, role: str, channels: list[Document] | None = None, **changes: Any
+    ) -> Document:
+        """Runs a script, or else the image's own entry point, as a training job and describes it when it has ended.
+
+        Args:
+            name: The job's name.
+            code: The script.
+            role: The job's role.
+            channels: Further channels.
+            changes: Members of the request that differ.
+        """
+        algorithm: Document = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
+        inputs = list(channels or [])
+        if code is not None:
+            inputs.append(channel("code", self.put(f"code/{name}/train.py", code)))
+            algorithm["ContainerEntrypoint"] = ["python", "/opt/ml/input/data/code/train.py"]
+        request: Document = {
+            "TrainingJobName": name,
+            "RoleArn": role,
+            "AlgorithmSpecification": algorithm,
+            **({"InputDataConfig": inputs} if inputs else {}),
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/trained"},
+            "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            "EnableNetworkIsolation": True,
+        }
+        client = self.client("sagemaker")
+        client.create_training_job(**{**request, **changes})
+        return wait(lambda: client.describe_training_job(TrainingJobName=name), "TrainingJobStatus")
+
     def cluster(self) -> Document:
         """ProcessingResources under the world's key."""
         return {
@@ -278,6 +309,10 @@ def processing_input(name: str, uri: str) -> Document:
             "S3InputMode": "File",
         },
     }
+
+
+def channel(name: str, uri: str) -> Document:
+    return {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
 
 
 def processing_output(name: str, key: str) -> Document:
