@@ -37,8 +37,8 @@ def test(
 ) -> None:
     """Run format, lint, types, definitions and the tests; without --fast also those on one shared rehearsal."""
     began = time.monotonic()
-    environment = tool_environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
-    # The static checks take one core while the tests take the other.
+    environment = tool_environment()
+    # Beside the tests: most of the time either waits for something.
     running = [
         (
             check,
@@ -54,8 +54,9 @@ def test(
         for check in STATIC
     ]
     selection = ["-m", "not rehearsal"] if fast else []
+    shared_out = ["--numprocesses", "2", "--dist", "loadgroup"]
     tests = subprocess.run(
-        [sys.executable, "-m", "pytest", "--durations=5", *selection], cwd=ROOT, env=environment, check=False
+        [sys.executable, "-m", "pytest", *shared_out, *selection], cwd=ROOT, env=environment, check=False
     )
     failed = [] if tests.returncode == 0 else ["tests"]
     for check, process in running:
