@@ -96,6 +96,8 @@ class Container:
         self, program: Program, *, on_line: Callable[[str], None], on_end: Callable[["Container"], None]
     ) -> None:
         self._on_line, self._on_end = on_line, on_end
+        self._ending = threading.Lock()
+        self._code: int | None = None
         self._sockets = _short_folder() if program.port else None
         self.socket: Path | None = None
         self.port = program.port
@@ -144,7 +146,7 @@ class Container:
         return self.end(grace=0)
 
     def end(self, *, grace: float) -> int:
-        """Ends it: SIGTERM, then SIGKILL.
+        """Ends it: SIGTERM, then SIGKILL. Once it has ended, says again how.
 
         Args:
             grace: Seconds between the two.
@@ -152,6 +154,12 @@ class Container:
         Returns:
             The exit code as a shell reports it.
         """
+        with self._ending:
+            if self._code is None:
+                self._code = self._end(grace)
+            return self._code
+
+    def _end(self, grace: float) -> int:
         if grace and self._process.poll() is None:
             self._signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
