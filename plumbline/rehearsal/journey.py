@@ -31,6 +31,8 @@ from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary
 from plumbline.rehearsal.training_run import Inputs
 
 REASON = "rehearsal"
+# Marks the folder of a rehearsal that failed and has ended.
+_FAILED = "failed"
 _DEPLOYED_FIRST = ("delivery", "dev", "staging", "production")
 
 
@@ -46,20 +48,26 @@ def rehearse(root: Path, *, progress: Progress, keep: bool = False) -> Summary:
         What the rehearsal showed. When it returns, every step succeeded and every refusal was an expected one.
 
     Raises:
-        PlumblineError: A step failed. The failed rehearsal's folder stays, with its logs, until the next one succeeds.
+        PlumblineError: A step failed. The failed rehearsal's folder stays, with its logs, until one succeeds.
         KeyboardInterrupt: The rehearsal was interrupted, by Ctrl-C or SIGTERM; nothing of it is left.
     """
     with _interruptible():
         journey = Journey(root=root.resolve(), progress=progress)
         try:
             summary = journey.go(keep=keep)
-        except KeyboardInterrupt:
+        except (PlumblineError, botocore.exceptions.ClientError) as error:
+            if journey.state is None:
+                raise
+            (journey.state / _FAILED).touch()
+            code = error.exit_code if isinstance(error, PlumblineError) else 1
+            raise PlumblineError(f"{error}\n(logs: {journey.state})", exit_code=code) from error
+        except BaseException:
             journey.clear()
             raise
-        except botocore.exceptions.ClientError as error:
-            raise PlumblineError(f"{error} (logs: {journey.state})", exit_code=1) from error
         if not keep:
             journey.clear()
+        for marked in root.glob(f".plumb/rehearsals/*/{_FAILED}"):
+            shutil.rmtree(marked.parent, ignore_errors=True)
         return summary
 
 

@@ -1,0 +1,134 @@
+"""What a request says beyond what the emulator reads in it: its resource, further decisions, condition keys."""
+
+import contextlib
+import contextvars
+import io
+import json
+import types
+from collections.abc import Callable, Mapping
+
+from botocore.parsers import BaseCBORParser, ResponseParserError
+from ministack.core import iam_actions
+
+from plumbline.rehearsal.enforcement.callers import Context
+from plumbline.rehearsal.enforcement.object_keys import Implied
+
+_DEPLOYING = frozenset({"CreateStack", "UpdateStack", "CreateChangeSet", "DeleteStack"})
+_NO_KEYS: Context = types.MappingProxyType({})
+_stack_roles: dict[tuple[str, str, str], str] = {}
+implied: contextvars.ContextVar[tuple[Implied, ...]] = contextvars.ContextVar("implied", default=())
+request_keys: contextvars.ContextVar[Context] = contextvars.ContextVar("request_keys", default=_NO_KEYS)
+_own_resource_arn = iam_actions.extract_resource_arn
+
+
+def stack_role(account: str, region: str, stack_name: str) -> str | None:
+    """The role that a stack was last given to be deployed with."""
+    return _stack_roles.get((account, region, stack_name))
+
+
+def name_resource(
+    service: str,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    query_params: Mapping[str, object],
+    region: str,
+    account_id: str,
+) -> str:
+    """Stands in for MiniStack's ``extract_resource_arn`` and remembers what else a request needs decided."""
+    implied.set(())
+    request_keys.set(_NO_KEYS)
+    arn: str = _own_resource_arn(service, method, path, headers, body, query_params, region, account_id)
+    read = _REQUEST_READERS.get(service)
+    return read(arn, body, query_params, region, account_id) if read else arn
+
+
+def _read_ec2(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    action, prefix = _given(query_params, "Action"), f"arn:aws:ec2:{region}:{account_id}"
+    if action.startswith("Describe"):
+        return "*"
+    if action != "CreateNetworkInterface":
+        return arn
+    touched = [f"{prefix}:subnet/{_given(query_params, 'SubnetId')}"]
+    while group := _given(query_params, f"SecurityGroupId.{len(touched)}"):
+        touched.append(f"{prefix}:security-group/{group}")
+    implied.set(tuple(Implied(action=f"ec2:{action}", resource=resource) for resource in touched))
+    return f"{prefix}:network-interface/*"
+
+
+def _read_cloudformation(
+    arn: str,
+    body: bytes,  # noqa: ARG001
+    query_params: Mapping[str, object],
+    region: str,
+    account_id: str,
+) -> str:
+    role = _given(query_params, "RoleARN")
+    if role and _given(query_params, "Action") in _DEPLOYING:
+        _stack_roles[account_id, region, _given(query_params, "StackName")] = role
+    if role:
+        passed: Context = {"iam:passedtoservice": "cloudformation.amazonaws.com"}
+        implied.set((Implied(action="iam:PassRole", resource=role, context=passed),))
+    return arn
+
+
+def _read_ecr(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    registry = _json_object(body).get("registryId")
+    return arn.replace(f":{account_id}:", f":{registry}:", 1) if registry else arn
+
+
+def _read_logs(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    request = _json_object(body)
+    if "resourceArn" in request or ":log-group:" not in arn:
+        return arn
+    # "Amazon CloudWatch Logs resources": for all actions but those on tags, a group's ARN ends in ":*".
+    stream = request.get("logStreamName")
+    return f"{arn}:log-stream:{stream}" if stream and "logEvents" in request else f"{arn}:*"
+
+
+def _read_cloudwatch(
+    arn: str,
+    body: bytes,
+    query_params: Mapping[str, object],
+    region: str,  # noqa: ARG001
+    account_id: str,  # noqa: ARG001
+) -> str:
+    namespace = (
+        _given(query_params, "Namespace") or _json_object(body).get("Namespace") or _cbor_text(body, "Namespace")
+    )
+    if namespace:
+        request_keys.set({"cloudwatch:namespace": str(namespace)})
+    return arn
+
+
+def _cbor_text(body: bytes, name: str) -> str:
+    """A text of a CBOR map, the encoding in which today's clients send metrics."""
+    try:
+        document = BaseCBORParser().parse_data_item(io.BufferedReader(io.BytesIO(body)))
+    except (ValueError, IndexError, ResponseParserError):
+        return ""
+    return str(document.get(name, "")) if isinstance(document, dict) else ""
+
+
+def _given(query_params: Mapping[str, object], name: str) -> str:
+    value = query_params.get(name, "")
+    return str(value[0] if isinstance(value, list) else value)
+
+
+# What a request says beyond what the emulator reads in it, by service.
+_REQUEST_READERS: Mapping[str, Callable[[str, bytes, Mapping[str, object], str, str], str]] = {
+    "ec2": _read_ec2,
+    "ecr": _read_ecr,
+    "cloudformation": _read_cloudformation,
+    "logs": _read_logs,
+    "monitoring": _read_cloudwatch,
+}
+
+
+def _json_object(body: bytes) -> Mapping[str, object]:
+    with contextlib.suppress(ValueError):
+        request = json.loads(body or b"{}")
+        if isinstance(request, dict):
+            return request
+    return {}

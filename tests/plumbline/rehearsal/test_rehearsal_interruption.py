@@ -1,0 +1,70 @@
+"""A rehearsal that is interrupted leaves no process and no half-written file."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from plumbline.rehearsal.processes import command_line
+from plumbline.rehearsal.summary import FILE
+from plumbline.toolchain import tool_environment
+
+pytestmark = pytest.mark.rehearsal
+
+_REHEARSE = """
+import sys
+from pathlib import Path
+from plumbline.rehearsal.journey import rehearse
+from plumbline.rehearsal.progress import Silent
+class Told(Silent):
+    def start(self, step):
+        print(step, flush=True)
+try:
+    rehearse(Path(sys.argv[1]), progress=Told())
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def _processes_naming(folder: str) -> list[str]:
+    found = [command_line(int(entry.name)) for entry in Path("/proc").glob("[0-9]*")]
+    return [line for line in found if folder in line]
+
+
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [(signal.SIGINT, "Bootstrap"), (signal.SIGTERM, "Deploy"), (signal.SIGINT, "Train")],
+    ids=["Ctrl-C while synthesizing", "SIGTERM while deploying", "Ctrl-C while a job runs"],
+)
+def test_an_interrupted_rehearsal_leaves_nothing(root: Path, number: signal.Signals, step: str) -> None:
+    states = root / ".plumb" / "rehearsals"
+    states.mkdir(parents=True, exist_ok=True)
+    before = set(states.iterdir())
+    written = (root / FILE).stat().st_mtime_ns if (root / FILE).exists() else None
+    rehearsal = subprocess.Popen(
+        [sys.executable, "-c", _REHEARSE, str(root)],
+        cwd=root,
+        env=tool_environment() | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert rehearsal.stdout is not None
+    for line in rehearsal.stdout:
+        if line.startswith(step):
+            break
+    (state,) = set(states.iterdir()) - before
+    time.sleep(2)
+    assert len(_processes_naming(str(state))) >= 1
+    # A terminal sends Ctrl-C to the whole group in front, not to the server and the tools, which lead their own.
+    os.killpg(rehearsal.pid, number) if number is signal.SIGINT else rehearsal.send_signal(number)
+    assert rehearsal.wait(30) == 130
+    assert _processes_naming(str(state)) == []
+    assert set(states.iterdir()) == before
+    assert ((root / FILE).stat().st_mtime_ns if (root / FILE).exists() else None) == written
+    assert not list(root.glob(f".{FILE}*"))
