@@ -1,10 +1,12 @@
 """Decisions that the emulator alone would get wrong, asked for through the real API."""
 
+import dataclasses
 import io
 import json
-from collections.abc import Iterator
+import ssl
 from typing import Any
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -79,7 +81,7 @@ def key(cloud: Cloud) -> str:
 
 
 @pytest.fixture(scope="module")
-def bucket(cloud: Cloud, key: str) -> Iterator[str]:
+def bucket(cloud: Cloud, key: str) -> str:
     """An encrypted bucket with one object, which roles `enforcement-*` of another account may read."""
     s3 = cloud.administrator(OWNER).client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -196,18 +198,12 @@ def test_another_accounts_root_user_is_refused(cloud: Cloud, bucket: str) -> Non
 
 
 def test_an_anonymous_caller_is_refused(cloud: Cloud, bucket: str) -> None:
-    import ssl
-
-    import httpx
-
     trusted = ssl.create_default_context(cafile=str(cloud.options.certificate_authority))
     with httpx.Client(verify=trusted, trust_env=False) as connection:
         assert connection.get(f"{cloud.options.endpoint}/{bucket}/one").status_code == 403
 
 
 def test_a_wrong_secret_is_refused(cloud: Cloud) -> None:
-    import dataclasses
-
     session = make_role(cloud, OWNER, "forged", allow("s3:ListAllMyBuckets", "*"))
     assert session.client("s3").list_buckets()["Buckets"] is not None
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
