@@ -1,5 +1,6 @@
 """What processing and training jobs have in common: roles, data, the container, its limits and its end."""
 
+import abc
 import contextlib
 import dataclasses
 import shutil
@@ -67,7 +68,7 @@ class Plan:
     namespace: str
 
 
-class Job:
+class Job(abc.ABC):
     """A job from creation to its end, in a thread of its own.
 
     A kind of job gives what is its own: ``plan``, the phases ``fetch``, ``deliver``, and what a change of its status
@@ -84,9 +85,9 @@ class Job:
         self.folder = platform.options.state
 
     @property
+    @abc.abstractmethod
     def plan(self) -> Plan:
         """What the job asks of the platform."""
-        raise NotImplementedError
 
     @property
     def base(self) -> Path:
@@ -108,27 +109,27 @@ class Job:
             raise PlatformError(f"ClientError: {path} is not below {BASE}")
         return self.base / PurePosixPath(path).relative_to(BASE)
 
+    @abc.abstractmethod
     def fetch(self, data: RoleSession) -> None:
         """Brings the inputs and the configuration files."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def began(self) -> None:
         """The container is about to start."""
-        raise NotImplementedError
 
-    def line(self, text: str) -> None:
+    def line(self, text: str) -> None:  # noqa: B027 - most kinds do not listen
         """The container wrote a line."""
 
-    def release(self) -> None:
+    def release(self) -> None:  # noqa: B027 - most kinds leave nothing
         """Ends what ``fetch`` left working beside the container."""
 
+    @abc.abstractmethod
     def deliver(self, data: RoleSession) -> None:
         """Takes the outputs away; also after a stop."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def finish(self, status: str, *, failure: str | None = None, timed_out: bool = False) -> None:
         """The job ends with a status."""
-        raise NotImplementedError
 
     def stop(self) -> None:
         """Tells the job to stop."""
