@@ -1,6 +1,5 @@
 """A cloud without a platform in it, for the tests of the rehearsal's parts."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from plumbline.configuration import Platform, load_platform
 from plumbline.rehearsal.cloud import Cloud
-from tests.plumbline.rehearsal.shared import rehearsal
+from tests.plumbline.rehearsal.shared import linked_checkout, rehearsal
 
 __all__ = ["rehearsal"]
 
@@ -26,8 +25,7 @@ def platform() -> Platform:
 
 
 @pytest.fixture(scope="session")
-def cloud(platform: Platform) -> Iterator[Cloud]:
+def cloud(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """Three empty accounts; a test names what it makes after itself."""
-    with Cloud.start(platform=platform, root=ROOT) as started:
+    with Cloud.start(platform=platform, root=linked_checkout(tmp_path_factory.mktemp("cloud"))) as started:
         yield started
-    shutil.rmtree(started.options.state)

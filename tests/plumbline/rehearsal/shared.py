@@ -21,6 +21,18 @@ from plumbline.rehearsal.summary import ModelSummary, Summary
 ROOT = Path(__file__).resolve().parents[3]
 
 
+def linked_checkout(folder: Path) -> Path:
+    """A checkout with this one's files and a state of its own; blanks in its path must do no harm."""
+    checkout = folder / "a checkout"
+    (checkout / ".plumb").mkdir(parents=True)
+    (ROOT / ".plumb" / "images").mkdir(parents=True, exist_ok=True)
+    (checkout / ".plumb" / "images").symlink_to(ROOT / ".plumb" / "images")
+    for entry in ROOT.iterdir():
+        if entry.name not in {".git", ".plumb", "cdk.out", "rehearsal.json"}:
+            (checkout / entry.name).symlink_to(entry)
+    return checkout
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rehearsed:
     """A rehearsal that went all the way and is still up.

@@ -19,24 +19,17 @@ from plumbline.errors import PlumblineError
 from plumbline.rehearsal.cloud import Cloud, kept_clouds, stop_kept
 from plumbline.rehearsal.processes import command_line, descendants
 from plumbline.rehearsal.server import read_address
+from tests.plumbline.rehearsal.shared import linked_checkout
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, root: Path) -> Path:
-    return _checkout(tmp_path, root)
-
-
-def _checkout(folder: Path, root: Path) -> Path:
-    """A folder that looks like a checkout to a cloud, with a state of its own; blanks in its path must do no harm."""
-    folder = folder / "a checkout"
-    folder.mkdir()
-    (folder / "plumbline").symlink_to(root / "plumbline")
-    return folder
+def checkout(tmp_path: Path) -> Path:
+    return linked_checkout(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def started(platform: Platform, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    checkout = _checkout(tmp_path_factory.mktemp("cloud"), root)
+def started(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    checkout = linked_checkout(tmp_path_factory.mktemp("cloud"))
     with Cloud.start(platform=platform, root=checkout) as cloud:
         yield cloud
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from plumbline.rehearsal.processes import command_line
-from plumbline.rehearsal.summary import FILE
 from plumbline.toolchain import tool_environment
+from tests.plumbline.rehearsal.shared import linked_checkout
 
 pytestmark = pytest.mark.rehearsal
 
@@ -40,15 +40,12 @@ def _processes_naming(folder: str) -> list[str]:
     [(signal.SIGINT, "Bootstrap"), (signal.SIGTERM, "Deploy"), (signal.SIGINT, "Train")],
     ids=["Ctrl-C while synthesizing", "SIGTERM while deploying", "Ctrl-C while a job runs"],
 )
-def test_an_interrupted_rehearsal_leaves_nothing(root: Path, number: signal.Signals, step: str) -> None:
-    states = root / ".plumb" / "rehearsals"
-    states.mkdir(parents=True, exist_ok=True)
-    before = set(states.iterdir())
-    written = (root / FILE).stat().st_mtime_ns if (root / FILE).exists() else None
+def test_an_interrupted_rehearsal_leaves_nothing(tmp_path: Path, number: signal.Signals, step: str) -> None:
+    checkout = linked_checkout(tmp_path)
     rehearsal = subprocess.Popen(
-        [sys.executable, "-c", _REHEARSE, str(root)],
-        cwd=root,
-        env=tool_environment() | {"PYTHONPATH": str(root)},
+        [sys.executable, "-c", _REHEARSE, str(checkout)],
+        cwd=checkout,
+        env=tool_environment() | {"PYTHONPATH": str(checkout)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -58,13 +55,12 @@ def test_an_interrupted_rehearsal_leaves_nothing(root: Path, number: signal.Sign
     for line in rehearsal.stdout:
         if line.startswith(step):
             break
-    (state,) = set(states.iterdir()) - before
+    (state,) = (checkout / ".plumb" / "rehearsals").iterdir()
     time.sleep(2)
-    assert len(_processes_naming(str(state))) >= 1
+    assert _processes_naming(str(state))
     # A terminal sends Ctrl-C to the whole group in front, not to the server and the tools, which lead their own.
     os.killpg(rehearsal.pid, number) if number is signal.SIGINT else rehearsal.send_signal(number)
     assert rehearsal.wait(30) == 130
     assert _processes_naming(str(state)) == []
-    assert set(states.iterdir()) == before
-    assert ((root / FILE).stat().st_mtime_ns if (root / FILE).exists() else None) == written
-    assert not list(root.glob(f".{FILE}*"))
+    assert not state.exists()
+    assert not list(checkout.glob("*rehearsal.json*"))
