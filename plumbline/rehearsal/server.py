@@ -57,18 +57,16 @@ class Address:
 
 
 def read_address(state: Path) -> Address | None:
-    """Reads what the server of a state folder wrote, or None when it has not (yet) begun to answer."""
+    """Reads what the server of a state folder wrote.
+
+    Returns:
+        None when it has not (yet) begun to answer, and for what another version of this program wrote.
+    """
     try:
         raw = json.loads((state / ADDRESS_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return Address(**raw | {"accounts": tuple(raw["accounts"])})
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    return Address(
-        pid=raw["pid"],
-        port=raw["port"],
-        region=raw["region"],
-        accounts=tuple(raw["accounts"]),
-        network_isolation=raw["network_isolation"],
-    )
 
 
 def main() -> int:

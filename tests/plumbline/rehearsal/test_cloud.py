@@ -157,6 +157,12 @@ def test_stop_ends_no_stranger(checkout: Path) -> None:
         stranger.wait()
 
 
+@pytest.mark.parametrize("written", ["", "{", "[]", '{"pid": 1, "port": 2}'])
+def test_an_address_of_another_version_is_none(tmp_path: Path, written: str) -> None:
+    (tmp_path / "server.json").write_text(written)
+    assert read_address(tmp_path) is None
+
+
 def test_nothing_is_written_into_shared_temporary_folders(started: Cloud) -> None:
     started.administrator(started.platform.delivery_account).client("lambda").list_functions()
     opened = {
