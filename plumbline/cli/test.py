@@ -18,10 +18,12 @@ class Check:
     Attributes:
         name: What the summary calls it.
         command: Words after the interpreter's own `-m`.
+        shown: Whether its output is shown when it passes, too.
     """
 
     name: str
     command: tuple[str, ...]
+    shown: bool = False
 
 
 STATIC = (
@@ -30,6 +32,10 @@ STATIC = (
     Check(name="types", command=("mypy",)),
     Check(name="definitions", command=("plumbline.cli", "render", "--check")),
 )
+# In one process, so that its tests look at one rehearsal.
+REHEARSAL = Check(name="rehearsal", command=("pytest", "-m", "rehearsal"), shown=True)
+ALONE = Check(name="tests", command=("pytest", "-m", "not rehearsal"), shown=True)
+SHARED_OUT = Check(name="tests", command=(*ALONE.command, "--numprocesses", "2", "--dist", "loadfile"), shown=True)
 
 
 def test(
@@ -37,34 +43,40 @@ def test(
 ) -> None:
     """Run format, lint, types, definitions and the tests; without --fast also those on one shared rehearsal."""
     began = time.monotonic()
-    environment = tool_environment()
-    # Beside the tests: most of the time either waits for something.
-    running = [
-        (
-            check,
-            subprocess.Popen(
-                [sys.executable, "-m", *check.command],
-                cwd=ROOT,
-                env=environment,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            ),
-        )
-        for check in STATIC
-    ]
-    selection = ["-m", "not rehearsal"] if fast else []
-    shared_out = ["--numprocesses", "2", "--dist", "loadgroup"]
-    tests = subprocess.run(
-        [sys.executable, "-m", "pytest", *shared_out, *selection], cwd=ROOT, env=environment, check=False
-    )
-    failed = [] if tests.returncode == 0 else ["tests"]
-    for check, process in running:
-        output, _ = process.communicate()
-        if process.returncode != 0:
-            failed.append(check.name)
-            print(f"\n--- {check.name}\n{output.rstrip()}")
-    took = f"{time.monotonic() - began:.0f} s"
-    print(f"\n{'failed: ' + ', '.join(failed) if failed else 'all checks passed'} ({took})")
+    beside = STATIC if fast else (REHEARSAL, *STATIC)
+    running = [(check, _start(check)) for check in beside]
+    tests = SHARED_OUT if fast else ALONE
+    failed = []
+    try:
+        if subprocess.run(_command(tests), cwd=ROOT, env=tool_environment(), check=False).returncode != 0:
+            failed.append(tests.name)
+        for check, process in running:
+            output, _ = process.communicate()
+            if process.returncode != 0:
+                failed.append(check.name)
+            if process.returncode != 0 or check.shown:
+                print(f"\n--- {check.name}\n{output.rstrip()}", flush=True)
+    finally:
+        for _, process in running:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    outcome = f"failed: {', '.join(failed)}" if failed else "all checks passed"
+    print(f"\n{outcome} ({time.monotonic() - began:.0f} s)")
     if failed:
         raise typer.Exit(1)
+
+
+def _command(check: Check) -> list[str]:
+    return [sys.executable, "-m", *check.command]
+
+
+def _start(check: Check) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        _command(check),
+        cwd=ROOT,
+        env=tool_environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
