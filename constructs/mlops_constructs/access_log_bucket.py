@@ -6,6 +6,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from mlops_constructs.bucket_policy import extend_policy
 from mlops_constructs.perimeter import deny_strangers
 
 
@@ -52,4 +53,4 @@ class AccessLogBucket(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
-        deny_strangers(self.bucket, accounts=accounts)
+        extend_policy(self.bucket, [deny_strangers(self.bucket.bucket_arn, accounts=accounts)])

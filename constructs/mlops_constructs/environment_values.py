@@ -43,12 +43,12 @@ class PublishedValues(Construct):
             keys: Its keys.
         """
         super().__init__(scope, construct_id)
-        subnet_a, subnet_b = network.subnets
+        subnet_a, subnet_b = network.subnet_ids
         for name, path, value in (
-            ("Vpc", _VPC, network.vpc.attr_vpc_id),
-            ("SubnetA", _SUBNET_A, subnet_a.attr_subnet_id),
-            ("SubnetB", _SUBNET_B, subnet_b.attr_subnet_id),
-            ("JobSecurityGroup", _JOB_SECURITY_GROUP, network.job_security_group.attr_group_id),
+            ("Vpc", _VPC, network.vpc_id),
+            ("SubnetA", _SUBNET_A, subnet_a),
+            ("SubnetB", _SUBNET_B, subnet_b),
+            ("JobSecurityGroup", _JOB_SECURITY_GROUP, network.job_security_group_id),
             ("DataKey", _DATA_KEY, keys.data.key.key_arn),
             ("ModelsKey", _MODELS_KEY, keys.models.key.key_arn),
             ("OperationsKey", _OPERATIONS_KEY, keys.operations.key.key_arn),

@@ -30,9 +30,9 @@ class IsolatedNetwork(Construct):
     Leaves out: the VPC's default security group, which CloudFormation cannot empty. Nothing is attached to it.
 
     Attributes:
-        vpc: The VPC.
-        subnets: One subnet in each of two availability zones.
-        job_security_group: For jobs and endpoints.
+        vpc_id: Id of the VPC.
+        subnet_ids: Ids of two subnets, one in each of two availability zones.
+        job_security_group_id: Id of the security group of jobs and endpoints.
         flow_log_group: Where flow logs go.
     """
 
@@ -54,37 +54,39 @@ class IsolatedNetwork(Construct):
         """
         super().__init__(scope, construct_id)
         self._deployment = deployment
-        self.vpc = ec2.CfnVPC(
+        # Ids rather than resources are kept: each look-up of an id crosses to JavaScript, and many resources name it.
+        self.vpc_id = ec2.CfnVPC(
             self,
             "Vpc",
             cidr_block=deployment.cidr,
             enable_dns_hostnames=True,
             enable_dns_support=True,
             tags=[CfnTag(key="Name", value=deployment.prefix)],
-        )
-        self._route_table = ec2.CfnRouteTable(self, "RouteTable", vpc_id=self.vpc.attr_vpc_id)
+        ).attr_vpc_id
+        self._route_table_id = ec2.CfnRouteTable(self, "RouteTable", vpc_id=self.vpc_id).attr_route_table_id
         halves = ipaddress.IPv4Network(deployment.cidr).subnets()
-        self.subnets = [self._subnet(zone, block) for zone, block in zip(_ZONES, halves, strict=True)]
-        self.job_security_group = self._job_security_group()
-        self._endpoint_security_group = self._endpoint_security_group_of_jobs()
+        self.subnet_ids = [self._subnet(zone, block) for zone, block in zip(_ZONES, halves, strict=True)]
+        self.job_security_group_id = self._job_security_group()
+        self._endpoint_security_group_id = self._endpoint_security_group()
         self._endpoints(deployment.platform.account_ids)
         self.flow_log_group = self._flow_logs(key)
 
-    def _subnet(self, zone: str, block: ipaddress.IPv4Network) -> ec2.CfnSubnet:
+    def _subnet(self, zone: str, block: ipaddress.IPv4Network) -> str:
         subnet = ec2.CfnSubnet(
             self,
             f"Subnet{zone.upper()}",
-            vpc_id=self.vpc.attr_vpc_id,
+            vpc_id=self.vpc_id,
             availability_zone=f"{self._deployment.region}{zone}",
             cidr_block=str(block),
             map_public_ip_on_launch=False,
             tags=[CfnTag(key="Name", value=f"{self._deployment.prefix}-{zone}")],
         )
+        subnet_id = subnet.attr_subnet_id
         ec2.CfnSubnetRouteTableAssociation(
             self,
             f"Routes{zone.upper()}",
-            route_table_id=self._route_table.attr_route_table_id,
-            subnet_id=subnet.attr_subnet_id,
+            route_table_id=self._route_table_id,
+            subnet_id=subnet_id,
         )
         waive(
             subnet,
@@ -96,52 +98,52 @@ class IsolatedNetwork(Construct):
                 until=date(2028, 1, 31),
             ),
         )
-        return subnet
+        return subnet_id
 
-    def _job_security_group(self) -> ec2.CfnSecurityGroup:
-        group = ec2.CfnSecurityGroup(
+    def _job_security_group(self) -> str:
+        group_id = ec2.CfnSecurityGroup(
             self,
             "JobSecurityGroup",
             group_description="SageMaker jobs and endpoints",
-            vpc_id=self.vpc.attr_vpc_id,
+            vpc_id=self.vpc_id,
             # S3's addresses are public even through a gateway endpoint; the route table decides what is reachable.
             security_group_egress=[
                 ec2.CfnSecurityGroup.EgressProperty(
                     ip_protocol="tcp", from_port=443, to_port=443, cidr_ip="0.0.0.0/0", description="HTTPS"
                 )
             ],
-        )
+        ).attr_group_id
         # Instances of one job talk to each other over TCP, and over ESP when the traffic between them is encrypted.
         ec2.CfnSecurityGroupIngress(
             self,
             "FromOtherInstances",
-            group_id=group.attr_group_id,
+            group_id=group_id,
             ip_protocol="-1",
-            source_security_group_id=group.attr_group_id,
+            source_security_group_id=group_id,
             description="Instances of one job",
         )
         ec2.CfnSecurityGroupEgress(
             self,
             "ToOtherInstances",
-            group_id=group.attr_group_id,
+            group_id=group_id,
             ip_protocol="-1",
-            destination_security_group_id=group.attr_group_id,
+            destination_security_group_id=group_id,
             description="Instances of one job",
         )
-        return group
+        return group_id
 
-    def _endpoint_security_group_of_jobs(self) -> ec2.CfnSecurityGroup:
+    def _endpoint_security_group(self) -> str:
         return ec2.CfnSecurityGroup(
             self,
             "EndpointSecurityGroup",
             group_description="Interface endpoints",
-            vpc_id=self.vpc.attr_vpc_id,
+            vpc_id=self.vpc_id,
             security_group_ingress=[
                 ec2.CfnSecurityGroup.IngressProperty(
                     ip_protocol="tcp",
                     from_port=443,
                     to_port=443,
-                    source_security_group_id=self.job_security_group.attr_group_id,
+                    source_security_group_id=self.job_security_group_id,
                     description="HTTPS from jobs",
                 )
             ],
@@ -151,17 +153,17 @@ class IsolatedNetwork(Construct):
                     ip_protocol="icmp", from_port=252, to_port=86, cidr_ip="255.255.255.255/32", description="Nothing"
                 )
             ],
-        )
+        ).attr_group_id
 
     def _endpoints(self, accounts: Sequence[str]) -> None:
         region = self._deployment.region
         ec2.CfnVPCEndpoint(
             self,
             "S3",
-            vpc_id=self.vpc.attr_vpc_id,
+            vpc_id=self.vpc_id,
             service_name=f"com.amazonaws.{region}.s3",
             vpc_endpoint_type="Gateway",
-            route_table_ids=[self._route_table.attr_route_table_id],
+            route_table_ids=[self._route_table_id],
             policy_document=s3_policy(accounts=accounts, region=region, partition=self._deployment.partition),
         )
         for name, service, policy in (
@@ -173,12 +175,12 @@ class IsolatedNetwork(Construct):
             ec2.CfnVPCEndpoint(
                 self,
                 name,
-                vpc_id=self.vpc.attr_vpc_id,
+                vpc_id=self.vpc_id,
                 service_name=f"com.amazonaws.{region}.{service}",
                 vpc_endpoint_type="Interface",
                 private_dns_enabled=True,
-                subnet_ids=[subnet.attr_subnet_id for subnet in self.subnets],
-                security_group_ids=[self._endpoint_security_group.attr_group_id],
+                subnet_ids=self.subnet_ids,
+                security_group_ids=[self._endpoint_security_group_id],
                 policy_document=policy,
             )
 
@@ -218,7 +220,7 @@ class IsolatedNetwork(Construct):
         ec2.CfnFlowLog(
             self,
             "FlowLog",
-            resource_id=self.vpc.attr_vpc_id,
+            resource_id=self.vpc_id,
             resource_type="VPC",
             traffic_type="ALL",
             log_destination_type="cloud-watch-logs",

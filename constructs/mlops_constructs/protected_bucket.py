@@ -8,6 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from mlops_constructs.bucket_policy import extend_policy
 from mlops_constructs.foreign_reader import ForeignReader
 from mlops_constructs.perimeter import deny_strangers
 from mlops_constructs.policy import Statement
@@ -83,36 +84,40 @@ class ProtectedBucket(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
-        deny_strangers(self.bucket, accounts=accounts)
-        self._deny_other_keys(key)
-        for foreign_read in foreign_reads:
-            self._allow(foreign_read)
+        arn = self.bucket.bucket_arn
+        extend_policy(
+            self.bucket,
+            [
+                deny_strangers(arn, accounts=accounts),
+                *_deny_other_keys(arn, key),
+                *(_allow(arn, foreign_read) for foreign_read in foreign_reads),
+            ],
+        )
 
-    def _deny_other_keys(self, key: kms.IKey) -> None:
-        """A request without encryption headers gets the bucket's key by default; one with others is refused."""
-        objects = self.bucket.arn_for_objects("*")
+
+def _deny_other_keys(bucket_arn: str, key: kms.IKey) -> list[Statement]:
+    """A request without encryption headers gets the bucket's key by default; one with others is refused."""
+    return [
+        Statement(
+            sid=sid,
+            effect="Deny",
+            principal={"AWS": "*"},
+            actions=["s3:PutObject"],
+            resources=[f"{bucket_arn}/*"],
+            conditions={"Null": {header: "false"}, "StringNotEquals": {header: value}},
+        )
         for sid, header, value in (
             ("DenyOtherEncryption", "s3:x-amz-server-side-encryption", "aws:kms"),
             ("DenyOtherKeys", "s3:x-amz-server-side-encryption-aws-kms-key-id", key.key_arn),
-        ):
-            self.bucket.add_to_resource_policy(
-                Statement(
-                    sid=sid,
-                    effect="Deny",
-                    principal={"AWS": "*"},
-                    actions=["s3:PutObject"],
-                    resources=[objects],
-                    conditions={"Null": {header: "false"}, "StringNotEquals": {header: value}},
-                ).as_statement()
-            )
-
-    def _allow(self, read: ForeignRead) -> None:
-        self.bucket.add_to_resource_policy(
-            Statement(
-                sid=f"ReadFrom{read.reader.account}",
-                principal={"AWS": read.reader.root},
-                actions=["s3:GetObject"],
-                resources=[self.bucket.arn_for_objects(read.objects)],
-                conditions=read.reader.condition,
-            ).as_statement()
         )
+    ]
+
+
+def _allow(bucket_arn: str, read: ForeignRead) -> Statement:
+    return Statement(
+        sid=f"ReadFrom{read.reader.account}",
+        principal={"AWS": read.reader.root},
+        actions=["s3:GetObject"],
+        resources=[f"{bucket_arn}/{read.objects}"],
+        conditions=read.reader.condition,
+    )

@@ -57,8 +57,9 @@ def waive(scope: IConstruct, *waivers: Waiver) -> None:
             for rule_id in waiver.ids
         )
     )
-    path = scope.node.path
-    _declared.setdefault(scope.node.root, []).extend(DeclaredWaiver(path=path, waiver=waiver) for waiver in waivers)
+    node = scope.node
+    path = node.path
+    _declared.setdefault(node.root, []).extend(DeclaredWaiver(path=path, waiver=waiver) for waiver in waivers)
 
 
 def declared_waivers(root: IConstruct) -> Sequence[DeclaredWaiver]:
