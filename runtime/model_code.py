@@ -17,6 +17,7 @@ from runtime.errors import JobError
 from runtime.predictor import Predictor
 
 MODEL_CODE = "code"  # name of the channel that brings it, and of its folder in a model
+CODE_DIGEST = "MODEL_CODE_DIGEST"  # environment variable with which a definition pins the code
 
 
 class ModelCode:
@@ -39,9 +40,30 @@ class ModelCode:
         self._package = f"model_code_{hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]}"
 
     @classmethod
-    def of_channel(cls, channel: Path, *, into: Path) -> "ModelCode":
-        """Extracts the `sourcedir.tar.gz` of a `code` channel."""
-        return cls(folder=extract(channel / "sourcedir.tar.gz", into=into))
+    def of_channel(cls, channel: Path, *, into: Path, digest: str | None = None) -> "ModelCode":
+        """Extracts the `sourcedir.tar.gz` of a `code` channel.
+
+        Args:
+            channel: Folder of the channel.
+            into: Where to.
+            digest: What the reviewed definition says of the code (`code_digest`); None takes any code.
+
+        Raises:
+            JobError: It is not the code that was reviewed.
+        """
+        code = cls(folder=extract(channel / "sourcedir.tar.gz", into=into))
+        if digest is not None and code.digest() != digest:
+            raise JobError(f"the code has the digest {code.digest()}, the pipeline's definition asks for {digest}.")
+        return code
+
+    def digest(self) -> str:
+        """16 hexadecimal digits of the SHA-256 over the files in order: name, size and content of each."""
+        digest = hashlib.sha256()
+        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(self.folder).as_posix()}\0{len(content)}\0".encode())
+            digest.update(content)
+        return digest.hexdigest()[:16]
 
     def job(self, verb: str) -> Callable[[object], None]:
         """The function of a job, e.g. `train` in `train.py`.

@@ -11,7 +11,7 @@ from runtime.errors import JobError
 from runtime.interruption import Interruption
 from runtime.jobs import ProcessingJob, TrainingJob
 from runtime.layout import Layout
-from runtime.model_code import MODEL_CODE, ModelCode
+from runtime.model_code import CODE_DIGEST, MODEL_CODE, ModelCode
 from runtime.values import Values
 
 _DEFAULT_PORT = 8080  # API_ContainerDefinition: an endpoint's container listens on 8080
@@ -24,7 +24,7 @@ def process(verb: str, *, layout: Layout, arguments: Sequence[str]) -> None:
         JobError: What the job was given does not fit.
     """
     with tempfile.TemporaryDirectory() as folder:
-        code = ModelCode.of_channel(layout.processing_input(MODEL_CODE), into=Path(folder) / MODEL_CODE)
+        code = _code(layout.processing_input(MODEL_CODE), into=Path(folder) / MODEL_CODE)
         code.job(verb)(ProcessingJob(layout=layout, arguments=Values.of_arguments(arguments)))
 
 
@@ -42,7 +42,7 @@ def train(*, layout: Layout, arguments: Sequence[str]) -> None:
     for folder in (layout.model, layout.checkpoints):
         folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder_name:
-        code = ModelCode.of_channel(layout.channel(MODEL_CODE), into=Path(folder_name) / MODEL_CODE)
+        code = _code(layout.channel(MODEL_CODE), into=Path(folder_name) / MODEL_CODE)
         code.job("train")(
             TrainingJob(
                 channels=channels(layout),
@@ -55,6 +55,11 @@ def train(*, layout: Layout, arguments: Sequence[str]) -> None:
         shutil.copytree(
             code.folder, layout.model / MODEL_CODE, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
         )
+
+
+def _code(channel: Path, *, into: Path) -> ModelCode:
+    """The job's code: what the definition pins, when it does; whoever swaps the archive in S3 gets no job to run it."""
+    return ModelCode.of_channel(channel, into=into, digest=os.environ.get(CODE_DIGEST))
 
 
 def serve(*, layout: Layout, arguments: Sequence[str]) -> None:

@@ -140,6 +140,8 @@ class Places:
 
     def __init__(self, model: Model, parameters: Parameters) -> None:
         digest = code_digest(model)
+        # The runtime compares it with the code that it finds, so that what runs is what was reviewed.
+        self.pinned_code = {"MODEL_CODE_DIGEST": digest}
         data, models = f"s3://${{DataBucket}}/{model.name}", f"s3://${{ModelsBucket}}/{model.name}"
         dataset_id = parameters.dataset_id
         self.code = f"{models}/code/{digest}/sourcedir.tar.gz"
@@ -163,7 +165,7 @@ def define(model: Model, session: PipelineSession) -> Pipeline:
     """
     parameters = Parameters(model)
     places = Places(model, parameters)
-    prepare = _prepare(model, session, places)
+    prepare = _prepare(model, session, parameters, places)
     train = _train(model, session, places, prepare)
     report = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
     evaluate = _evaluate(model, session, places, prepare, train, report, parameters.champion_uri)
@@ -181,13 +183,13 @@ def define(model: Model, session: PipelineSession) -> Pipeline:
     )
 
 
-def _prepare(model: Model, session: PipelineSession, places: Places) -> ProcessingStep:
+def _prepare(model: Model, session: PipelineSession, parameters: Parameters, places: Places) -> ProcessingStep:
     """Raw dataset → Parquet with inputs, label and features, split by time."""
-    processor = _processor(model, session, verb="prepare", role="${PrepareRoleArn}")
+    processor = _processor(model, session, places, verb="prepare", role="${PrepareRoleArn}")
     return ProcessingStep(
         "Prepare",
         step_args=processor.run(
-            arguments=["--test-days", str(TEST_DAYS)],
+            arguments=["--test-days", str(TEST_DAYS), "--dataset-id", parameters.dataset_id],
             inputs=[_input("code", places.code), _input("dataset", places.dataset)],
             outputs=[_output("train", places.prepared_train), _output("test", places.prepared_test)],
         ),
@@ -206,6 +208,7 @@ def _train(model: Model, session: PipelineSession, places: Places, prepare: Proc
         base_job_name=model.slug,
         training_input_mode=compute.input_mode,
         hyperparameters=HYPERPARAMETERS,
+        environment=places.pinned_code,
         compute=Compute(
             instance_type=compute.instance_type,
             instance_count=compute.instance_count,
@@ -257,7 +260,7 @@ def _evaluate(
     champion_uri: ParameterString,
 ) -> ProcessingStep:
     """Challenger, champion and logistic regression on the same held-out rows → evaluation.json."""
-    processor = _processor(model, session, verb="evaluate", role="${EvaluateRoleArn}")
+    processor = _processor(model, session, places, verb="evaluate", role="${EvaluateRoleArn}")
     prepared = prepare.properties.ProcessingOutputConfig.Outputs
     return ProcessingStep(
         "Evaluate",
@@ -335,13 +338,14 @@ def _evaluation_uri(evaluate: ProcessingStep) -> Join:
     return Join(on="/", values=[folder, "evaluation.json"])
 
 
-def _processor(model: Model, session: PipelineSession, *, verb: str, role: str) -> Processor:
+def _processor(model: Model, session: PipelineSession, places: Places, *, verb: str, role: str) -> Processor:
     compute = model.compute.prepare if verb == "prepare" else model.compute.evaluate
     return Processor(
         sagemaker_session=session,
         role=role,
         image_uri=IMAGE,
         entrypoint=_entry_point(verb),
+        env=places.pinned_code,
         instance_type=compute.instance_type,
         instance_count=compute.instance_count,
         volume_size_in_gb=compute.volume_gb,

@@ -1,5 +1,6 @@
 """Raw dataset → Parquet with raw inputs, label and features, split by time."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import timedelta
@@ -25,9 +26,11 @@ def prepare(job: ProcessingJob) -> None:
     flights, are left out: they are neither late nor on time. Nothing that is known only after departure is written.
 
     Raises:
-        JobError: The dataset lacks something, or an input is known only after departure.
+        JobError: The dataset lacks something or is not the one that the run names, or an input is known only after
+            departure.
     """
     dataset = job.input("dataset")
+    refuse_other_data(dataset, identifier=job.arguments.text("dataset-id"))
     refuse_hindsight([column.name for column in INPUTS], dataset=dataset)
     rows = labelled(dataset)
     last_day = rows.select(date().max()).item()
@@ -44,16 +47,31 @@ def prepare(job: ProcessingJob) -> None:
         print(f"{name}: {prepared.height} rows from {first_day(part)} on, {late:.4f} of them late")
 
 
+def refuse_other_data(dataset: Path, *, identifier: str) -> None:
+    """Compares the dataset with its name: the hash of dataset.json, which holds the hashes of the other files.
+
+    The name is what the step cache and the model package know of the data. Were it possible to change the data under
+    it, both would tell of rows that no job has read.
+
+    Raises:
+        JobError: A file is missing, or is not the one that the name stands for.
+    """
+    description = dataset / "dataset.json"
+    found = _sha256(description)[: len(identifier)]
+    if found != identifier:
+        raise JobError(f"the dataset's dataset.json has the hash {found}, the run names {identifier}.")
+    for name, file in json.loads(description.read_text(encoding="utf-8"))["files"].items():
+        if _sha256(dataset / name) != file["sha256"]:
+            raise JobError(f"the dataset's {name} is not the file that its dataset.json describes.")
+
+
 def refuse_hindsight(inputs: Sequence[str], *, dataset: Path) -> None:
     """Compares the model's inputs with what the dataset's owner says is known only after departure.
 
     Raises:
         JobError: An input is among them.
     """
-    path = dataset / "dataset.json"
-    if not path.is_file():
-        raise JobError("the dataset has no dataset.json.")
-    hindsight = json.loads(path.read_text(encoding="utf-8"))["known_after_departure"]
+    hindsight = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))["known_after_departure"]
     leaked = sorted(set(inputs) & set(hindsight))
     if leaked:
         raise JobError(f"input {leaked[0]} is known only after departure, says dataset.json; no model may see it.")
@@ -95,6 +113,12 @@ def with_features(rows: pl.DataFrame) -> pl.DataFrame:
 def first_day(rows: pl.DataFrame) -> str:
     """First date of departure among rows."""
     return str(rows.select(date().min()).item())
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise JobError(f"the dataset has no {path.name}.")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _table(path: Path) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from plumbline.configuration import code_archive, code_digest, load_model
 from runtime.errors import JobError
 from runtime.model_code import ModelCode
 
@@ -31,6 +32,24 @@ def test_modules_find_their_own_neighbours(
     archive = make_archive(sources, tmp_path / "code" / "sourcedir.tar.gz")
     code = ModelCode.of_channel(archive.parent, into=tmp_path / "out")
     assert code.job("train").__globals__["SENTENCE"] == "helped"
+
+
+def test_code_other_than_the_definition_pins_is_refused(
+    tmp_path: Path, sources: dict[str, str], make_archive: Callable[[Mapping[str, str], Path], Path]
+) -> None:
+    archive = make_archive(sources, tmp_path / "code" / "sourcedir.tar.gz")
+    digest = ModelCode.of_channel(archive.parent, into=tmp_path / "first").digest()
+    assert ModelCode.of_channel(archive.parent, into=tmp_path / "same", digest=digest).digest() == digest
+    swapped = {**sources, "train.py": sources["train.py"] + "\n# and something else\n"}
+    make_archive(swapped, archive)
+    with pytest.raises(JobError, match=f"the pipeline's definition asks for {digest}"):
+        ModelCode.of_channel(archive.parent, into=tmp_path / "swapped", digest=digest)
+
+
+def test_the_digest_of_the_extracted_code_is_the_one_that_the_definition_pins(tmp_path: Path) -> None:
+    model = load_model(Path(__file__).parents[2] / "pipeline_definitions" / "flight_delays")
+    (tmp_path / "sourcedir.tar.gz").write_bytes(code_archive(model))
+    assert ModelCode.of_channel(tmp_path, into=tmp_path / "out").digest() == code_digest(model)
 
 
 def test_a_missing_module_is_named_beside_those_there(tmp_path: Path, sources: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """A small dataset of real flights (every fifth one), taken through the jobs once a session."""
 
+import hashlib
 import io
 import json
 import os
@@ -47,7 +48,8 @@ class Jobs:
         layout = self.container(name)
         self._code(layout.processing_input("code"))
         shutil.copytree(raw, layout.processing_input("dataset"))
-        verbs.process("prepare", layout=layout, arguments=["--test-days", str(test_days)])
+        identifier = sealed(layout.processing_input("dataset"))
+        verbs.process("prepare", layout=layout, arguments=["--test-days", str(test_days), "--dataset-id", identifier])
         return layout.base / "processing" / "output"
 
     def training_container(
@@ -121,6 +123,16 @@ class Jobs:
     def _code(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "sourcedir.tar.gz").write_bytes(self.code)
+
+
+def sealed(folder: Path) -> str:
+    """Has dataset.json, when it is there, describe the files that are there; returns the identifier."""
+    path = folder / "dataset.json"
+    if not path.exists():
+        return "unknown"
+    files = {table.name: {"sha256": hashlib.sha256(table.read_bytes()).hexdigest()} for table in folder.glob("*.csv")}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"files": files}))
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def with_changes(code: bytes, changes: Sequence[tuple[str, str, str]]) -> bytes:

@@ -138,6 +138,11 @@ def test_every_job_runs_the_runtime(steps: dict[str, Step], name: str, verb: str
     assert "${RuntimeImage}" in (application.get("ImageUri"), application.get("TrainingImage"))
 
 
+@pytest.mark.parametrize("name", ["Prepare", "Train", "Evaluate"])
+def test_every_job_pins_the_reviewed_code(steps: dict[str, Step], model: Model, name: str) -> None:
+    assert steps[name]["Arguments"]["Environment"] == {"MODEL_CODE_DIGEST": code_digest(model)}
+
+
 def test_the_gates_numbers_reach_the_evaluation(steps: dict[str, Step], model: Model) -> None:
     assert steps["Evaluate"]["Arguments"]["AppSpecification"]["ContainerArguments"] == [
         "--confidence", str(model.gate.confidence), "--resamples", str(model.gate.resamples),

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from pipeline_definitions.flight_delays.data import Dataset
 from pipeline_definitions.flight_delays.features import AFTER_DEPARTURE, INPUTS
-from pipeline_definitions.flight_delays.prepare import refuse_hindsight
+from pipeline_definitions.flight_delays.prepare import refuse_hindsight, refuse_other_data
 from runtime.errors import JobError
 
 HEADER = (
@@ -102,6 +103,25 @@ def test_an_input_that_the_dataset_calls_hindsight_is_refused(raw: Path) -> None
     refuse_hindsight(inputs, dataset=raw)
     with pytest.raises(JobError, match="input dep_delay is known only after departure"):
         refuse_hindsight([*inputs, "dep_delay"], dataset=raw)
+
+
+def test_the_dataset_that_the_run_names_is_taken(full_folder: Path, full: Dataset) -> None:
+    refuse_other_data(full_folder, identifier=full.identifier)
+
+
+@pytest.mark.parametrize("name", ["flights.csv", "weather.csv"])
+def test_data_changed_under_its_name_is_refused(full_folder: Path, full: Dataset, tmp_path: Path, name: str) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(full_folder, changed)
+    with (changed / name).open("a") as table:
+        table.write("\n")
+    with pytest.raises(JobError, match=f"the dataset's {name} is not the file that its dataset.json describes"):
+        refuse_other_data(changed, identifier=full.identifier)
+
+
+def test_another_dataset_under_the_name_is_refused(full_folder: Path) -> None:
+    with pytest.raises(JobError, match=r"dataset\.json has the hash \w{16}, the run names 0123456789abcdef"):
+        refuse_other_data(full_folder, identifier="0123456789abcdef")
 
 
 @pytest.mark.parametrize("missing", ["flights.csv", "weather.csv", "dataset.json"])
