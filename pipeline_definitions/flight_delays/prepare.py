@@ -15,6 +15,7 @@ from .features import INPUTS, LABEL, date, features
 
 LATE_MINUTES = 15  # a flight is late if it arrives more minutes than this after its scheduled time
 FEATURE_PREFIX = "feature."
+_IDENTIFIER_LENGTH = 16  # hexadecimal digits of a dataset's name
 _TIME_ORDER = ("year", "month", "day", "sched_dep_time")
 
 
@@ -57,7 +58,7 @@ def refuse_other_data(dataset: Path, *, identifier: str) -> None:
         JobError: A file is missing, or is not the one that the name stands for.
     """
     description = dataset / "dataset.json"
-    found = _sha256(description)[: len(identifier)]
+    found = _sha256(description)[:_IDENTIFIER_LENGTH]
     if found != identifier:
         raise JobError(f"the dataset's dataset.json has the hash {found}, the run names {identifier}.")
     for name, file in json.loads(description.read_text(encoding="utf-8"))["files"].items():

@@ -1,6 +1,7 @@
 """Further runs of the rehearsal's pipeline: the cache, and a script that fails."""
 
 import dataclasses
+import hashlib
 
 import pytest
 
@@ -70,10 +71,12 @@ def broken(rehearsal: Rehearsed, inputs: Inputs) -> tuple[Run, list[str], list[s
     s3 = rehearsal.client(rehearsal.staging, "s3")
     prefix = f"{rehearsal.model.name}/datasets"
     whole = f"{prefix}/{inputs.dataset_id}/dataset.json"
-    description = s3.get_object(Bucket=rehearsal.staging.data_bucket, Key=whole)["Body"].read()
-    s3.put_object(Bucket=rehearsal.staging.data_bucket, Key=f"{prefix}/without-flights/dataset.json", Body=description)
+    # One byte more than the whole one's, so that it has an identifier of its own.
+    description = s3.get_object(Bucket=rehearsal.staging.data_bucket, Key=whole)["Body"].read() + b" "
+    identifier = hashlib.sha256(description).hexdigest()[:16]
+    s3.put_object(Bucket=rehearsal.staging.data_bucket, Key=f"{prefix}/{identifier}/dataset.json", Body=description)
     before = _versions(rehearsal)
-    run = _run(rehearsal, dataclasses.replace(inputs, dataset_id="without-flights"), commit="d" * 40)
+    run = _run(rehearsal, dataclasses.replace(inputs, dataset_id=identifier), commit="d" * 40)
     return run, before, _versions(rehearsal)
 
 
