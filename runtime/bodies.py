@@ -12,6 +12,7 @@ as many digits as it takes to read the same 64-bit number back.
 import csv
 import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ def frame_of_rows(rows: Sequence[Mapping[str, Scalar]], *, columns: Sequence[Col
     for number, row in enumerate(rows):
         unknown = row.keys() - known
         if unknown:
-            raise RowError(row=number, field=min(unknown), problem="is none of the model's inputs")
+            raise RowError(row=number, field=_printable(min(unknown)), problem="is none of the model's inputs")
     return pl.DataFrame(
         {column.name: [_value(row, column, number) for number, row in enumerate(rows)] for column in columns},
         schema={column.name: column.dtype for column in columns},
@@ -110,6 +111,11 @@ def _value(row: Mapping[str, Scalar], column: Column, number: int) -> int | floa
         raise RowError(row=number, field=column.name, problem=f"{found}; accepted: {column.accepted}") from None
 
 
+def _printable(name: str) -> str:
+    """A name that a sender chose, fit for a message: JSON may name a field by half a character."""
+    return name if name.isprintable() else ascii(name)
+
+
 def _json_rows(text: str) -> list[dict[str, Scalar]]:
     rows: list[dict[str, Scalar]] = []
     for number, line in enumerate(text.rstrip().split("\n") if text.strip() else [], start=1):
@@ -117,18 +123,28 @@ def _json_rows(text: str) -> list[dict[str, Scalar]]:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise BadRequestError(f"line {number}: character {error.pos + 1} is not JSON ({error.msg}).") from error
+        except ValueError as error:  # Python's limit, against conversions that take time quadratic in the digits
+            digits = sys.get_int_max_str_digits()
+            raise BadRequestError(f"line {number}: it has a whole number of more than {digits} digits.") from error
+        except RecursionError as error:
+            raise BadRequestError(f"line {number}: it is nested too deeply; accepted: single values.") from error
         if not isinstance(row, dict):
             raise BadRequestError(f"line {number}: it is no JSON object of inputs by name.")
         for field, value in row.items():
             if isinstance(value, dict | list):
-                raise BadRequestError(f"line {number}: field {field} is no single value.")
+                raise BadRequestError(f"line {number}: field {_printable(field)} is no single value.")
         rows.append(row)
     return rows
 
 
 def _csv_rows(text: str, *, columns: Sequence[Column]) -> tuple[list[dict[str, Scalar]], int]:
     """The rows and the number of the line that the first of them stands on."""
-    lines = list(csv.reader(io.StringIO(text.rstrip("\r\n"))))
+    reader = csv.reader(io.StringIO(text.rstrip("\r\n"), newline=""))
+    try:
+        lines = list(reader)
+    except csv.Error as error:
+        longest = csv.field_size_limit()
+        raise BadRequestError(f"line {reader.line_num}: a field has more than {longest} characters.") from error
     order, first_line = list(columns), 1
     by_name = {column.name: column for column in columns}
     if lines and sorted(lines[0]) == sorted(by_name):

@@ -55,6 +55,7 @@ class Column:
         if self.kind == "text":
             if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_TEXT:
                 raise ValueError
+            value.encode()  # half a character (a lone surrogate, which JSON can escape) is a ValueError
             return value
         # A JSON true is a Python integer.
         if isinstance(value, bool | str) or (self.kind == "integer" and value != int(value)):

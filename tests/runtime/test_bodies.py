@@ -37,9 +37,10 @@ WANTED = pl.DataFrame(
         (b'{"month": 1, "temp": 39.02, "carrier": "UA"}\r\n{"month": 12, "temp": null, "carrier": "B6"}', JSON_LINES),
         (b"1,39.02,UA\n12,,B6\n", CSV),
         (b"1,39.02,UA\r\n12,,B6", "text/csv; charset=utf-8"),
+        (b"1,39.02,UA\r12,,B6", CSV),
         (b"carrier,month,temp\nUA,1,39.02\nB6,12,\n", CSV),
     ],
-    ids=["json lines", "json with null", "csv", "csv of windows", "csv with names"],
+    ids=["json lines", "json with null", "csv", "csv of windows", "csv of carriage returns", "csv with names"],
 )
 def test_every_form_of_a_row_gives_the_same_table(body: bytes, content_type: str) -> None:
     assert frame(body, content_type).equals(WANTED)
@@ -98,6 +99,20 @@ def test_every_form_of_a_row_gives_the_same_table(body: bytes, content_type: str
             CSV,
             "line 2: field month is 13; accepted: a whole number from 1 to 12.",
         ),
+        (
+            b'{"month": %s, "carrier": "UA"}' % (b"1" * 4301),
+            JSON_LINES,
+            "line 1: it has a whole number of more than 4300 digits.",
+        ),
+        (b"[" * 100_000, JSON_LINES, "line 1: it is nested too deeply; accepted: single values."),
+        (b"1,,UA\n1,,%s" % (b"U" * 131_073), CSV, "line 2: a field has more than 131072 characters."),
+        (
+            rb'{"month": 1, "carrier": "\ud800"}',
+            JSON_LINES,
+            r'line 1: field carrier is "\ud800"; accepted: a text of 1 to 64 characters.',
+        ),
+        (rb'{"\ud800": 1}', JSON_LINES, r"line 1: field '\ud800' is none of the model's inputs."),
+        (rb'{"\ud800": []}', JSON_LINES, r"line 1: field '\ud800' is no single value."),
     ],
 )
 def test_a_bad_request_is_told_in_one_sentence(body: bytes, content_type: str, sentence: str) -> None:
