@@ -38,5 +38,6 @@ class FoundationStack(EnvironmentStack):
         keys = EncryptionKeys(self, "Keys", deployment=deployment, model_readers=readers)
         network = IsolatedNetwork(self, "Network", deployment=deployment, key=keys.operations.key)
         EnvironmentBuckets(self, "Buckets", deployment=deployment, keys=keys, model_readers=readers)
-        PlatformBus(self, "Events", deployment=deployment, accounts=deployment.platform.account_ids)
+        # What happens to a released model is told to where it came from, and nothing the other way.
+        PlatformBus(self, "Events", deployment=deployment, senders=[releases_to] if releases_to else [])
         PublishedValues(self, "Values", deployment=deployment, network=network, keys=keys)

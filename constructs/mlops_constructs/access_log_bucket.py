@@ -47,7 +47,8 @@ class AccessLogBucket(Construct):
                 s3.LifecycleRule(
                     id="ExpireLogs",
                     expiration=Duration.days(retention_days),
-                    noncurrent_version_expiration=Duration.days(1),
+                    # As long as a log itself: deleting one early leaves its content to read.
+                    noncurrent_version_expiration=Duration.days(retention_days),
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                 )
             ],

@@ -92,8 +92,11 @@ class GuardedEndpoint(Construct):
             endpoint_name=deployment.endpoint_name(model),
             endpoint_config_name=self.endpoint_config.attr_endpoint_config_name,
             deployment_config=strategy.deployment_config(),
-            # Without it, every deployment would reset what autoscaling and traffic shifting have set.
+            # The split of traffic outlives a deployment; the number of instances is what model.toml says.
             retain_all_variant_properties=True,
+            exclude_retained_variant_properties=[
+                sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DesiredInstanceCount")
+            ],
         )
         self.endpoint.node.add_dependency(self.log_group)
 
@@ -124,7 +127,7 @@ class GuardedEndpoint(Construct):
                     sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode="Output"),
                 ],
                 capture_content_type_header=sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty(
-                    csv_content_types=["text/csv"], json_content_types=["application/json"]
+                    csv_content_types=["text/csv"], json_content_types=["application/json", "application/jsonlines"]
                 ),
             ),
         )

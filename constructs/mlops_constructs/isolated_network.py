@@ -17,8 +17,6 @@ from mlops_constructs.policy import Statement, document
 from mlops_constructs.waiver import Waiver, waive
 from plumbline.configuration import Deployment
 
-_ZONES = ("a", "b")
-
 
 class IsolatedNetwork(Construct):
     """A VPC of two isolated subnets and the endpoints through which AWS is reached.
@@ -65,7 +63,9 @@ class IsolatedNetwork(Construct):
         ).attr_vpc_id
         self._route_table_id = ec2.CfnRouteTable(self, "RouteTable", vpc_id=self.vpc_id).attr_route_table_id
         halves = ipaddress.IPv4Network(deployment.cidr).subnets()
-        self.subnet_ids = [self._subnet(zone, block) for zone, block in zip(_ZONES, halves, strict=True)]
+        self.subnet_ids = [
+            self._subnet(zone, block) for zone, block in zip(deployment.platform.zones, halves, strict=True)
+        ]
         self.job_security_group_id = self._job_security_group()
         self._endpoint_security_group_id = self._endpoint_security_group()
         self._endpoints(deployment.platform.account_ids)

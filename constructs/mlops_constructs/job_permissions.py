@@ -41,17 +41,22 @@ def decrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) ->
     """Decrypting what is read, through S3 only; a key that is known by its alias only is bound to that alias."""
     own = [prefix.key_arn for prefix in prefixes if prefix.key_alias is None]
     foreign = dict.fromkeys((prefix.key_arn, prefix.key_alias) for prefix in prefixes if prefix.key_alias is not None)
-    statements = [_through_s3(deployment, "DecryptObjects", "kms:Decrypt", own)] if own else []
+    statements = [_through_s3(deployment, "DecryptObjects", ["kms:Decrypt"], own)] if own else []
     for number, (key_arn, alias) in enumerate(foreign):
-        statement = _through_s3(deployment, f"DecryptForeignObjects{number}", "kms:Decrypt", [key_arn])
+        statement = _through_s3(deployment, f"DecryptForeignObjects{number}", ["kms:Decrypt"], [key_arn])
         by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": alias}}
         statements.append(replace(statement, conditions={**statement.conditions, **by_alias}))
     return statements
 
 
 def encrypt_objects(deployment: Deployment, prefixes: Sequence[ObjectPrefix]) -> list[Statement]:
-    """Encrypting what is written, through S3 only."""
-    return [_through_s3(deployment, "EncryptObjects", "kms:GenerateDataKey", (prefix.key_arn for prefix in prefixes))]
+    """Encrypting what is written, through S3 only.
+
+    Decrypting belongs to it: S3 asks for both when an object is uploaded in parts (S3 user guide, "Protecting data with
+    server-side encryption", multipart uploads). It lets nobody read an object without `s3:GetObject`.
+    """
+    keys = [prefix.key_arn for prefix in prefixes]
+    return [_through_s3(deployment, "EncryptObjects", ["kms:Decrypt", "kms:GenerateDataKey"], keys)]
 
 
 def encrypt_volume(key_arn: str) -> list[Statement]:
@@ -137,10 +142,10 @@ def join_network(deployment: Deployment, *, subnets: Sequence[str], security_gro
     ]
 
 
-def _through_s3(deployment: Deployment, sid: str, action: str, key_arns: Iterable[str]) -> Statement:
+def _through_s3(deployment: Deployment, sid: str, actions: Sequence[str], key_arns: Iterable[str]) -> Statement:
     return Statement(
         sid=sid,
-        actions=[action],
+        actions=actions,
         resources=_once(key_arns),
         conditions={"StringEquals": {"kms:ViaService": f"s3.{deployment.region}.amazonaws.com"}},
     )

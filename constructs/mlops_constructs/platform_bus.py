@@ -11,38 +11,42 @@ from plumbline.configuration import Deployment
 class PlatformBus(Construct):
     """A bus of its own, so that no policy of another project collides with it.
 
-    Guarantees: besides its own account, only roles of the platform in the platform's accounts put events.
+    Guarantees: besides its own account, only the platform's roles of the named environments put events.
 
     Attributes:
         bus: The bus.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment, accounts: Sequence[str]) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, deployment: Deployment, senders: Sequence[Deployment] = ()
+    ) -> None:
         """Defines the bus.
 
         Args:
             scope: Parent construct.
             construct_id: Id below the parent.
             deployment: The environment.
-            accounts: The platform's accounts; the environment's own needs no permission and is left out.
+            senders: Environments of other accounts that tell this one what happened; left out, none does.
         """
         super().__init__(scope, construct_id)
         self.bus = events.EventBus(
             self, "Bus", event_bus_name=deployment.event_bus, description=f"Events of {deployment.prefix}"
         )
-        others = [account for account in accounts if account != deployment.account]
-        roles = [f"arn:{deployment.partition}:iam::{account}:role/{deployment.platform.name}-*" for account in others]
+        if not senders:
+            return
         events.CfnEventBusPolicy(
             self,
             "Policy",
             event_bus_name=self.bus.event_bus_name,
-            statement_id="PlatformAccounts",
+            statement_id="PlatformRoles",
             statement={
-                "Sid": "PlatformAccounts",
+                "Sid": "PlatformRoles",
                 "Effect": "Allow",
-                "Principal": {"AWS": [f"arn:{deployment.partition}:iam::{account}:root" for account in others]},
+                "Principal": {"AWS": [sender.iam_arn("root") for sender in senders]},
                 "Action": "events:PutEvents",
                 "Resource": self.bus.event_bus_arn,
-                "Condition": {"ArnLike": {"aws:PrincipalArn": roles}},
+                "Condition": {
+                    "ArnLike": {"aws:PrincipalArn": [sender.iam_arn(f"role/{sender.prefix}-*") for sender in senders]}
+                },
             },
         )

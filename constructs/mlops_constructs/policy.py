@@ -21,6 +21,7 @@ class Statement:
         sid: Its name: letters and digits, unique in its document.
         actions: What it is about.
         resources: ARNs or patterns of ARNs; may be tokens.
+        not_resources: In the place of `resources`: everything but these.
         conditions: Operator → key → value or values; left out, none.
         principal: Whom a resource policy speaks of, e.g. `{"AWS": "arn:…"}`; left out in an identity policy.
         effect: Whether it allows or denies.
@@ -28,7 +29,8 @@ class Statement:
 
     sid: str
     actions: Sequence[str]
-    resources: Sequence[str]
+    resources: Sequence[str] = ()
+    not_resources: Sequence[str] = ()
     conditions: Conditions = field(default_factory=dict)
     principal: Mapping[str, str | Sequence[str]] | None = None
     effect: Literal["Allow", "Deny"] = "Allow"
@@ -43,7 +45,7 @@ class Statement:
             "Effect": self.effect,
             **({"Principal": {kind: _listed(who) for kind, who in self.principal.items()}} if self.principal else {}),
             "Action": list(self.actions),
-            "Resource": list(self.resources),
+            **({"NotResource": list(self.not_resources)} if self.not_resources else {"Resource": list(self.resources)}),
             **({"Condition": conditions} if conditions else {}),
         }
 

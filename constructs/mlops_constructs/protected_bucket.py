@@ -30,9 +30,12 @@ class ForeignRead:
 class ProtectedBucket(Construct):
     """A versioned bucket, encrypted with one key and closed to strangers.
 
-    Guarantees: every object is encrypted with the given key (a request that names another is denied), TLS 1.2, no
-    public access, no ACLs, nobody from outside the platform's accounts, access logged, kept when its stack goes but
-    released when its first creation fails.
+    Guarantees: every object is encrypted with the given key (a request that asks for another, or for KMS without
+    saying which key, is denied), TLS 1.2, no public access, no ACLs, nobody from outside the platform's accounts,
+    access logged, kept when its stack goes but released when its first creation fails.
+
+    One exception: a checkpoint may come with S3's own KMS key. `CheckpointConfig` names no key, and how SageMaker then
+    asks is not documented; a role without access to the bucket's key still gets none to the other objects.
 
     Leaves out: deleting old versions. Runs record the version of their dataset, so versions are evidence.
 
@@ -97,19 +100,31 @@ class ProtectedBucket(Construct):
 
 def _deny_other_keys(bucket_arn: str, key: kms.IKey) -> list[Statement]:
     """A request without encryption headers gets the bucket's key by default; one with others is refused."""
+    encryption, key_id = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
     return [
+        # S3 would take the account's key aws/s3, which no policy of ours guards (API_PutObject, SSEKMSKeyId).
         Statement(
-            sid=sid,
+            sid="DenyUnnamedKeys",
             effect="Deny",
             principal={"AWS": "*"},
             actions=["s3:PutObject"],
-            resources=[f"{bucket_arn}/*"],
-            conditions={"Null": {header: "false"}, "StringNotEquals": {header: value}},
-        )
-        for sid, header, value in (
-            ("DenyOtherEncryption", "s3:x-amz-server-side-encryption", "aws:kms"),
-            ("DenyOtherKeys", "s3:x-amz-server-side-encryption-aws-kms-key-id", key.key_arn),
-        )
+            not_resources=[f"{bucket_arn}/*/checkpoints/*"],
+            conditions={"StringEquals": {encryption: "aws:kms"}, "Null": {key_id: "true"}},
+        ),
+        *(
+            Statement(
+                sid=sid,
+                effect="Deny",
+                principal={"AWS": "*"},
+                actions=["s3:PutObject"],
+                resources=[f"{bucket_arn}/*"],
+                conditions={"Null": {header: "false"}, "StringNotEquals": {header: value}},
+            )
+            for sid, header, value in (
+                ("DenyOtherEncryption", encryption, "aws:kms"),
+                ("DenyOtherKeys", key_id, key.key_arn),
+            )
+        ),
     ]
 
 

@@ -17,6 +17,9 @@ class ReleaseRole(Construct):
     Guarantees: only release roles of the delivery account assume it; it does nothing but make and execute change sets
     of this environment's serving stacks, and CloudFormation does the rest with the role that the bootstrap made.
 
+    Leaves out: what a change set holds. Whoever can assume it can have CloudFormation make, in a stack of that name,
+    whatever the bootstrap's execution policy allows. The delivery account is to be guarded like production for it.
+
     Attributes:
         role: The role.
     """
@@ -32,6 +35,7 @@ class ReleaseRole(Construct):
         super().__init__(scope, construct_id)
         platform = deployment.platform
         stacks = deployment.arn("cloudformation", f"stack/{deployment.prefix}-serving-*/*")
+        parameters = deployment.arn("ssm", f"parameter{deployment.parameter('*')}")
         self.role = iam.Role(
             self,
             "Role",
@@ -58,6 +62,8 @@ class ReleaseRole(Construct):
                             ],
                             resources=[stacks],
                         ),
+                        # CreateChangeSet evaluates SSM parameters for its caller, says the CDK's bootstrap template.
+                        Statement(sid="ReadValues", actions=["ssm:GetParameters"], resources=[parameters]),
                         Statement(
                             sid="PassExecutionRole",
                             actions=["iam:PassRole"],
@@ -77,5 +83,13 @@ class ReleaseRole(Construct):
                 owner="platform",
                 until=date(2027, 11, 30),
                 findings=(f"Resource::{stacks}",),
+            ),
+            Waiver(
+                rule="AwsSolutions::AwsSolutions-IAM5",
+                reason="The platform publishes ids of the network and keys below this path, and nothing secret; the "
+                "path is this environment's own.",
+                owner="platform",
+                until=date(2027, 11, 30),
+                findings=(f"Resource::{parameters}",),
             ),
         )

@@ -95,7 +95,7 @@ class TrainingPipeline(Construct):
                     [
                         *_run_jobs(deployment),
                         _pass_roles([role.role_arn for role in roles.values()]),
-                        _register(deployment, model),
+                        *_register(deployment, model),
                         _read_reports(evaluations),
                         *decrypt_objects(deployment, [evaluations]),
                     ]
@@ -187,13 +187,19 @@ def _pass_roles(role_arns: list[str]) -> Statement:
     )
 
 
-def _register(deployment: Deployment, model: Model) -> Statement:
+def _register(deployment: Deployment, model: Model) -> list[Statement]:
     group = deployment.arn("sagemaker", f"model-package-group/{deployment.model_package_group(model)}")
-    return Statement(
-        sid="RegisterVersions",
-        actions=["sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"],
-        resources=[group, _versions_arn(deployment, model)],
-    )
+    resources = [group, _versions_arn(deployment, model)]
+    return [
+        Statement(
+            sid="RegisterVersions",
+            actions=["sagemaker:CreateModelPackage"],
+            resources=resources,
+            # Whoever may change or start the pipeline does not thereby approve what it registers.
+            conditions={"StringEquals": {"sagemaker:ModelApprovalStatus": model.approval.status}},
+        ),
+        Statement(sid="ReadVersions", actions=["sagemaker:DescribeModelPackage"], resources=resources),
+    ]
 
 
 def _read_reports(evaluations: ObjectPrefix) -> Statement:

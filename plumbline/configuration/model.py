@@ -13,7 +13,7 @@ from plumbline.errors import PlumblineError
 InstanceType = Annotated[
     str,
     Field(
-        pattern=r"^ml\.[a-z][a-z0-9-]*\.(nano|micro|small|medium|large|xlarge|\d+xlarge|metal)$",
+        pattern=r"^ml\.[a-z][a-z0-9-]*\.(nano|micro|small|medium|large|xlarge|[0-9]+xlarge|metal)$",
         description="a SageMaker instance type such as ml.m5.xlarge",
     ),
 ]

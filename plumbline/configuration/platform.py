@@ -1,6 +1,7 @@
 """`platform.toml`: the accounts, where they are, and what holds for all of them."""
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -9,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from plumbline.configuration.deployment import Deployment, Environment
 from plumbline.configuration.reading import Settings, read_settings, refusal
 
-AccountId = Annotated[str, Field(pattern=r"^\d{12}$", description="an AWS account id: 12 digits, as text")]
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", description="an AWS account id: 12 digits, as text")]
 
 # CloudWatch Logs, PutRetentionPolicy: the only numbers of days that the service accepts.
 LOG_RETENTION_DAYS = frozenset(
@@ -88,11 +89,21 @@ class Platform(Settings):
         description="3 to 10 lower-case letters and digits, a letter first (it is the CDK bootstrap qualifier too)",
     )
     region: str = Field(
-        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="an AWS region such as eu-west-1, the same for all accounts"
+        pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="an AWS region such as eu-west-1, the same for all accounts"
+    )
+    zones: list[str] = Field(
+        default=["a", "b"], description='two different letters of availability zones of the region, e.g. ["a", "b"]'
     )
     tags: dict[str, str] = Field(default_factory=dict, description="a table of tag names and values, both text")
     accounts: Accounts = Field(description="tables dev, staging and production")
     compliance: Compliance = Field(default_factory=Compliance, description="a table with log_retention_days")
+
+    @field_validator("zones")
+    @classmethod
+    def _two_zones(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != 2 or len(value) != 2 or not all(re.fullmatch("[a-f]", zone) for zone in value):
+            raise ValueError(value)
+        return value
 
     @property
     def partition(self) -> str:

@@ -62,8 +62,12 @@ def read_settings(path: Path, settings: type[SettingsT], *, extra: dict[str, obj
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PlumblineError(f"{name}: not valid TOML: {error}.") from None
+    given = extra or {}
+    for field in given.keys() & values.keys():
+        known = ", ".join(sorted(settings.model_fields.keys() - given.keys()))
+        raise PlumblineError(f"{name}: {field} is {values[field]!r}, an unknown key; accepted here: {known}.")
     try:
-        return settings.model_validate({**values, **(extra or {})})
+        return settings.model_validate({**values, **given})
     except ValidationError as error:
         sentences = [_sentence(name, settings, detail) for detail in error.errors(include_url=False)]
         raise PlumblineError("\n".join(dict.fromkeys(sentences))) from None

@@ -74,6 +74,18 @@ def test_the_endpoint_keeps_its_name_and_what_was_set_on_its_variants(
     assert properties["RetainAllVariantProperties"] is True
 
 
+def test_the_number_of_instances_is_always_the_configured_one(serving: Template) -> None:
+    properties = serving.only("AWS::SageMaker::Endpoint")["Properties"]
+    assert properties["ExcludeRetainedVariantProperties"] == [{"VariantPropertyType": "DesiredInstanceCount"}]
+
+
+def test_what_the_model_speaks_is_captured_as_text(config: Json) -> None:
+    assert config["DataCaptureConfig"]["CaptureContentTypeHeader"] == {
+        "CsvContentTypes": ["text/csv"],
+        "JsonContentTypes": ["application/json", "application/jsonlines"],
+    }
+
+
 def test_a_new_version_takes_over_blue_green(serving: Template) -> None:
     properties = serving.only("AWS::SageMaker::Endpoint")["Properties"]
     strategy = AllAtOnce()

@@ -7,16 +7,24 @@ from tests.house.assembly import Assembly
 
 
 @pytest.mark.parametrize("environment", list(Environment))
-def test_only_roles_of_the_platform_in_the_other_accounts_put_events(
-    assembly: Assembly, environment: Environment
-) -> None:
-    platform, deployment = assembly.platform, assembly.platform.deployment(environment)
+def test_every_environment_has_its_bus(assembly: Assembly, environment: Environment) -> None:
+    deployment = assembly.platform.deployment(environment)
     foundation = assembly[deployment.stack_name("foundation")]
     assert foundation.only("AWS::Events::EventBus")["Properties"]["Name"] == deployment.event_bus
+
+
+def test_staging_hears_of_production_by_the_platforms_roles_there(assembly: Assembly) -> None:
+    foundation = assembly[assembly.platform.deployment(Environment.STAGING).stack_name("foundation")]
     statement = foundation.only("AWS::Events::EventBusPolicy")["Properties"]["Statement"]
-    others = [account for account in platform.account_ids if account != deployment.account]
+    production = assembly.platform.accounts.production.id
     assert statement["Action"] == "events:PutEvents"
-    assert statement["Principal"]["AWS"] == [f"arn:aws:iam::{account}:root" for account in others]
+    assert statement["Principal"]["AWS"] == [f"arn:aws:iam::{production}:root"]
     assert statement["Condition"]["ArnLike"]["aws:PrincipalArn"] == [
-        f"arn:aws:iam::{account}:role/{platform.name}-*" for account in others
+        f"arn:aws:iam::{production}:role/plumbline-production-*"
     ]
+
+
+@pytest.mark.parametrize("environment", [Environment.DEV, Environment.PRODUCTION])
+def test_nobody_else_is_told_anything_from_outside(assembly: Assembly, environment: Environment) -> None:
+    foundation = assembly[assembly.platform.deployment(environment).stack_name("foundation")]
+    assert foundation.of_type("AWS::Events::EventBusPolicy") == []

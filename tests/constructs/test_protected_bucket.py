@@ -45,6 +45,23 @@ def test_each_bucket_has_its_purposes_key_and_a_bucket_key(
 
 
 @pytest.mark.parametrize("purpose", _PURPOSES)
+def test_a_request_for_kms_without_a_key_is_denied_but_for_checkpoints(
+    assembly: Assembly, foundation: Template, purpose: str
+) -> None:
+    logical_id, _ = _bucket(assembly, foundation, purpose)
+    denied = {statement["Sid"]: statement for statement in _policy(assembly, foundation, purpose) if "Sid" in statement}
+    statement = denied["DenyUnnamedKeys"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:PutObject")
+    assert statement["NotResource"] == {
+        "Fn::Join": ["", [{"Fn::GetAtt": [logical_id, "Arn"]}, "/*/checkpoints/*"]],
+    }
+    assert statement["Condition"] == {
+        "StringEquals": {"s3:x-amz-server-side-encryption": "aws:kms"},
+        "Null": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "true"},
+    }
+
+
+@pytest.mark.parametrize("purpose", _PURPOSES)
 def test_a_request_that_names_another_key_is_denied_and_one_that_names_none_is_not(
     assembly: Assembly, foundation: Template, purpose: str
 ) -> None:

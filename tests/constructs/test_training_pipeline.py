@@ -74,6 +74,15 @@ def test_registers_into_its_own_group_only(granted: dict[str, Json], staging: De
     assert "sagemaker:UpdateModelPackage" not in granted["RegisterVersions"]["Action"]
 
 
+def test_what_it_registers_waits_for_the_approval_that_the_model_asks_for(
+    granted: dict[str, Json], model: Model
+) -> None:
+    assert granted["RegisterVersions"]["Action"] == "sagemaker:CreateModelPackage"
+    assert granted["RegisterVersions"]["Condition"] == {
+        "StringEquals": {"sagemaker:ModelApprovalStatus": model.approval.status}
+    }
+
+
 def test_reads_nothing_but_evaluation_reports(granted: dict[str, Json], staging: Deployment, model: Model) -> None:
     reading = [s for s in granted.values() if any(a.startswith("s3:") for a in listed(s["Action"]))]
     assert [s["Resource"] for s in reading] == [f"arn:aws:s3:::{staging.data_bucket}/{model.name}/evaluations/*"]
