@@ -41,9 +41,11 @@ const LEVEL2 = {
     return bucket;
   },
   'aws-cdk-lib.aws_iam.Role': (scope, id, node) => {
-    const role = new iam.Role(scope, id, { assumedBy: new iam.ServicePrincipal('sagemaker.amazonaws.com') });
-    level1(node).flatMap((child) => [...statements(child), ...policyOf(child)]).forEach((statement) => role.addToPolicy(statement));
-    return role;
+    const inline = level1(node).flatMap((child) => propertiesOf(child).policies ?? []);
+    return new iam.Role(scope, id, {
+      assumedBy: new iam.ServicePrincipal('sagemaker.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': '111111111111' } } }),
+      inlinePolicies: Object.fromEntries(inline.map((policy) => [policy.policyName, iam.PolicyDocument.fromJson(policy.policyDocument)])),
+    });
   },
   'aws-cdk-lib.aws_iam.ManagedPolicy': (scope, id, node) => new iam.ManagedPolicy(scope, id, { statements: policyOf(node) }),
   'aws-cdk-lib.aws_logs.LogGroup': (scope, id) => new cdk.aws_logs.LogGroup(scope, id, { retention: 365 }),
@@ -53,6 +55,8 @@ const LEVEL2 = {
   'aws-cdk-lib.CfnOutput': (scope, id) => new cdk.CfnOutput(scope, id, { value: 'value' }),
 };
 const firstKey = (scope) => cdk.aws_kms.Key.fromKeyArn(scope, 'Target', 'arn:aws:kms:eu-west-1:111111111111:key/1');
+
+const TAGS = { application: 'benchmark', environment: 'benchmark' };
 
 const counts = {};
 // What a stack adds by itself when it is synthesized.
@@ -66,7 +70,7 @@ function build(scope, node) {
   if (match) return new cdk[match[1]][match[2]](scope, node.id, propertiesOf(node));
   let parent;
   if (fqn === 'aws-cdk-lib.Stage') parent = new cdk.Stage(scope, node.id);
-  else if (fqn === 'aws-cdk-lib.Stack') parent = new cdk.Stack(scope, node.id, { env: { account: '111111111111', region: 'eu-west-1' } });
+  else if (fqn === 'aws-cdk-lib.Stack') parent = new cdk.Stack(scope, node.id, { env: { account: '111111111111', region: 'eu-west-1' }, description: node.id, tags: TAGS });
   else if (/^constructs\.Construct$|^mlops|^stacks|Resource$/.test(fqn)) parent = new Construct(scope, node.id);
   else throw new Error(`${node.path}: the benchmark does not know ${fqn}; add it to LEVEL2`);
   for (const child of Object.values(node.children ?? {})) build(parent, child);
