@@ -16,6 +16,9 @@ UNUSED = {
         "sagemaker:StopProcessingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
         "sagemaker:StopTrainingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
     },
+    "release": {
+        "ssm:GetParameters": "CloudFormation evaluates SSM parameters for its caller; the emulator asks nobody",
+    },
     "serve": {
         "ec2:DeleteNetworkInterface": "an endpoint that is deleted gives its interfaces back; these stay up",
         "ec2:DeleteNetworkInterfacePermission": "an endpoint that is deleted gives its interfaces back; these stay up",
