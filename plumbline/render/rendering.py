@@ -5,7 +5,9 @@ import importlib.util
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -54,10 +56,10 @@ def render(model: Model) -> str:
     syntax.
 
     Raises:
-        PlumblineError: The model has no `pipeline.py`, or the definition holds an unknown placeholder, a run's id in a
-            cached step or arguments that the API would refuse.
+        PlumblineError: The model has no `pipeline.py` or one that ends in an error, or the definition holds an unknown
+            placeholder, a run's id in a cached step or arguments that the API would refuse.
     """
-    with offline_session() as session:
+    with offline_session() as session, _errors_told(model):
         text = _pipeline_module(model).define(model, session).definition()
     definition = cast("Mapping[str, Json]", json.loads(text))
     validate(definition)
@@ -86,12 +88,41 @@ def difference(model: Model) -> str:
 
 
 def write(model: Model) -> Path:
-    """Renders a model's definition into its `definition.json`, whole or not at all; returns the file's path."""
-    path = model.definition_path
+    """Renders a model's definition into its `definition.json`, whole or not at all; returns the file's path.
+
+    Raises:
+        PlumblineError: The definition cannot be rendered (see `render`) or its file cannot be written.
+    """
+    path, text = model.definition_path, render(model)
     beside = path.with_name(f".{path.name}.new")
-    beside.write_text(render(model), encoding="utf-8")
-    beside.replace(path)
+    try:
+        try:
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise PlumblineError(
+            f"{path}: it cannot be written ({error.strerror}); it is as it was.", exit_code=1
+        ) from error
     return path
+
+
+@contextmanager
+def _errors_told(model: Model) -> Iterator[None]:
+    """Turns whatever `pipeline.py` ends in into a sentence that names its line: it is input, and may raise anything."""
+    try:
+        yield
+    except PlumblineError:
+        raise
+    except Exception as error:
+        path = (model.folder / "pipeline.py").absolute()
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        found = str(error)
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            lines, found = [error.lineno], error.msg
+        place = f"{model.name}/{path.name}" + (f":{lines[-1]}" if lines else "")
+        raise PlumblineError(f"{place}: {type(error).__name__}: {' '.join(found.split())}") from error
 
 
 def _pipeline_module(model: Model) -> _PipelineModule:
@@ -110,6 +141,8 @@ def _pipeline_module(model: Model) -> _PipelineModule:
         spec.loader.exec_module(module)
     finally:
         del sys.modules[name]
+    if not callable(getattr(module, "define", None)):
+        raise PlumblineError(f"{path}: it has no function define(model, session) -> Pipeline.")
     return cast("_PipelineModule", module)
 
 

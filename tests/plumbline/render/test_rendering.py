@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -162,6 +163,72 @@ def test_a_model_without_a_pipeline_is_told(copy: Model) -> None:
     (copy.folder / "pipeline.py").unlink()
     with pytest.raises(PlumblineError, match=r"pipeline\.py: there is no such file"):
         render(copy)
+
+
+def line_of(model: Model, text: str) -> int:
+    lines = (model.folder / "pipeline.py").read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, start=1) if text in line)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("TEST_DAYS = 16", "TEST_DAYS = 16 / 0", "ZeroDivisionError: division by zero"),
+        ("TEST_DAYS = 16", "TEST_DAYS = = 16", "SyntaxError: invalid syntax"),
+        (
+            "from typing import cast",
+            "from typing import caste",
+            "ImportError: cannot import name 'caste' from 'typing'",
+        ),
+        ("places = Places(model, parameters)", "places = Place(model, parameters)", "NameError: name 'Place' is not"),
+        (
+            "instance_type=compute.instance_type,\n            instance_count",
+            "instance_type={},\n            instance_count",
+            "ValidationError: 2 validation errors for Compute",
+        ),
+    ],
+    ids=["import", "syntax", "import of another", "define", "several lines"],
+)
+def test_an_error_in_a_models_pipeline_is_told_by_its_line(copy: Model, before: str, after: str, sentence: str) -> None:
+    change(copy, "pipeline.py", before, after)
+    line = line_of(copy, "compute=Compute(" if "\n" in after else after)
+    with pytest.raises(PlumblineError) as raised:
+        render(copy)
+    assert str(raised.value).startswith(f"flight_delays/pipeline.py:{line}: {sentence}")
+    assert "\n" not in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
+def test_a_pipeline_without_define_is_told(copy: Model) -> None:
+    change(copy, "pipeline.py", "def define(", "def defined(")
+    with pytest.raises(PlumblineError, match=r"pipeline\.py: it has no function define\(model, session\)"):
+        render(copy)
+
+
+@pytest.mark.parametrize("step", ["write_text", "replace"])
+def test_a_definition_that_cannot_be_written_is_told(copy: Model, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    committed = copy.definition_path.read_bytes()
+    whole = Path.write_text
+
+    def fill_the_disk(path: Path, *_: object, **__: object) -> None:
+        whole(path, "{", encoding="utf-8")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, step, fill_the_disk)
+    with pytest.raises(PlumblineError, match=r"definition\.json: it cannot be written \(No space left on device\)"):
+        write(copy)
+    assert copy.definition_path.read_bytes() == committed
+    assert not list(copy.folder.glob(".*"))
+
+
+def test_an_interrupted_write_leaves_nothing_beside(copy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(copy)
+    assert not list(copy.folder.glob(".*"))
 
 
 def test_the_session_refuses_uploads(tmp_path: Path) -> None:
