@@ -7,22 +7,29 @@ from aws_cdk import App, Validations
 
 from mlops_constructs.waiver import declared_waivers
 from plumbline.audit.report import ValidationReport, discard_report, read_report
+from plumbline.audit.schema_rules import SchemaRules
 from plumbline.errors import PlumblineError
 
-_PACK = "AwsSolutions"
+# Both look at every synth; a set that finds nothing leaves no entry in the report.
+_RULE_SETS = frozenset({"AwsSolutions", "CloudFormation-Validate"})
 
 
 def add_rules(app: App) -> None:
-    """Makes synth of `app` fail on an open finding of cdk-nag's AwsSolutions pack, in every Stage.
+    """Makes synth of `app` fail on an open finding of the schema rules or cdk-nag's AwsSolutions pack, in every Stage.
 
-    `CDK_VALIDATION=false`, which turns off the CDK's own validation, turns off this one too: for the inner loop only.
+    `CDK_VALIDATION=false`, which turns off the CDK's own validation, turns off these too: for the inner loop only.
+
+    Args:
+        app: The app, made with `builtin_cloud_formation_validation=False`, or the CDK judges by the schema rules too.
     """
     if _switched_off():
         return
+    # First: its engine loads beside what follows.
+    schema_rules = SchemaRules()
     # Not at the top: loading the rules takes longer than judging with them, and the inner loop needs neither.
     from cdk_nag import AwsSolutionsChecks
 
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
+    Validations.of(app).add_plugins(schema_rules, AwsSolutionsChecks(app, verbose=True))
 
 
 def synthesize(app: App) -> None:
@@ -58,8 +65,7 @@ def refuse_stale_waivers(app: App, report: ValidationReport) -> None:
     Raises:
         PlumblineError: A waiver is stale; exit code 1.
     """
-    # The CDK's built-in rules come and go with options of the CLI: where they found nothing at all, they did not look.
-    judged = report.rule_sets | {_PACK}
+    judged = report.rule_sets | _RULE_SETS
     for declared in declared_waivers(app):
         for rule_id in declared.waiver.ids:
             if rule_id.partition("::")[0] in judged and (declared.path, rule_id) not in report.used_acknowledgements:

@@ -77,7 +77,11 @@ def synthesized() -> Assembly:
     platform, models = load_platform(ROOT), load_models(ROOT)
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     # As the CDK CLI starts the app.
-    app = App(outdir=str(folder), context={**context, "aws:cdk:enable-path-metadata": True})
+    app = App(
+        outdir=str(folder),
+        context={**context, "aws:cdk:enable-path-metadata": True},
+        builtin_cloud_formation_validation=False,
+    )
     compose(app, platform=platform, models=models, runtime_tag=RUNTIME_TAG)
     add_rules(app)
     synthesize(app)

@@ -1,17 +1,21 @@
 """What fails synth: an open finding, and a waiver that excuses nothing."""
 
+import json
+import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
+from cloudformation_validate import version
 
 # First: it picks the Node that aws_cdk starts.
 from tests.house.assembly import Assembly
 
 # isort: split
-from aws_cdk import App, Stack, Stage
+import aws_cdk
+from aws_cdk import App, CfnResource, Stack, Stage
 from aws_cdk import aws_sqs as sqs
 
 from mlops_constructs.waiver import Waiver, declared_waivers, waive
@@ -29,7 +33,6 @@ _WAIVER = Waiver(
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    # The built-in rules cost a second and have nothing to say here.
     monkeypatch.delenv("CDK_VALIDATION", raising=False)
     yield App(outdir=str(tmp_path), builtin_cloud_formation_validation=False)
 
@@ -45,6 +48,23 @@ def test_an_open_finding_fails_synth_naming_rule_and_construct(app: App) -> None
     with pytest.raises(PlumblineError, match=r"the first is AwsSolutions-SQS3 at stage/stack/Queue/Resource") as failed:
         synthesize(app)
     assert failed.value.exit_code == 1
+
+
+def test_a_property_that_cloudformation_does_not_know_fails_synth(app: App) -> None:
+    app.node.set_context("@aws-cdk/core:validateAgainstDefaultRules", True)  # as cdk.json does
+    CfnResource(Stack(Stage(app, "stage"), "stack"), "Queue", type="AWS::SQS::Queue", properties={"QueuName": "q"})
+    add_rules(app)
+    with pytest.raises(PlumblineError, match=r"the first is F3002 at stage/stack/Queue;"):
+        synthesize(app)
+
+
+def test_the_schema_rules_are_of_the_release_that_the_cdk_brings() -> None:
+    (archive,) = (Path(aws_cdk.__file__).parent / "_jsii").glob("*.tgz")
+    name = "package/node_modules/@aws/cloudformation-validate/package.json"
+    with tarfile.open(archive) as packed:
+        package = next(packed.extractfile(member) for member in packed if member.name == name)
+        assert package is not None
+        assert json.loads(package.read())["version"] == version()
 
 
 def test_a_waiver_with_its_reason_lets_synth_pass(app: App, tmp_path: Path) -> None:
@@ -82,7 +102,7 @@ def test_a_waiver_that_excuses_nothing_fails_synth_also_where_the_rules_find_not
 
 
 def test_a_waiver_of_rules_that_did_not_look_is_not_judged(app: App) -> None:
-    waive(Stack(app, "stack"), replace(_WAIVER, rule="CloudFormation-Validate::W3010"))
+    waive(Stack(app, "stack"), replace(_WAIVER, rule="HIPAA-Security::HIPAA.Security-SQS1"))
     add_rules(app)
     synthesize(app)
 
