@@ -21,7 +21,7 @@ def bootstrap(*, cloud: Cloud, tool: CdkTool) -> int:
         The number of accounts.
 
     Raises:
-        PlumblineError: One of them fails.
+        PlumblineError: One of them fails; the others and all else that the tool runs are ended then.
     """
     platform = cloud.platform
 
@@ -47,7 +47,7 @@ def bootstrap(*, cloud: Cloud, tool: CdkTool) -> int:
     with concurrent.futures.ThreadPoolExecutor(len(platform.account_ids)) as pool:
         attempts = [pool.submit(one, account) for account in platform.account_ids]
         try:
-            for attempt in attempts:
+            for attempt in concurrent.futures.as_completed(attempts):
                 attempt.result()
         except BaseException:
             tool.end_all()

@@ -15,6 +15,13 @@ from plumbline.toolchain import CDK, tool_environment
 _SAID = 12  # lines of a failed run that are worth repeating
 
 
+class EndedError(PlumblineError):
+    """A command did not run to its end because all were ended: what came of something else, never the cause."""
+
+    def __init__(self) -> None:
+        super().__init__("the rehearsal was ended", exit_code=1)
+
+
 class CdkTool:
     """Runs the CDK command line and ends what still runs when told to.
 
@@ -40,6 +47,7 @@ class CdkTool:
 
         Raises:
             PlumblineError: The command fails; the message repeats what it said last.
+            EndedError: ``end_all`` was called before the command was through.
         """
         log = self._state / f"cdk-{name}.log"
         with log.open("wb") as output:
@@ -50,6 +58,9 @@ class CdkTool:
             _end(process)
             with self._lock:
                 self._running.discard(process)
+                ended = self._ended
+        if code != 0 and ended:
+            raise EndedError
         if code != 0:
             lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
             said = "\n".join(lines[-_SAID:])
@@ -70,7 +81,7 @@ class CdkTool:
     ) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._ended:
-                raise PlumblineError("the rehearsal was ended", exit_code=1)
+                raise EndedError
             process = subprocess.Popen(
                 [str(CDK), *arguments],
                 cwd=self._root,

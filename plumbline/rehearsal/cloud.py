@@ -2,9 +2,7 @@
 
 import contextlib
 import dataclasses
-import errno
 import os
-import secrets
 import shutil
 import signal
 import ssl
@@ -20,10 +18,12 @@ import httpx
 from plumbline.configuration import Platform
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.control import HEADER, PATH, TOKEN_FILE
+from plumbline.rehearsal.interrupts import held_back
 from plumbline.rehearsal.options import ServerOptions
 from plumbline.rehearsal.processes import command_line
 from plumbline.rehearsal.server import KEEP, PORT_TAKEN, read_address
 from plumbline.rehearsal.session import Session
+from plumbline.rehearsal.state import StateFolder, abandoned, folders, is_kept, unwritable
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
@@ -39,18 +39,54 @@ class Cloud:
         pid: The server's process id.
     """
 
-    def __init__(self, *, platform: Platform, options: ServerOptions, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, *, platform: Platform, options: ServerOptions, folder: StateFolder, process: subprocess.Popen[bytes]
+    ) -> None:
         self.platform = platform
         self.options = options
         self.pid = process.pid
+        self._folder = folder
         self._process = process
         self._kept = False
+
+    @classmethod
+    def launch(
+        cls, *, platform: Platform, root: Path, port: int = 0, external_images: Mapping[str, Path] | None = None
+    ) -> "Cloud":
+        """Starts a cloud's process in a new state folder, and does not wait until it answers.
+
+        For a caller that holds interrupts back: one that strikes within leaves a process and a folder behind.
+
+        Args:
+            platform: Names the accounts and the region.
+            root: The checkout, under which the state folder lies.
+            port: A TCP port of 127.0.0.1; 0 takes a free one.
+            external_images: Environments that stand in for images of others, by the beginning of the image's URI.
+
+        Raises:
+            PlumblineError: The disk is full or cannot be written.
+        """
+        folder = StateFolder(root=root)
+        options = ServerOptions(
+            root=root,
+            state=folder.path,
+            port=port,
+            region=platform.region,
+            accounts=platform.account_ids,
+            external_images=external_images or {},
+        )
+        try:
+            process = _spawn(options, hold=folder.hold)
+        except OSError as error:
+            folder.clear()
+            raise unwritable(error, folder.path) from error
+        return cls(platform=platform, options=options, folder=folder, process=process)
 
     @classmethod
     def start(
         cls, *, platform: Platform, root: Path, port: int = 0, external_images: Mapping[str, Path] | None = None
     ) -> "Cloud":
-        """Starts a cloud in a new state folder and waits until it answers.
+        """Starts a cloud in a new state folder and waits until it answers; leaves nothing behind when it fails.
 
         Args:
             platform: Names the accounts and the region.
@@ -61,23 +97,24 @@ class Cloud:
         Raises:
             PlumblineError: The port is taken, the disk is full, or the server ends before it answers.
         """
-        state = _new_state(root)
-        options = ServerOptions(
-            root=root,
-            state=state,
-            port=port,
-            region=platform.region,
-            accounts=platform.account_ids,
-            external_images=external_images or {},
-        )
-        process = _spawn(options)
+        cloud: Cloud | None = None
         try:
-            options = dataclasses.replace(options, port=_wait_until_healthy(process, options))
+            with held_back():
+                cloud = cls.launch(platform=platform, root=root, port=port, external_images=external_images)
+            cloud.wait()
         except BaseException:
-            _end(process)
-            shutil.rmtree(state, ignore_errors=True)
+            if cloud is not None:
+                cloud.clear()
             raise
-        return cls(platform=platform, options=options, process=process)
+        return cloud
+
+    def wait(self) -> None:
+        """Waits until the cloud answers.
+
+        Raises:
+            PlumblineError: The port is taken, or the server ends before it answers or does not answer in time.
+        """
+        self.options = dataclasses.replace(self.options, port=_wait_until_healthy(self._process, self.options))
 
     def __enter__(self) -> "Cloud":
         return self
@@ -129,14 +166,22 @@ class Cloud:
 
     def keep(self) -> None:
         """Lets the cloud outlive this process; ``stop_kept`` ends it."""
+        self._folder.keep()
         if self._process.stdin is not None:
             self._process.stdin.write(KEEP)
             self._process.stdin.close()
+        self._folder.let_go()
         self._kept = True
 
     def end(self) -> None:
-        """Ends the server and, by it, every process that it started."""
+        """Ends the server and, by it, every process that it started; may be called again, also for a kept cloud."""
         _end(self._process)
+        self._folder.let_go()
+
+    def clear(self) -> None:
+        """Ends the server, then removes its folder."""
+        self.end()
+        self._folder.clear()
 
     @property
     def network_isolation(self) -> str:
@@ -160,11 +205,11 @@ class Cloud:
 
 
 def kept_clouds(root: Path) -> list[ServerOptions]:
-    """The clouds of this checkout that still run, whoever started them."""
+    """The kept clouds of this checkout that still run; not one that belongs to a rehearsal under way."""
     found = []
-    for state in sorted((root / ".plumb" / "rehearsals").glob("*")):
+    for state in folders(root):
         address = read_address(state)
-        if address is not None and _is_server(address.pid, state):
+        if address is not None and is_kept(state) and _is_server(address.pid, state):
             found.append(
                 ServerOptions(
                     root=root, state=state, port=address.port, region=address.region, accounts=address.accounts
@@ -173,8 +218,16 @@ def kept_clouds(root: Path) -> list[ServerOptions]:
     return found
 
 
+def sweep(root: Path) -> None:
+    """Removes what rehearsals that were killed have left of their folders; leaves kept, running and failed ones."""
+    for state in abandoned(root):
+        address = read_address(state)
+        if address is None or not _is_server(address.pid, state):
+            shutil.rmtree(state, ignore_errors=True)
+
+
 def stop_kept(root: Path) -> list[Path]:
-    """Ends the running clouds of this checkout, and no other process.
+    """Ends the kept clouds of this checkout, and no other process.
 
     Returns:
         The state folders of the clouds that were ended.
@@ -201,22 +254,7 @@ def stop_kept(root: Path) -> list[Path]:
     return stopped
 
 
-def _new_state(root: Path) -> Path:
-    state = root / ".plumb" / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-    try:
-        state.mkdir(parents=True)
-    except OSError as error:
-        raise _disk_error(error, state) from error
-    return state
-
-
-def _disk_error(error: OSError, path: Path) -> PlumblineError:
-    if error.errno == errno.ENOSPC:
-        return PlumblineError(f"no space is left on the disk for {path}: free some and run it again", exit_code=1)
-    return PlumblineError(f"{path} cannot be written: {error.strerror}", exit_code=1)
-
-
-def _spawn(options: ServerOptions) -> subprocess.Popen[bytes]:
+def _spawn(options: ServerOptions, *, hold: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", _SERVER, "--root", str(options.root), "--state", str(options.state)]
     command += ["--region", options.region, "--port", str(options.port)]
     for account in options.accounts:
@@ -224,20 +262,18 @@ def _spawn(options: ServerOptions) -> subprocess.Popen[bytes]:
     for prefix, folder in options.external_images.items():
         command += ["--external-image", f"{prefix}={folder}"]
     environment = {**os.environ, "PYTHONPATH": str(options.root), "PYTHONUNBUFFERED": "1"}
-    try:
-        with (options.state / "server.log").open("wb") as log:
-            # A session of its own: Ctrl-C is for this process, which then ends the server in order.
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=options.root,
-                env=environment,
-                start_new_session=True,
-            )
-    except OSError as error:
-        raise _disk_error(error, options.state) from error
+    with (options.state / "server.log").open("wb") as log:
+        # A session of its own: Ctrl-C is for this process, which then ends the server in order.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=options.root,
+            env=environment,
+            start_new_session=True,
+            pass_fds=(hold,),
+        )
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], options: ServerOptions) -> int:

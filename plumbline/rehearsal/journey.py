@@ -7,32 +7,38 @@ import hashlib
 import importlib
 import json
 import shutil
-import signal
-import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
-import botocore.exceptions
-
-from plumbline.configuration import Deployment, Environment, Model, Platform, load_models, load_platform, runtime_tag
+from plumbline.configuration import (
+    Deployment,
+    Environment,
+    Model,
+    Platform,
+    code_digest,
+    load_models,
+    load_platform,
+    runtime_tag,
+)
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal import accounts, denials, images, predictions, release, training_run
 from plumbline.rehearsal.assembly import SynthesizedStack, read_assembly
 from plumbline.rehearsal.calls import read_call_log
-from plumbline.rehearsal.cdk_tool import CdkTool
-from plumbline.rehearsal.cloud import Cloud, stop_kept
+from plumbline.rehearsal.cdk_tool import CdkTool, EndedError
+from plumbline.rehearsal.cloud import Cloud, stop_kept, sweep
+from plumbline.rehearsal.failures import sentence
+from plumbline.rehearsal.interrupts import as_keyboard_interrupt, held_back
 from plumbline.rehearsal.predictions import Offline
 from plumbline.rehearsal.progress import Progress, Step, Steps
 from plumbline.rehearsal.release import Served
+from plumbline.rehearsal.state import mark_failed, remove_failed
 from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary
 from plumbline.rehearsal.training_run import Inputs
 
 REASON = "rehearsal"
-# Marks the folder of a rehearsal that failed and has ended.
-_FAILED = "failed"
 _DEPLOYED_FIRST = ("delivery", "dev", "staging", "production")
 
 
@@ -48,26 +54,21 @@ def rehearse(root: Path, *, progress: Progress, keep: bool = False) -> Summary:
         What the rehearsal showed. When it returns, every step succeeded and every refusal was an expected one.
 
     Raises:
-        PlumblineError: A step failed. The failed rehearsal's folder stays, with its logs, until one succeeds.
-        KeyboardInterrupt: The rehearsal was interrupted, by Ctrl-C or SIGTERM; nothing of it is left.
+        PlumblineError: Something failed. The failed rehearsal's folder stays, with its logs, until one succeeds.
+        KeyboardInterrupt: The rehearsal was interrupted, by Ctrl-C, SIGTERM or SIGHUP; nothing of it is left.
     """
-    with _interruptible():
+    with as_keyboard_interrupt():
         journey = Journey(root=root.resolve(), progress=progress)
         try:
             summary = journey.go(keep=keep)
-        except (PlumblineError, botocore.exceptions.ClientError) as error:
-            if journey.state is None:
-                raise
-            (journey.state / _FAILED).touch()
-            code = error.exit_code if isinstance(error, PlumblineError) else 1
-            raise PlumblineError(f"{error}\n(logs: {journey.state})", exit_code=code) from error
+        except Exception as error:
+            raise journey.failed(error) from error
         except BaseException:
             journey.clear()
             raise
         if not keep:
             journey.clear()
-        for marked in root.glob(f".plumb/rehearsals/*/{_FAILED}"):
-            shutil.rmtree(marked.parent, ignore_errors=True)
+        remove_failed(journey.root)
         return summary
 
 
@@ -120,16 +121,23 @@ class Journey:
         platform: The configuration.
         models: The models.
         tag: The runtime's tag.
+        commit: What the runs record.
         cloud: The cloud, once it has started.
         stacks: What synth wrote, once it has.
         state: The rehearsal's folder, once the cloud has started.
+
+    Raises:
+        PlumblineError: The configuration is refused, a model was changed and not rendered, or git is missing.
     """
 
     def __init__(self, *, root: Path, progress: Progress) -> None:
         self.root = root
         self.platform: Platform = load_platform(root)
         self.models: tuple[Model, ...] = load_models(root)
+        for model in self.models:
+            _refuse_stale(model)
         self.tag = runtime_tag(root)
+        self.commit = training_run.commit_id(root)
         self.stacks: tuple[SynthesizedStack, ...] = ()
         self.state: Path | None = None
         self._cloud: Cloud | None = None
@@ -157,8 +165,10 @@ class Journey:
             if keep:
                 cloud = self.cloud
                 summary = dataclasses.replace(summary, endpoint=cloud.options.endpoint, state=str(cloud.options.state))
-                cloud.keep()
             summary.write(self.root)
+            if keep:
+                # The last thing: whatever fails before ends the cloud.
+                self.cloud.keep()
             return summary
 
     @contextlib.contextmanager
@@ -206,7 +216,14 @@ class Journey:
         assembly = cloud.options.state / "cdk.out"
         with self._steps.step("Bootstrap the accounts and synthesize the templates") as step, _background() as pool:
             made = pool.submit(accounts.bootstrap, cloud=cloud, tool=tool)
-            accounts.synthesize(platform=self.platform, root=self.root, tool=tool, output=assembly)
+            try:
+                accounts.synthesize(platform=self.platform, root=self.root, tool=tool, output=assembly)
+            except EndedError:
+                made.result()  # raises the failure that ended it
+                raise
+            except BaseException:
+                tool.end_all()
+                raise
             self.stacks = read_assembly(assembly)
             step.outcome = f"{made.result()} accounts, {len(self.stacks)} templates"
         first = [stack for stack in self.stacks if stack.stage in _DEPLOYED_FIRST]
@@ -238,9 +255,13 @@ class Journey:
             inputs = self.upload(model)
             step.outcome = f"dataset {inputs.dataset_id}, code {inputs.code_digest}"
         with self._steps.step(f"Train {model.name} in staging") as step:
-            commit = training_run.commit_id(self.root)
             arn = training_run.start(
-                deployment=self.staging, model=model, inputs=inputs, commit=commit, reason=REASON, caller=administrator
+                deployment=self.staging,
+                model=model,
+                inputs=inputs,
+                commit=self.commit,
+                reason=REASON,
+                caller=administrator,
             )
             run = training_run.follow(arn=arn, caller=administrator, tell=step.detail)
             if run.status != "Succeeded":
@@ -259,7 +280,7 @@ class Journey:
         )
         return TrainedModel(
             model=model,
-            commit=commit,
+            commit=self.commit,
             inputs=inputs,
             run=run,
             package=package,
@@ -339,18 +360,34 @@ class Journey:
             first = json.loads(unsupported.read_text(encoding="utf-8").splitlines()[0])
             raise PlumblineError(f"the rehearsal's SageMaker lacks something: {first['message']}", exit_code=1)
 
+    def failed(self, error: Exception) -> PlumblineError:
+        """Ends the cloud, sees to it that its logs stay, and says what happened and where they are."""
+        if self._cloud is None:
+            return sentence(error, said="")
+        self._cloud.end()
+        state = self._cloud.options.state
+        told = sentence(error, said=self._cloud.log_tail())
+        mark_failed(state)
+        if not isinstance(error, PlumblineError):
+            with contextlib.suppress(OSError):
+                (state / "failure.log").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        return PlumblineError(f"{told}\n(logs: {state})", exit_code=told.exit_code)
+
     def clear(self) -> None:
-        """Removes the rehearsal's folder."""
-        if self.state is not None:
-            shutil.rmtree(self.state, ignore_errors=True)
+        """Ends the cloud and removes its folder."""
+        if self._cloud is not None:
+            self._cloud.clear()
 
     @contextlib.contextmanager
     def _starting(self) -> Iterator[Cloud]:
-        with self._steps.step("Start the cloud") as step:
-            cloud = Cloud.start(platform=self.platform, root=self.root)
-            self._cloud, self.state = cloud, cloud.options.state
-            step.outcome = f"{len(self.platform.account_ids)} accounts at {cloud.options.endpoint}"
-        with cloud:
+        with contextlib.ExitStack() as ending:
+            with self._steps.step("Start the cloud") as step:
+                sweep(self.root)
+                with held_back():
+                    cloud = ending.enter_context(Cloud.launch(platform=self.platform, root=self.root))
+                    self._cloud, self.state = cloud, cloud.options.state
+                cloud.wait()
+                step.outcome = f"{len(self.platform.account_ids)} accounts at {cloud.options.endpoint}"
             yield cloud
 
     def _release(self, trained: TrainedModel, deployment: Deployment, role: str, step: Step) -> Served:
@@ -397,6 +434,17 @@ class Journey:
         return body
 
 
+def _refuse_stale(model: Model) -> None:
+    """Refuses a model whose definition names other code than the model's: its roles would let no job read the code."""
+    name = f"{model.folder.parent.name}/{model.folder.name}/{model.definition_path.name}"
+    try:
+        definition = model.definition_path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PlumblineError(f"{name}: missing; run `./plumb render` and commit what it writes.") from None
+    if code_digest(model) not in definition:
+        raise PlumblineError(f"{name}: stale; run `./plumb render` and commit what it writes.")
+
+
 @contextlib.contextmanager
 def _tool(root: Path, state: Path) -> Iterator[CdkTool]:
     tool = CdkTool(root=root, state=state)
@@ -414,20 +462,3 @@ def _background() -> Iterator[concurrent.futures.ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Has SIGTERM end the rehearsal as Ctrl-C does, in order."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from plumbline.errors import PlumblineError
-from plumbline.rehearsal.cdk_tool import CdkTool
+from plumbline.rehearsal.cdk_tool import CdkTool, EndedError
 from plumbline.rehearsal.processes import command_line, descendants
 
 
@@ -42,12 +42,12 @@ def test_it_has_nobodys_credentials_unless_given_some(
 
 def test_ending_it_leaves_no_process(tool: CdkTool, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(f"import time; time.sleep(60)  # {tmp_path}")
-    failed: list[PlumblineError] = []
+    failed: list[EndedError] = []
 
     def run() -> None:
         try:
             tool.run("synth", "--app", f"python3 {tmp_path}/app.py", caller=None, name="synth")
-        except PlumblineError as error:
+        except EndedError as error:
             failed.append(error)
 
     thread = threading.Thread(target=run)

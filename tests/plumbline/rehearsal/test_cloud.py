@@ -142,9 +142,16 @@ def test_a_kept_cloud_outlives_its_starter_until_stopped(platform: Platform, che
     assert kept_clouds(checkout) == []
 
 
+def test_stop_leaves_a_rehearsal_that_is_under_way(platform: Platform, checkout: Path) -> None:
+    with Cloud.start(platform=platform, root=checkout) as cloud:
+        assert stop_kept(checkout) == []
+        assert cloud.administrator(platform.delivery_account).client("sts").get_caller_identity()
+
+
 def test_stop_ends_no_stranger(checkout: Path) -> None:
     state = checkout / ".plumb" / "rehearsals" / "old"
     state.mkdir(parents=True)
+    (state / "kept").touch()
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         (state / "server.json").write_text(
