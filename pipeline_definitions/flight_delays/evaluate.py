@@ -21,9 +21,9 @@ from runtime.errors import JobError
 from runtime.jobs import ProcessingJob
 from runtime.prediction import loaded
 
-from .features import AFTER_DEPARTURE, INPUTS, LABEL
+from .features import AFTER_DEPARTURE, INPUTS, LABEL, date
 from .prepare import FEATURE_PREFIX
-from .scores import Floats, Interval, calibration, gains, metrics
+from .scores import Floats, Integers, Interval, calibration, gains, metrics
 
 SEED = 20130316
 REFERENCE = "logistic_regression"
@@ -36,10 +36,11 @@ def evaluate(job: ProcessingJob) -> None:
 
     References are a logistic regression on hour and carrier, fitted on the training rows, and the champion, with the
     code from its own archive, unless the champion's folder holds `none.json`. `gate` has the lower bounds of the gains
-    over whichever reference leaves the least.
+    over whichever reference leaves the least, by a bootstrap over the days of the test rows.
 
     Raises:
-        JobError: An input is missing, or a model gives something else than probabilities.
+        JobError: An input is missing, a model gives something else than probabilities, or the test rows are of too few
+            days to tell how sure a gain is.
     """
     train, test = _rows(job.input("train")), _rows(job.input("test"))
     labels = _labels(test)
@@ -52,6 +53,7 @@ def evaluate(job: ProcessingJob) -> None:
         labels,
         challenger,
         references,
+        days=_days(test),
         confidence=job.arguments.number("confidence"),
         resamples=job.arguments.integer("resamples"),
     )
@@ -80,11 +82,17 @@ def logistic_regression(train: pl.DataFrame, test: pl.DataFrame) -> Floats:
 
 
 def compared(
-    labels: Floats, challenger: Floats, references: Mapping[str, Floats], *, confidence: float, resamples: int
+    labels: Floats,
+    challenger: Floats,
+    references: Mapping[str, Floats],
+    *,
+    days: Integers,
+    confidence: float,
+    resamples: int,
 ) -> dict[str, object]:
     """The report: metrics of every model, gains over every reference with their intervals, and the gate."""
     gained = {
-        name: gains(labels, challenger, reference, resamples=resamples, confidence=confidence, seed=SEED)
+        name: gains(labels, challenger, reference, days=days, resamples=resamples, confidence=confidence, seed=SEED)
         for name, reference in references.items()
     }
     models = {"challenger": challenger, **references}
@@ -99,7 +107,13 @@ def compared(
             "log_loss_gain_lower": gained[loss]["log_loss"].lower,
             "log_loss_worst_reference": loss,
         },
-        "bootstrap": {"confidence": confidence, "resamples": resamples, "seed": SEED},
+        "bootstrap": {
+            "unit": "day of scheduled departure",
+            "days": len(np.unique(days)),
+            "confidence": confidence,
+            "resamples": resamples,
+            "seed": SEED,
+        },
     }
 
 
@@ -127,3 +141,8 @@ def _rows(folder: Path) -> pl.DataFrame:
 
 def _labels(rows: pl.DataFrame) -> Floats:
     return rows[LABEL].cast(pl.Float64).to_numpy()
+
+
+def _days(rows: pl.DataFrame) -> Integers:
+    """The date of scheduled departure of each row, in days since 1970."""
+    return rows.select(date().to_physical().cast(pl.Int64)).to_series().to_numpy()

@@ -55,6 +55,7 @@ DATA_KEY = "${DataKeyArn}"
 MODELS_KEY = "${ModelsKeyArn}"
 
 # The last days of the dataset are held out, in the order of time. With January to March: from 16 March on.
+# The gate draws whole days from them, and wants at least 8 (scores.py).
 TEST_DAYS = 16
 HYPERPARAMETERS = {
     "seed": 20130331,

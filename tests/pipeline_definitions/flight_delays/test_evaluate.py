@@ -99,6 +99,29 @@ def test_confidence_and_resamples_are_those_of_the_arguments(report: Report) -> 
     assert (bootstrap["confidence"], bootstrap["resamples"]) == (0.95, 200)
 
 
+def test_the_report_says_what_was_drawn_and_of_how_many(report: Report) -> None:
+    bootstrap: Mapping[str, object] = report["bootstrap"]
+    assert (bootstrap["unit"], bootstrap["days"]) == ("day of scheduled departure", 16)
+
+
+def test_too_few_test_days_end_the_job_with_a_sentence(jobs: Jobs, archive: Path, raw: Path) -> None:
+    week = jobs.prepare(raw, name="prepare-week", test_days=7)
+    with pytest.raises(Exception, match="the test rows are of 7 days; accepted: 8 or more"):
+        jobs.evaluate(archive, week, name="evaluate-week")
+
+
+def test_a_model_that_is_better_than_the_champion_on_one_day_only_is_refused(
+    jobs: Jobs, archive: Path, prepared: Path, changed_archive: Callable[[str, str, str], Path]
+) -> None:
+    """The champion is the same model but for 20 March, on which it guesses."""
+    guessing = CONSTANT[1].replace("return ", "return np.where(frame['day'] == 20, 0.5, ") + ")"
+    champion = changed_archive(CONSTANT[0], CONSTANT[1], guessing)
+    report = jobs.evaluate(archive, prepared, name="evaluate-lucky", champion=champion)
+    gained: Mapping[str, Mapping[str, object]] = report["gains"]["champion"]  # type: ignore[assignment]
+    assert gained["log_loss"]["value"] > 0  # type: ignore[operator]
+    assert not passes(report)
+
+
 def test_a_model_of_shuffled_labels_is_refused(jobs: Jobs, prepared: Path, tmp_path: Path) -> None:
     rows = pl.read_parquet(prepared / "train" / "part-00000.parquet")
     rows.with_columns(pl.col("late").shuffle(seed=3)).write_parquet(tmp_path / "part.parquet")
@@ -183,7 +206,7 @@ def test_the_whole_quarter_trains_within_its_bound_and_passes(jobs: Jobs, full_f
     )
     report = jobs.evaluate(archive, prepared, name="full-evaluate")
     precision, loss = gate(report)
-    assert precision > 0.04
-    assert loss > 0.01
+    assert precision > 0.015
+    assert loss > 0.005
     assert report["metrics"]["challenger"]["roc_auc"] > 0.68
     assert report["metrics"]["challenger"]["calibration_error"] < 0.03
