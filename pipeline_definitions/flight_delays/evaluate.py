@@ -3,7 +3,8 @@
 Against leaks of the future: every model, the champion too, gets the raw inputs as they are known at the time of a
 prediction, never the prepared features, and each column that is known only after departure arrives empty. Whatever a
 model learned from such a column it cannot use here, as it could not behind an endpoint, and the gate sees it as it is.
-(`prepare` refuses such an input before that, by what the dataset's owner wrote in `dataset.json`.)
+Which columns these are, the dataset's owner says in `dataset.json`; no list of the model's own can say otherwise.
+(`prepare` refuses such an input before that, by the same file.)
 """
 
 import json
@@ -21,8 +22,8 @@ from runtime.errors import JobError
 from runtime.jobs import ProcessingJob
 from runtime.prediction import loaded
 
-from .features import AFTER_DEPARTURE, INPUTS, LABEL, date
-from .prepare import FEATURE_PREFIX
+from .features import INPUTS, LABEL, date
+from .prepare import FEATURE_PREFIX, known_after_departure
 from .scores import Floats, Integers, Interval, calibration, gains, metrics
 
 SEED = 20130316
@@ -44,7 +45,7 @@ def evaluate(job: ProcessingJob) -> None:
     """
     train, test = _rows(job.input("train")), _rows(job.input("test"))
     labels = _labels(test)
-    known = as_known_before_departure(test)
+    known = as_known_before_departure(test, hindsight=known_after_departure(job.input("test")))
     challenger = _probabilities(job.input("model") / "model.tar.gz", known, name="the challenger")
     references = {REFERENCE: logistic_regression(train, test)}
     if not (job.input("champion") / NO_CHAMPION).is_file():
@@ -63,11 +64,11 @@ def evaluate(job: ProcessingJob) -> None:
     print(json.dumps(report["gate"]))
 
 
-def as_known_before_departure(rows: pl.DataFrame) -> pl.DataFrame:
-    """The raw inputs of rows, columns that are known only after departure emptied."""
+def as_known_before_departure(rows: pl.DataFrame, *, hindsight: Sequence[str]) -> pl.DataFrame:
+    """The raw inputs of rows, the columns of `hindsight`, which are known only after departure, emptied."""
     inputs = rows.select(column.name for column in INPUTS)
     return inputs.with_columns(
-        pl.lit(None, dtype=inputs.schema.get(name, pl.Float64)).alias(name) for name in AFTER_DEPARTURE
+        pl.lit(None, dtype=inputs.schema.get(name, pl.Float64)).alias(name) for name in hindsight
     )
 
 

@@ -34,10 +34,6 @@ INPUTS = (
     Column(name="visib", kind="number", required=False, low=0, high=100),  # miles
 )
 
-# Columns of the raw dataset that nobody knows before departure. Preparing refuses them as inputs, evaluating blanks
-# them. The tail number is among them because aircraft are swapped until the last minute.
-AFTER_DEPARTURE = ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum")
-
 LABEL = "late"
 CATEGORIES = ("carrier", "origin", "dest", "route")
 _WEATHER = ("temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from .features import INPUTS, LABEL, date, features
 
 LATE_MINUTES = 15  # a flight is late if it arrives more minutes than this after its scheduled time
 FEATURE_PREFIX = "feature."
+DESCRIPTION = "dataset.json"  # what the dataset's owner says of it
 _IDENTIFIER_LENGTH = 16  # hexadecimal digits of a dataset's name
 _TIME_ORDER = ("year", "month", "day", "sched_dep_time")
 
@@ -25,6 +27,7 @@ def prepare(job: ProcessingJob) -> None:
     The last `--test-days` days of the dataset are the test rows. Both files hold the raw inputs, the label `late` and
     the features (`feature.…`), in the order of scheduled departure. Rows without an arrival, cancelled and diverted
     flights, are left out: they are neither late nor on time. Nothing that is known only after departure is written.
+    The owner's `dataset.json` goes with the test rows, for an evaluation to have it from its owner too.
 
     Raises:
         JobError: The dataset lacks something or is not the one that the run names, or an input is known only after
@@ -46,6 +49,7 @@ def prepare(job: ProcessingJob) -> None:
         prepared.write_parquet(job.output(name) / "part-00000.parquet")
         late = prepared[LABEL].sum() / prepared.height
         print(f"{name}: {prepared.height} rows from {first_day(part)} on, {late:.4f} of them late")
+    shutil.copyfile(dataset / DESCRIPTION, job.output("test") / DESCRIPTION)
 
 
 def refuse_other_data(dataset: Path, *, identifier: str) -> None:
@@ -57,7 +61,7 @@ def refuse_other_data(dataset: Path, *, identifier: str) -> None:
     Raises:
         JobError: A file is missing, or is not the one that the name stands for.
     """
-    description = dataset / "dataset.json"
+    description = dataset / DESCRIPTION
     found = _sha256(description)[:_IDENTIFIER_LENGTH]
     if found != identifier:
         raise JobError(f"the dataset's dataset.json has the hash {found}, the run names {identifier}.")
@@ -72,10 +76,24 @@ def refuse_hindsight(inputs: Sequence[str], *, dataset: Path) -> None:
     Raises:
         JobError: An input is among them.
     """
-    hindsight = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))["known_after_departure"]
-    leaked = sorted(set(inputs) & set(hindsight))
+    leaked = sorted(set(inputs) & set(known_after_departure(dataset)))
     if leaked:
         raise JobError(f"input {leaked[0]} is known only after departure, says dataset.json; no model may see it.")
+
+
+def known_after_departure(folder: Path) -> list[str]:
+    """The columns that nobody knows before departure, as the owner of the dataset wrote it in its `dataset.json`.
+
+    Raises:
+        JobError: The folder has no such file, or the file no such list.
+    """
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise JobError(f"input {folder.name} has no {path.name}.")
+    columns = json.loads(path.read_text(encoding="utf-8")).get("known_after_departure")
+    if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
+        raise JobError(f"{path.name} does not say what is known_after_departure; accepted: a list of columns.")
+    return columns
 
 
 def joined(dataset: Path) -> pl.DataFrame:

@@ -427,7 +427,7 @@ class Journey:
         client = self.cloud.administrator(self.staging.account).client("s3")
         prefix = f"{model.name}/prepared/{inputs.code_digest}/{inputs.dataset_id}/"
         listed = client.list_objects_v2(Bucket=self.staging.data_bucket, Prefix=prefix).get("Contents", [])
-        keys = [found["Key"] for found in listed if "/test/" in found["Key"]]
+        keys = [found["Key"] for found in listed if "/test/" in found["Key"] and found["Key"].endswith(".parquet")]
         if not keys:
             raise PlumblineError(f"the run prepared no test set below {prefix}", exit_code=1)
         body: bytes = client.get_object(Bucket=self.staging.data_bucket, Key=keys[0])["Body"].read()

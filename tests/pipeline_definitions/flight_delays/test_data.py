@@ -27,6 +27,13 @@ def test_the_description_holds_the_hash_of_each_file(full: Dataset) -> None:
         assert file["sha256"] == hashlib.sha256((full.folder / name).read_bytes()).hexdigest()
 
 
+def test_the_description_names_what_nobody_knows_before_departure(full: Dataset) -> None:
+    """Of the flights table: hour, minute and time_hour are those of the schedule."""
+    description = json.loads((full.folder / "dataset.json").read_text())
+    hindsight = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum"}
+    assert set(description["known_after_departure"]) == hindsight
+
+
 def test_the_description_counts_rows_by_month(full: Dataset) -> None:
     flights = json.loads((full.folder / "dataset.json").read_text())["files"]["flights.csv"]
     assert flights["rows_by_month"] == {"1": 27004, "2": 24951, "3": 28834}

@@ -1,4 +1,5 @@
 import json
+import shutil
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,8 +9,9 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from pipeline_definitions.flight_delays.data import KNOWN_AFTER_DEPARTURE
 from pipeline_definitions.flight_delays.evaluate import as_known_before_departure
-from pipeline_definitions.flight_delays.features import AFTER_DEPARTURE, INPUTS
+from pipeline_definitions.flight_delays.features import INPUTS
 from pipeline_definitions.flight_delays.prepare import joined
 from runtime.prediction import predict
 
@@ -161,8 +163,31 @@ def test_a_model_of_a_leaked_column_is_refused(
 
 
 def test_models_see_nothing_that_is_known_only_after_departure(raw: Path) -> None:
-    rows = as_known_before_departure(joined(raw))
-    assert rows.select(AFTER_DEPARTURE).null_count().row(0) == (rows.height,) * len(AFTER_DEPARTURE)
+    hindsight = KNOWN_AFTER_DEPARTURE
+    rows = as_known_before_departure(joined(raw), hindsight=hindsight)
+    assert rows.select(hindsight).null_count().row(0) == (rows.height,) * len(hindsight)
+
+
+def test_evaluating_empties_what_the_owner_says_and_not_a_list_of_the_model(
+    jobs: Jobs, archive: Path, prepared: Path, report: Report, tmp_path: Path
+) -> None:
+    """Its owner takes the weather for hindsight, of which the model's code knows nothing: its skill is less."""
+    weather = ["temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
+    strict = tmp_path / "prepared"
+    shutil.copytree(prepared, strict)
+    (strict / "test" / "dataset.json").write_text(json.dumps({"known_after_departure": weather}))
+    blind = jobs.evaluate(archive, strict, name="evaluate-strict")
+    assert blind["metrics"]["challenger"]["roc_auc"] < report["metrics"]["challenger"]["roc_auc"] - 0.01
+
+
+def test_test_rows_without_the_owners_word_are_not_evaluated(
+    jobs: Jobs, archive: Path, prepared: Path, tmp_path: Path
+) -> None:
+    bare = tmp_path / "prepared"
+    shutil.copytree(prepared, bare)
+    (bare / "test" / "dataset.json").unlink()
+    with pytest.raises(Exception, match=r"input test has no dataset\.json"):
+        jobs.evaluate(archive, bare, name="evaluate-bare")
 
 
 def test_a_model_no_better_than_the_champion_is_refused(jobs: Jobs, archive: Path, prepared: Path) -> None:

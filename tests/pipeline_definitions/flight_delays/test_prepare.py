@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipeline_definitions.flight_delays.data import Dataset
-from pipeline_definitions.flight_delays.features import AFTER_DEPARTURE, INPUTS
-from pipeline_definitions.flight_delays.prepare import refuse_hindsight, refuse_other_data
+from pipeline_definitions.flight_delays.data import KNOWN_AFTER_DEPARTURE, Dataset
+from pipeline_definitions.flight_delays.features import INPUTS
+from pipeline_definitions.flight_delays.prepare import known_after_departure, refuse_hindsight, refuse_other_data
 from runtime.errors import JobError
 
 HEADER = (
@@ -32,7 +32,7 @@ def write(folder: Path, flights: str, weather: str = "") -> Path:
     folder.mkdir()
     (folder / "flights.csv").write_text(HEADER + flights)
     (folder / "weather.csv").write_text(WEATHER + weather)
-    (folder / "dataset.json").write_text(json.dumps({"known_after_departure": list(AFTER_DEPARTURE)}))
+    (folder / "dataset.json").write_text(json.dumps({"known_after_departure": list(KNOWN_AFTER_DEPARTURE)}))
     return folder
 
 
@@ -54,7 +54,7 @@ def test_rows_are_in_the_order_of_scheduled_departure(prepared: Path) -> None:
 
 
 def test_nothing_known_only_after_departure_is_written(prepared: Path) -> None:
-    assert not set(table(prepared / "train").columns) & set(AFTER_DEPARTURE)
+    assert not set(table(prepared / "train").columns) & set(KNOWN_AFTER_DEPARTURE)
 
 
 def test_late_means_more_than_fifteen_minutes(jobs: Preparing, tmp_path: Path) -> None:
@@ -98,11 +98,38 @@ def test_dropping_later_flights_changes_no_row_before(
     assert_frame_equal(rows, table(prepared / "train").head(rows.height), check_exact=True)
 
 
-def test_an_input_that_the_dataset_calls_hindsight_is_refused(raw: Path) -> None:
+@pytest.mark.parametrize("leaked", KNOWN_AFTER_DEPARTURE)
+def test_an_input_that_the_dataset_calls_hindsight_is_refused(raw: Path, leaked: str) -> None:
     inputs = [column.name for column in INPUTS]
     refuse_hindsight(inputs, dataset=raw)
-    with pytest.raises(JobError, match="input dep_delay is known only after departure"):
-        refuse_hindsight([*inputs, "dep_delay"], dataset=raw)
+    with pytest.raises(JobError, match=f"input {leaked} is known only after departure"):
+        refuse_hindsight([*inputs, leaked], dataset=raw)
+
+
+def test_preparing_goes_by_what_the_owner_says_and_not_by_a_list_of_the_model(
+    jobs: Preparing, raw: Path, tmp_path: Path
+) -> None:
+    """Were the forecast of the temperature made afterwards, its owner would say so, and no model would have to know."""
+    dataset = tmp_path / "raw"
+    shutil.copytree(raw, dataset)
+    description = json.loads((dataset / "dataset.json").read_text())
+    description["known_after_departure"].append("temp")
+    (dataset / "dataset.json").write_text(json.dumps(description))
+    with pytest.raises(Exception, match="input temp is known only after departure"):
+        jobs.prepare(dataset, name="temp-is-hindsight")
+
+
+def test_the_owners_word_goes_with_the_test_rows(prepared: Path) -> None:
+    assert known_after_departure(prepared / "test") == list(KNOWN_AFTER_DEPARTURE)
+
+
+@pytest.mark.parametrize(
+    "description", ["{}", '{"known_after_departure": []}', '{"known_after_departure": "dep_time"}']
+)
+def test_an_owner_who_says_nothing_of_hindsight_is_asked_to(tmp_path: Path, description: str) -> None:
+    (tmp_path / "dataset.json").write_text(description)
+    with pytest.raises(JobError, match=r"dataset\.json does not say what is known_after_departure"):
+        known_after_departure(tmp_path)
 
 
 def test_the_dataset_that_the_run_names_is_taken(full_folder: Path, full: Dataset) -> None:
