@@ -1,7 +1,6 @@
 """Requests and responses, held against botocore's own model of SageMaker."""
 
 import functools
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, cast
@@ -10,6 +9,7 @@ import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
 from plumbline.rehearsal.sagemaker.errors import UnsupportedOperationError, validation_error
+from plumbline.rehearsal.sagemaker.patterns import python_pattern
 
 # A document of an API: its members are described by botocore's shapes, which every document is checked against at the
 # border, both ways. Within the service it is read by name.
@@ -24,17 +24,6 @@ _SCALARS: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "timestamp": (int, float, str, datetime),
     "blob": (str, bytes),
-}
-
-# Java's Unicode classes, as they stand inside brackets in SageMaker's patterns; supersets where Python has no equal.
-_JAVA_CLASSES = {
-    r"\p{L}": r"\w",
-    r"\p{M}": "",
-    r"\p{N}": r"\d",
-    r"\p{Z}": r"\s",
-    r"\p{P}": r"!-/:-@\[-`{-~",
-    r"\p{S}": r"$+<=>^`|~",
-    r"\p{Alnum}": "a-zA-Z0-9",
 }
 
 
@@ -153,8 +142,7 @@ def _scalar(shape: Shape, value: object, path: str, *, inbound: bool) -> Iterato
     if isinstance(value, str) and shape.type_name == "string":
         yield from _size(shape, len(value), value, path, "length")
         pattern = shape.metadata.get("pattern")
-        expression = _python_pattern(pattern) if pattern else None
-        if expression is not None and not expression.fullmatch(value):
+        if pattern and not python_pattern(pattern).fullmatch(value):
             yield _failed(value, path, f"Member must satisfy regular expression pattern: {pattern}")
     elif isinstance(value, int | float) and shape.type_name in ("integer", "long", "float", "double"):
         yield from _size(shape, value, value, path, "value")
@@ -166,17 +154,6 @@ def _size(shape: Shape, size: float, value: object, path: str, noun: str) -> Ite
         yield _failed(value, path, f"Member must have {noun} greater than or equal to {least}")
     if most is not None and size > most:
         yield _failed(value, path, f"Member must have {noun} less than or equal to {most}")
-
-
-@functools.cache
-def _python_pattern(pattern: str) -> re.Pattern[str] | None:
-    """The model's pattern, which is written for Java, for Python; None when Python cannot say it."""
-    for java, python in _JAVA_CLASSES.items():
-        pattern = pattern.replace(java, python)
-    try:
-        return re.compile(pattern, re.DOTALL)
-    except re.error:
-        return None
 
 
 def _failed(value: object, path: str, constraint: str) -> str:

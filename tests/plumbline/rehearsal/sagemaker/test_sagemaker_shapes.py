@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from plumbline.rehearsal.sagemaker.errors import SageMakerError, UnsupportedOperationError
-from plumbline.rehearsal.sagemaker.shapes import ResponseError, check_request, check_response, operation_model
+from plumbline.rehearsal.sagemaker.patterns import python_pattern
+from plumbline.rehearsal.sagemaker.shapes import (
+    ResponseError,
+    check_request,
+    check_response,
+    operation_model,
+    service_model,
+)
 
 Document = dict[str, Any]
 START: Document = {"PipelineName": "p", "ClientRequestToken": "x" * 32}
@@ -28,6 +35,62 @@ def test_a_request_that_does_not_fit_is_refused_as_aws_words_it(changes: Documen
     assert raised.value.code == "ValidationException"
     assert raised.value.message.startswith("1 validation error detected: ")
     assert message in raised.value.message
+
+
+@pytest.mark.parametrize("service", ["sagemaker", "sagemaker-runtime"])
+def test_every_pattern_of_the_model_is_enforced(service: str) -> None:
+    model = service_model(service)
+    patterns = {model.shape_for(name).metadata.get("pattern") for name in model.shape_names} - {None}
+    assert len(patterns) > 10
+    for pattern in patterns:
+        assert python_pattern(pattern).groups >= 0, pattern
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "does_not"),
+    [
+        (r"([\p{L}\p{Z}\p{N}_.:\/=+\-@]*)${1,256}", "s3://b/a b=ü٣\u2003@", ","),
+        (r"[\p{L}\p{M}\p{S}\p{N}\p{P}]+", "e\u0301€!٣", "a b"),
+        (r"\p{ASCII}*", "a\tb", "ü"),
+        (r"\A\S[\p{Print}]*\z", "a b", " a"),
+        (r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*", "a\t😀", "a\n"),
+        (r"[\p{Alnum}\-]+", "a-1", "ü"),
+        (r"\d{2}", "12", "٣٣"),
+        (r"[a-z]*$", "a", "a\n"),
+    ],
+)
+def test_a_pattern_means_what_it_means_to_java(pattern: str, fits: str, does_not: str) -> None:
+    assert python_pattern(pattern).fullmatch(fits)
+    assert not python_pattern(pattern).fullmatch(does_not)
+
+
+@pytest.mark.parametrize(
+    ("value", "constraint"),
+    [
+        ("late, again", r"Member must satisfy regular expression pattern: ([\p{L}\p{Z}\p{N}_.:\/=+\-@]*)${1,256}"),
+        ("x" * 257, "Member must have length less than or equal to 256"),
+        ("", "Member must have length greater than or equal to 1"),
+    ],
+)
+def test_customer_metadata_are_held_to_pattern_and_length(value: str, constraint: str) -> None:
+    with pytest.raises(SageMakerError) as raised:
+        check_request(
+            "CreateModelPackage", {"ModelPackageGroupName": "g", "CustomerMetadataProperties": {"Reason": value}}
+        )
+    assert raised.value.message == (
+        f"1 validation error detected: Value '{value}' at 'customerMetadataProperties.reason.member' failed to "
+        f"satisfy constraint: {constraint}"
+    )
+
+
+def test_customer_metadata_of_the_platform_pass() -> None:
+    said = {
+        "CommitId": "c" * 40,
+        "ExecutionArn": "arn:aws:sagemaker:eu-west-1:222222222222:pipeline/p/execution/e",
+        "ChampionUri": "s3://plumbline-staging-models-222222222222/flight_delays/champion/none/",
+        "DatasetVersion": "3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
+    }
+    check_request("CreateModelPackage", {"ModelPackageGroupName": "g", "CustomerMetadataProperties": said})
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
