@@ -26,7 +26,7 @@ from plumbline.rehearsal.enforcement.evaluation import (
 )
 from plumbline.rehearsal.enforcement.object_keys import key_use
 from plumbline.rehearsal.enforcement.record import open_log, reason_of, record
-from plumbline.rehearsal.enforcement.requests import implied, name_resource, request_keys
+from plumbline.rehearsal.enforcement.requests import implied, name_resource, of_upload, request_keys
 from plumbline.rehearsal.enforcement.service_roles import evaluate_trust
 from plumbline.rehearsal.options import ServerOptions
 
@@ -108,7 +108,11 @@ def _enforce(
     record(account, principal, iam_action, resource_arn, context, reason_of(refused))
     if refused is not None:
         return refused
-    key = key_use(iam_action, resource_arn, context, region=region) if service == "s3" else None
+    key = (
+        key_use(iam_action, resource_arn, context, region=region, of_upload=of_upload.get())
+        if service == "s3"
+        else None
+    )
     for further in implied.get() if key is None else (key,):
         refused = refused or decide_implied(access_key_id, account, region, further)
     return refused

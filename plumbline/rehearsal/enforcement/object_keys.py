@@ -22,7 +22,7 @@ class Implied:
     context: Context = dataclasses.field(default_factory=dict)
 
 
-def key_use(action: str, resource: str, context: Context, *, region: str) -> Implied | None:
+def key_use(action: str, resource: str, context: Context, *, region: str, of_upload: bool) -> Implied | None:
     """What an action on an S3 object asks of KMS; None where the object is not under a KMS key.
 
     Args:
@@ -30,11 +30,15 @@ def key_use(action: str, resource: str, context: Context, *, region: str) -> Imp
         resource: The object's ARN.
         context: The condition keys of the S3 request: the version it names, the encryption it asks for.
         region: The region, for the name under which S3 calls KMS.
+        of_upload: Whether the request is a part of a multipart upload or completes one. The upload's beginning makes
+            the data key, as a single write does; S3 decrypts it for each part and to put the parts together
+            ("CreateMultipartUpload", Permissions).
     """
     if action in _KMS_OF_READS:
         key_action, key = "kms:Decrypt", _key_of_stored_object(resource, context)
     elif action == "s3:PutObject":
-        key_action, key = "kms:GenerateDataKey", _key_of_written_object(resource, context)
+        key_action = "kms:Decrypt" if of_upload else "kms:GenerateDataKey"
+        key = _key_of_written_object(resource, context)
     else:
         return None
     if key is None:

@@ -18,6 +18,8 @@ _NO_KEYS: Context = types.MappingProxyType({})
 _stack_roles: dict[tuple[str, str, str], str] = {}
 implied: contextvars.ContextVar[tuple[Implied, ...]] = contextvars.ContextVar("implied", default=())
 request_keys: contextvars.ContextVar[Context] = contextvars.ContextVar("request_keys", default=_NO_KEYS)
+# Whether the request is a part of an object, or puts the parts together: for IAM it is an s3:PutObject like any other.
+of_upload: contextvars.ContextVar[bool] = contextvars.ContextVar("of_upload", default=False)
 _own_resource_arn = iam_actions.extract_resource_arn
 
 
@@ -39,6 +41,7 @@ def name_resource(
     """Stands in for MiniStack's ``extract_resource_arn`` and remembers what else a request needs decided."""
     implied.set(())
     request_keys.set(_NO_KEYS)
+    of_upload.set(service == "s3" and "uploadId" in query_params)
     arn: str = _own_resource_arn(service, method, path, headers, body, query_params, region, account_id)
     read = _REQUEST_READERS.get(service)
     return read(arn, body, query_params, region, account_id) if read else arn

@@ -9,15 +9,18 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from s3transfer.manager import TransferConfig, TransferManager
 
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession, is_denial
 from plumbline.rehearsal.sagemaker.shapes import Document
 
 _CHUNK = 1 << 20
 _POLL_SECONDS = 0.05
+_IN_PARTS = TransferConfig()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,10 +108,18 @@ def download(files: list[RemoteFile], folder: Path, *, session: RoleSession) -> 
 
 
 def upload_file(path: Path, uri: S3Uri, *, session: RoleSession, key: str | None) -> None:
-    """Writes one object, encrypted under a key when one is given, else as its bucket says."""
+    """Writes one object, encrypted under a key when one is given, else as its bucket says.
+
+    A large one goes in parts, from boto3's own threshold on (8 MB): that asks more of KMS than a single write.
+    """
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+    client = session.client("s3")
+    if path.stat().st_size >= _IN_PARTS.multipart_threshold:
+        with TransferManager(cast("BaseClient", client), _IN_PARTS) as manager:
+            manager.upload(str(path), uri.bucket, uri.key, extra_args=encryption).result()
+        return
     with path.open("rb") as stream:
-        session.client("s3").put_object(Bucket=uri.bucket, Key=uri.key, Body=stream, **encryption)
+        client.put_object(Bucket=uri.bucket, Key=uri.key, Body=stream, **encryption)
 
 
 def upload(folder: Path, uri: S3Uri, *, session: RoleSession, key: str | None) -> None:

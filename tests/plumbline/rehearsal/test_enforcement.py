@@ -4,7 +4,8 @@ import dataclasses
 import io
 import json
 import ssl
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -12,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from plumbline.rehearsal.calls import Decision, read_call_log
 from plumbline.rehearsal.cloud import Cloud
+from plumbline.rehearsal.sagemaker.sessions import RoleSession
+from plumbline.rehearsal.sagemaker.transfer import S3Uri, upload_file
 from plumbline.rehearsal.session import Session
 
 OWNER, READER = "222222222222", "333333333333"
@@ -104,6 +107,37 @@ def bucket(cloud: Cloud, key: str) -> str:
     )
     s3.put_object(Bucket=BUCKET, Key="one", Body=b"1")
     return BUCKET
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that boto3, and SageMaker with it, writes in parts."""
+    path = tmp_path_factory.mktemp("large") / "model.tar.gz"
+    path.write_bytes(bytes(9 << 20))
+    return path
+
+
+def test_writing_an_object_in_parts_needs_decryption_too(cloud: Cloud, bucket: str, key: str, large: Path) -> None:
+    objects = f"arn:aws:s3:::{bucket}/*"
+    writer = make_role(cloud, OWNER, "whole-only", allow("s3:PutObject", objects), allow("kms:GenerateDataKey", key))
+    client = writer.client("s3")
+    with large.open("rb") as stream:
+        client.put_object(Bucket=bucket, Key="whole", Body=stream)
+    upload = client.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
+    with pytest.raises(ClientError) as error:
+        client.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=1, Body=b"1")
+    assert "kms:Decrypt" in refused(error)
+    assert last(cloud, "kms:Decrypt").resource == key
+
+
+def test_the_platform_writes_a_large_artifact_in_parts(cloud: Cloud, bucket: str, key: str, large: Path) -> None:
+    statements = allow("s3:*", f"arn:aws:s3:::{bucket}/*"), allow(["kms:GenerateDataKey", "kms:Decrypt"], key)
+    writer = make_role(cloud, OWNER, "in-parts", *statements)
+    upload_file(large, S3Uri(bucket=bucket, key="model.tar.gz"), session=cast("RoleSession", writer), key=key)
+    assert last(cloud, "kms:Decrypt").allowed
+    found = writer.client("s3").head_object(Bucket=bucket, Key="model.tar.gz")
+    assert (found["ContentLength"], found["SSEKMSKeyId"]) == (9 << 20, key)
+    assert found["ETag"].strip('"').endswith("-2")
 
 
 def test_reading_an_object_needs_its_key(cloud: Cloud, bucket: str, key: str) -> None:
