@@ -12,9 +12,9 @@ from runtime.errors import JobError
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-# The fewer the days, the more too narrow a percentile interval over them: a gain that is zero on average passes the
-# lower end of a 95 % interval in 3.9 % of cases with 16 days instead of in 2.5 %, in 5.5 % with 8, in 9.4 % with 4
-# (Student's t over the days' means). At 8 the gate's error is about twice what its level says; below, there is no gate.
+# A percentile interval over few days is too narrow, the more so the fewer they are. Of models that gain nothing, the
+# lower end of a 95 % interval lies above zero for 3.9 % with 16 days instead of for 2.5 %, for 5.5 % with 8 and for
+# 9.4 % with 4 (by Student's t over the days' means). From 8 days on the error is about twice the nominal one at most.
 FEWEST_DAYS = 8
 
 _CHUNK = 100  # resamples at a time: of 15,000 rows, 12 MB of 64-bit numbers
@@ -80,10 +80,9 @@ def gains(
     models on all rows of the days drawn. Flights of one day share its weather and its congestion, so a row more of the
     same day says less than a row of another day. The interval is the central one of level `confidence`.
 
-    It covers which days of the period happened to be drawn from days like them, and the flights on them. It does not
-    cover what all days of the period have in common: 16 days of one month say nothing of another season, of a change
-    of the timetable, or of the luck of a single training. Days count as independent, although weather lasts longer
-    than a day.
+    It covers how the gain varies from day to day within the period of the rows. It does not cover what all of these
+    days have in common: 16 days of one month say nothing of another season or another timetable, and one training
+    nothing of another. Days count as independent, although weather may last for longer than one.
 
     Args:
         labels: 1 for a late flight, 0 for another.
