@@ -35,7 +35,7 @@ from plumbline.rehearsal.predictions import Offline
 from plumbline.rehearsal.progress import Progress, Step, Steps
 from plumbline.rehearsal.release import Served
 from plumbline.rehearsal.state import mark_failed, remove_failed
-from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary
+from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary, denied
 from plumbline.rehearsal.training_run import Inputs
 
 REASON = "rehearsal"
@@ -185,9 +185,9 @@ class Journey:
             ways: list[ModelSummary] = []
             refused: list[DeniedCall] = []
             for model in self.models:
-                way, denied = self.promote(self.train(model, stand_in=stand_in))
+                way, met = self.promote(self.train(model, stand_in=stand_in))
                 ways.append(way)
-                refused += denied
+                refused += met
             self._refuse_surprises(refused)
             yield Summary(
                 id=cloud.options.state.name,
@@ -201,6 +201,7 @@ class Journey:
                 models=tuple(ways),
                 calls=self.calls(),
                 denied_calls=tuple(dict.fromkeys(refused)),
+                denied_attempts=len(refused),
                 network_isolation=cloud.network_isolation,
                 steps=self._steps.seconds,
                 seconds=round(time.monotonic() - began, 2),
@@ -330,7 +331,7 @@ class Journey:
                     cloud=cloud, model=model, inputs=trained.inputs, model_package_arn=arn, release_role_arn=role
                 )
             )
-            step.outcome = f"{len(refused)} attempts, all refused"
+            step.outcome = f"{denied(len(refused), len(set(refused)))}, all refused"
         way = ModelSummary(
             model=model.name,
             commit=trained.commit,

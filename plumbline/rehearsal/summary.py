@@ -10,6 +10,13 @@ from plumbline.rehearsal.release import Served
 from plumbline.rehearsal.training_run import Run
 
 FILE = "rehearsal.json"
+# Characters: a line of a terminal, and of a model's name what leaves room for the row's own.
+_VALUE = 90
+_MODEL = 16
+# A step that took less is not worth its place in the row.
+_SHOWN_SECONDS = 0.1
+_BOUND = "_gain_lower"
+_NAMES = {"average_precision": "average precision", "log_loss": "log loss", "roc_auc": "ROC AUC"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,7 +77,8 @@ class Summary:
         image_digest: Its digest.
         models: Every model's way.
         calls: How many calls each principal was allowed, by action.
-        denied_calls: The calls that were refused, each expected and probed.
+        denied_calls: The different calls that were refused, each expected and probed.
+        denied_attempts: How often one of them was tried; the same call can be refused for more than one reason.
         network_isolation: How an isolated job is kept from the network on this machine.
         steps: Seconds of each step.
         seconds: Seconds of all of it.
@@ -88,6 +96,7 @@ class Summary:
     models: tuple[ModelSummary, ...]
     calls: Mapping[str, Mapping[str, int]]
     denied_calls: tuple[DeniedCall, ...]
+    denied_attempts: int
     network_isolation: str
     steps: Mapping[str, float]
     seconds: float
@@ -106,47 +115,62 @@ class Summary:
         return path
 
     def rows(self) -> list[tuple[str, str]]:
-        """The summary as pairs of what and how much, for a table."""
+        """The summary as pairs of what and how much, for a table; each pair short enough for one line of a terminal."""
+        resources = sum(sum(types.values()) for types in self.resources.values())
+        allowed = sum(sum(actions.values()) for actions in self.calls.values())
         rows = [
             ("accounts", ", ".join(f"{name} {account}" for name, account in self.accounts.items())),
-            ("stacks", f"{len(self.templates)}, each template as synth wrote it"),
-            ("resources", str(sum(sum(types.values()) for types in self.resources.values()))),
+            ("stacks", f"{len(self.templates)}, {resources} resources, each template as synth wrote it"),
             ("isolation of jobs", self.network_isolation),
         ]
         for way in self.models:
-            rows += [
-                (f"{way.model}: run", f"{way.run.status} in {way.run.seconds:.1f} s"),
-                *((f"{way.model}: {step.name}", f"{step.status}, {step.seconds:.1f} s") for step in way.run.steps),
-                *(
-                    (f"{way.model}: {name}", value)
-                    for name, value in _figures(way.metrics)
-                    if name.startswith(("metrics.challenger.", "gate."))
-                ),
-                (f"{way.model}: version", way.model_package_arn.rsplit(":", 1)[-1]),
-                *(
-                    (f"{way.model}: {environment}", f"{served.endpoint} {served.status}, {served.artifact_digest[:16]}")
-                    for environment, served in way.served.items()
-                ),
-                (
-                    f"{way.model}: answers",
-                    f"{way.agreement.rows:,} equal to the artifact's own, to {way.agreement.largest_difference:.1e}",
-                ),
-            ]
-        allowed = sum(sum(actions.values()) for actions in self.calls.values())
+            name = _clipped(way.model, _MODEL)
+            rows += [(f"{name}: {what}", value) for what, value in _rows_of(way)]
         rows += [
             ("calls allowed", f"{allowed:,} by {len(self.calls)} principals"),
-            ("calls denied", f"{len(self.denied_calls)}, each expected"),
+            ("calls denied", f"{denied(self.denied_attempts, len(self.denied_calls))}, each expected"),
             ("seconds", f"{self.seconds:.1f}"),
         ]
-        return rows
+        return [(what, _clipped(value, _VALUE)) for what, value in rows]
 
 
-def _figures(report: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
-    """The numbers of a report, by their dotted names."""
-    figures: list[tuple[str, str]] = []
-    for name, value in report.items():
-        if isinstance(value, Mapping):
-            figures += _figures(value, f"{prefix}{name}.")
-        elif isinstance(value, float):
-            figures.append((f"{prefix}{name}", f"{value:.4f}"))
-    return figures
+def denied(attempts: int, calls: int) -> str:
+    """How often refusals were provoked and how many different calls that were, in words."""
+    return f"{attempts} attempts at {calls} calls"
+
+
+def _rows_of(way: ModelSummary) -> list[tuple[str, str]]:
+    metrics, gate = (way.metrics.get(part) for part in ("metrics", "gate"))
+    challenger = metrics.get("challenger") if isinstance(metrics, Mapping) else None
+    long = [f"{step.name} {step.seconds:.1f} s" for step in way.run.steps if step.seconds >= _SHOWN_SECONDS]
+    return [
+        ("run", ": ".join(filter(None, [f"{way.run.status} in {way.run.seconds:.1f} s", ", ".join(long)]))),
+        ("quality", _figures(challenger, suffix="")),
+        ("gate", "lower bounds of the gains: " + _figures(gate, suffix=_BOUND)),
+        ("version", way.model_package_arn.partition("/")[2]),
+        *(
+            (environment, f"{served.endpoint} {served.status}, artifact {served.artifact_digest[:16]}")
+            for environment, served in way.served.items()
+        ),
+        (
+            "answers",
+            f"{way.agreement.rows:,} equal to the artifact's own, to {way.agreement.largest_difference:.1e}",
+        ),
+    ]
+
+
+def _figures(part: object, *, suffix: str) -> str:
+    """The figures of a part of the report by which a model is known; of a model without those, the first ones."""
+    found = part if isinstance(part, Mapping) else {}
+    figures = {
+        name.removesuffix(suffix): value
+        for name, value in found.items()
+        if isinstance(value, float) and name.endswith(suffix)
+    }
+    shown = [name for name in _NAMES if name in figures] or list(figures)[: len(_NAMES)]
+    told = [f"{_NAMES.get(name, name.replace('_', ' '))} {figures[name]:.3f}" for name in shown]
+    return ", ".join(told) or "none reported"
+
+
+def _clipped(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -36,6 +36,7 @@ NOTHING = Summary(
     models=(),
     calls={},
     denied_calls=(),
+    denied_attempts=0,
     network_isolation="",
     steps={},
     seconds=0.0,

@@ -87,3 +87,11 @@ def test_the_table_names_accounts_run_version_and_endpoints(rehearsal: Rehearsed
     assert "333333333333" in table["accounts"]
     assert table[f"{rehearsal.model.name}: production"].startswith(rehearsal.production.endpoint_name(rehearsal.model))
     assert "equal to the artifact's own" in table[f"{rehearsal.model.name}: answers"]
+    assert table["calls denied"].startswith(f"{rehearsal.summary.denied_attempts} attempts at ")
+
+
+def test_the_table_fits_a_terminal(rehearsal: Rehearsed) -> None:
+    rows = rehearsal.summary.rows()
+    assert len(rows) <= 14
+    assert max(len(what) for what, _ in rows) <= 28
+    assert max(len(value) for _, value in rows) <= 90
