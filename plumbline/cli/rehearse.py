@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from plumbline.rehearsal.summary import Summary
 
 
+_TABLE_WIDTH = 120  # columns: the longest label and the longest value of a summary
+
+
 class ConsoleProgress:
     """Shows each step on a line: while it runs on a terminal, and when it has ended everywhere."""
 
@@ -76,7 +79,8 @@ def _print_summary(console: Console, summary: "Summary") -> None:
     for what, value in summary.rows():
         table.add_row(what, value)
     console.print()
-    console.print(table)
+    # A row is a line, also in a log or a pipe, for which Rich assumes 80 columns.
+    Console(width=max(_TABLE_WIDTH, console.width)).print(table)
     console.print("\nAll of it is in rehearsal.json.")
 
 
