@@ -1,7 +1,8 @@
 """Processes that stand in for containers.
 
 They find their files at /opt/ml, have no network unless allowed and nothing of the machine's environment, and leave
-nothing when they end.
+nothing when they end. In a namespace they find the checkout and the home folder read-only, and neither credentials nor
+keys nor the files of another job. They do see the rest of the machine's files as its user does, and share /tmp.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
+
+from plumbline.toolchain import ROOT
 
 BASE = "/opt/ml"
 _LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -220,10 +223,18 @@ class Containers:
 def _namespace_command(program: Program, unix_socket: Path | None) -> list[str]:
     scratch = program.folder / "scratch"
     scratch.mkdir(exist_ok=True)
+    read_only = [folder for folder in dict.fromkeys((ROOT, Path.home())) if folder != folder.parent]
+    hidden = [Path.home() / ".aws", Path.home() / ".ssh", *_rehearsals(program.folder)]
     plan = {
         "base": str(program.folder / "ml"),
         "scratch": str(scratch),
-        "hidden": [str(Path.home() / name) for name in (".aws", ".ssh")],
+        "read_only": [str(folder) for folder in read_only],
+        "hidden": [str(folder) for folder in hidden],
+        "shown": {
+            str(path): writable
+            for path, writable in _needed(program, unix_socket).items()
+            if any(path.is_relative_to(folder) for folder in (*read_only, *hidden))
+        },
         "network": program.isolated,
         "socket": str(unix_socket) if unix_socket else None,
         "port": program.port,
@@ -233,6 +244,18 @@ def _namespace_command(program: Program, unix_socket: Path | None) -> list[str]:
     unshare = shutil.which("unshare") or "unshare"
     network = ["--net"] if program.isolated else []
     return [unshare, *_UNSHARE, *network, "--", sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(plan)]
+
+
+def _rehearsals(folder: Path) -> list[Path]:
+    """The folder that holds the state of all rehearsals, keys and other jobs' files among it, when a job is in one."""
+    return [parent for parent in folder.parents if parent.parts[-2:] == (".plumb", "rehearsals")]
+
+
+def _needed(program: Program, unix_socket: Path | None) -> dict[Path, bool]:
+    """What a program finds wherever it lies, and whether it may change it: its folders, and whom it has to trust."""
+    own = [program.folder, *([unix_socket.parent] if unix_socket else [])]
+    trusted = program.environment.get("AWS_CA_BUNDLE")
+    return ({Path(trusted): False} if trusted else {}) | dict.fromkeys(own, True)
 
 
 def _guarded(program: Program) -> tuple[list[str], dict[str, str]]:

@@ -2,13 +2,15 @@
 
 A script of its own, run with ``python -I -S`` by :mod:`plumbline.rehearsal.sagemaker.containers`; it imports the
 standard library alone. Its one argument is a JSON object: ``base`` (shown at /opt/ml), ``scratch`` (an empty folder),
-``hidden`` (folders of the machine that the program must find empty), ``network`` (whether the namespace has its own,
-with loopback alone), ``socket`` and ``port`` (a unix socket to forward to a port of the namespace; may be null),
-``directory`` and ``command``.
+``read_only`` (folders of the machine that the program must not change), ``hidden`` (folders that it must find empty),
+``shown`` (what of the two it finds all the same, each with whether it may change it), ``network`` (whether the
+namespace has its own, with loopback alone), ``socket`` and ``port`` (a unix socket to forward to a port of the
+namespace; may be null), ``directory`` and ``command``.
 """
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -18,6 +20,8 @@ import sys
 import threading
 
 _PRIVATE, _BIND, _RECURSIVE = 1 << 18, 1 << 12, 1 << 14
+# mount_setattr(2), which has this number on every architecture, and its arguments
+_MOUNT_SETATTR, _HERE, _WHOLE_TREE, _READ_ONLY = 442, -100, 0x8000, 1
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -26,9 +30,17 @@ def main() -> None:
     """Prepares the namespaces and replaces itself by the command; never returns."""
     plan = json.loads(sys.argv[1])
     _mount("none", "/", None, _RECURSIVE | _PRIVATE)
+    # Opened before they are covered: a descriptor still leads to what lies below.
+    shown = [(path, os.open(path, os.O_PATH), writable) for path, writable in plan["shown"].items()]
+    for folder in plan["read_only"]:
+        _make_read_only(folder)
     for folder in plan["hidden"]:
         if os.path.isdir(folder):  # noqa: PTH112 - pathlib would double the start-up time of this script
             _mount("tmpfs", folder, "tmpfs", 0)
+    for path, handle, writable in shown:
+        _show(path, handle)
+        if not writable:
+            _make_read_only(path)
     _show_base(plan["base"], plan["scratch"])
     if plan["network"]:
         _raise_loopback()
@@ -62,6 +74,30 @@ def _show_base(base: str, scratch: str) -> None:
     os.mkdir(f"{scratch}/ml")  # noqa: PTH102
     _mount(base, f"{scratch}/ml", None, _BIND | _RECURSIVE)
     _mount(scratch, "/opt", None, _BIND | _RECURSIVE)
+
+
+def _make_read_only(path: str) -> None:
+    """Makes a file, or a folder with what is mounted below it, read-only.
+
+    A kernel before 5.12 cannot, and leaves it as it is.
+    """
+    _mount(path, path, None, _BIND | _RECURSIVE)
+    attributes = struct.pack("4Q", _READ_ONLY, 0, 0, 0)
+    done = _LIBC.syscall(_MOUNT_SETATTR, _HERE, path.encode(), _WHOLE_TREE, attributes, len(attributes))
+    if done != 0 and ctypes.get_errno() != errno.ENOSYS:
+        number = ctypes.get_errno()
+        raise OSError(number, f"read-only {path}: {os.strerror(number)}")
+
+
+def _show(path: str, handle: int) -> None:
+    """Mounts an opened file or folder where it was before something covered it."""
+    if os.path.isdir(f"/proc/self/fd/{handle}"):  # noqa: PTH112
+        os.makedirs(path, exist_ok=True)  # noqa: PTH103
+    else:
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        os.close(os.open(path, os.O_CREAT))
+    _mount(f"/proc/self/fd/{handle}", path, None, _BIND | _RECURSIVE)
+    os.close(handle)
 
 
 def _mount(source: str, target: str, kind: str | None, flags: int) -> None:

@@ -125,3 +125,78 @@ def _commands() -> list[str]:
         for path in Path("/proc").glob("[0-9]*/cmdline")
         if path.exists()
     ]
+
+
+def _need_namespaces() -> None:
+    if containers.isolation() is not Isolation.NAMESPACE:
+        pytest.skip("this machine's kernel gives no user namespace")
+
+
+def test_a_program_cannot_change_the_checkout_or_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _need_namespaces()
+    checkout, home = tmp_path / "checkout", tmp_path / "home"
+    for folder in (checkout, home, tmp_path / "job"):
+        folder.mkdir()
+    monkeypatch.setattr(containers, "ROOT", checkout)
+    monkeypatch.setenv("HOME", str(home))
+    script = f"""
+import errno, pathlib
+for folder in ({str(checkout)!r}, {str(home)!r}):
+    try:
+        (pathlib.Path(folder) / "written").write_text("x")
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
+    assert run(tmp_path / "job", script) == (0, ["EROFS", "EROFS"])
+
+
+def test_a_program_sees_nothing_of_a_rehearsal_but_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _need_namespaces()
+    rehearsals = tmp_path / ".plumb" / "rehearsals"
+    job, other = rehearsals / "one" / "jobs" / "mine", rehearsals / "one" / "jobs" / "another"
+    for folder in (job, other):
+        folder.mkdir(parents=True)
+    (rehearsals / "one" / "server.key").write_text("secret")
+    monkeypatch.setattr(containers, "ROOT", tmp_path)
+    script = f"""
+import os, pathlib
+print(sorted(os.listdir({str(rehearsals / "one")!r})), os.listdir({str(other.parent)!r}))
+pathlib.Path("written").write_text("x")
+pathlib.Path("/opt/ml/output").write_text("x")
+"""
+    assert run(job, script) == (0, ["['jobs'] ['mine']"])
+    assert (job / "written").exists()
+    assert (job / "ml" / "output").exists()
+
+
+def test_a_program_works_below_the_home_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _need_namespaces()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "job").mkdir()
+    assert run(tmp_path / "job", "open('/opt/ml/output', 'w').write('x'); open('written', 'w').write('x')") == (0, [])
+
+
+def test_a_program_reads_and_keeps_the_certificate_of_its_cloud(tmp_path: Path) -> None:
+    _need_namespaces()
+    state = tmp_path / ".plumb" / "rehearsals" / "one"
+    (state / "job" / "ml").mkdir(parents=True)
+    (state / "authority.pem").write_text("trusted\n")
+    lines: list[str] = []
+    all_of_them = Containers()
+    container = all_of_them.start(
+        Program(
+            command=("sh", "-c", 'cat "$AWS_CA_BUNDLE"; echo x > "$AWS_CA_BUNDLE" || echo kept'),
+            environment={"PATH": PATH, "AWS_CA_BUNDLE": str(state / "authority.pem")},
+            directory=state / "job",
+            folder=state / "job",
+            isolated=False,
+        ),
+        on_line=lambda line: lines.append(line.rstrip()),
+    )
+    container.wait(seconds=20, stop=threading.Event())
+    all_of_them.close()
+    assert (lines[0], lines[-1]) == ("trusted", "kept")
