@@ -42,7 +42,7 @@ class _Child:
             "JSII_NODE": os.environ["JSII_NODE"],
             # The unpacked library, which an empty home would have to unpack again.
             "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(Path.home() / ".cache/aws/jsii/package-cache"),
-            "NODE_OPTIONS": f"--require {_GUARDS / 'preload.js'}",
+            "NODE_OPTIONS": f'--require "{_GUARDS / "preload.js"}"',
             "PYTHONPATH": str(_GUARDS),
             "PYTHONHASHSEED": hash_seed,
             "TZ": time_zone,

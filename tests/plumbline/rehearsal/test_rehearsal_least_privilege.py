@@ -219,7 +219,7 @@ class Bench:
                                 "Type": "RegisterModel",
                                 "Arguments": {
                                     "ModelPackageGroupName": rehearsal.staging.model_package_group(rehearsal.model),
-                                    "ModelApprovalStatus": "Rejected",
+                                    "ModelApprovalStatus": "PendingManualApproval",
                                     "InferenceSpecification": {
                                         "Containers": [
                                             {

@@ -375,7 +375,8 @@ def running(root: Path) -> Iterator[World]:
         [
             *(sys.executable, "-m", "plumbline.rehearsal.server"),
             *("--root", str(root), "--state", str(state), "--region", REGION, "--account", HOME, "--account", AWAY),
-            *("--external-image", f"{EXTERNAL_IMAGE}={sys.prefix}"),
+            # By a path without blanks, as a container has: scripts of other people's images do not quote it.
+            *("--external-image", f"{EXTERNAL_IMAGE}={image / 'venv'}"),
         ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
