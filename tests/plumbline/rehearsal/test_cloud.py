@@ -21,6 +21,8 @@ from plumbline.rehearsal.processes import command_line, descendants
 from plumbline.rehearsal.server import read_address
 from tests.plumbline.rehearsal.shared import linked_checkout
 
+pytestmark = pytest.mark.rehearsal
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:

@@ -17,6 +17,8 @@ from plumbline.rehearsal.sagemaker.sessions import RoleSession
 from plumbline.rehearsal.sagemaker.transfer import S3Uri, upload_file
 from plumbline.rehearsal.session import Session
 
+pytestmark = pytest.mark.rehearsal
+
 OWNER, READER = "222222222222", "333333333333"
 BUCKET = "enforcement-owner"
 LAMBDA = "lambda.amazonaws.com"

@@ -25,6 +25,8 @@ from plumbline.rehearsal.progress import Silent
 from plumbline.rehearsal.summary import Summary
 from tests.plumbline.rehearsal.shared import linked_checkout
 
+pytestmark = pytest.mark.rehearsal
+
 NOTHING = Summary(
     id="none",
     accounts={},

@@ -10,6 +10,8 @@ import pytest
 from plumbline.rehearsal.cloud import Cloud
 from plumbline.rehearsal.session import Client
 
+pytestmark = pytest.mark.rehearsal
+
 ACCOUNT = "111111111111"
 _ENDED = ("COMPLETE", "FAILED")
 
