@@ -130,8 +130,26 @@ def upload_inputs(
     return Inputs(dataset_id=dataset_id, dataset_version=versions["dataset.json"], code_digest=digest)
 
 
-def start(*, deployment: Deployment, model: Model, inputs: Inputs, commit: str, reason: str, caller: Session) -> str:
+def start(
+    *,
+    deployment: Deployment,
+    model: Model,
+    inputs: Inputs,
+    commit: str,
+    reason: str,
+    caller: Session,
+    champion_uri: str | None = None,
+) -> str:
     """Starts a run by hand.
+
+    Args:
+        deployment: Where.
+        model: The model.
+        inputs: What to train on, with which code.
+        commit: What the version records.
+        reason: What the version records.
+        caller: Who starts it.
+        champion_uri: The artifact that the new version has to beat; None when there is none yet.
 
     Returns:
         The execution's ARN.
@@ -142,6 +160,7 @@ def start(*, deployment: Deployment, model: Model, inputs: Inputs, commit: str, 
         "DatasetVersion": inputs.dataset_version,
         "Trigger": "person",
         "TriggerReason": reason,
+        **({"ChampionUri": champion_uri} if champion_uri else {}),
     }
     answer = caller.client("sagemaker").start_pipeline_execution(
         PipelineName=deployment.pipeline_name(model),

@@ -1,4 +1,4 @@
-"""Further runs of the rehearsal's pipeline: the cache, and a script that fails."""
+"""Further runs of the rehearsal's pipeline: the cache, a champion, and a script that fails."""
 
 import dataclasses
 import hashlib
@@ -12,7 +12,7 @@ from tests.plumbline.rehearsal.shared import Rehearsed
 pytestmark = pytest.mark.rehearsal
 
 
-def _run(rehearsal: Rehearsed, inputs: Inputs, *, commit: str) -> Run:
+def _run(rehearsal: Rehearsed, inputs: Inputs, *, commit: str, champion_uri: str | None = None) -> Run:
     caller = rehearsal.cloud.administrator(rehearsal.staging.account)
     arn = training_run.start(
         deployment=rehearsal.staging,
@@ -21,6 +21,7 @@ def _run(rehearsal: Rehearsed, inputs: Inputs, *, commit: str) -> Run:
         commit=commit,
         reason="test",
         caller=caller,
+        champion_uri=champion_uri,
     )
     return training_run.follow(arn=arn, caller=caller, tell=lambda _: None)
 
@@ -63,6 +64,49 @@ def test_the_second_run_registers_a_version_of_its_own_commit(rehearsal: Rehears
         ModelPackageName=again.model_package_arn
     )
     assert "c" * 40 in package["CustomerMetadataProperties"].values()
+
+
+@pytest.fixture(scope="module")
+def challenge(rehearsal: Rehearsed, inputs: Inputs) -> tuple[Run, list[str], list[str]]:
+    """A run whose model meets its own twin as the champion; the versions before and after it."""
+    registered = rehearsal.client(rehearsal.staging, "sagemaker").describe_model_package(
+        ModelPackageName=rehearsal.way.model_package_arn
+    )
+    (container,) = registered["InferenceSpecification"]["Containers"]
+    before = _versions(rehearsal)
+    run = _run(rehearsal, inputs, commit="e" * 40, champion_uri=container["ModelDataUrl"])
+    return run, before, _versions(rehearsal)
+
+
+def test_a_model_no_better_than_the_champion_fails_at_the_gate(challenge: tuple[Run, list[str], list[str]]) -> None:
+    run, _, _ = challenge
+    assert run.status == "Failed"
+    assert {step.name: step.status for step in run.steps if step.name in {"Evaluate", "Gate", "Fail"}} == {
+        "Evaluate": "Succeeded",
+        "Gate": "Succeeded",
+        "Fail": "Failed",
+    }
+
+
+def test_the_report_names_the_champion_as_the_reference_that_was_not_beaten(
+    rehearsal: Rehearsed, challenge: tuple[Run, list[str], list[str]]
+) -> None:
+    run, _, _ = challenge
+    report = training_run.evaluation(
+        run=run,
+        deployment=rehearsal.staging,
+        model=rehearsal.model,
+        caller=rehearsal.cloud.administrator(rehearsal.staging.account),
+    )
+    gate = report["gate"]
+    assert isinstance(gate, dict)
+    assert (gate["average_precision_gain_lower"], gate["log_loss_gain_lower"]) == (0.0, 0.0)
+
+
+def test_a_model_no_better_than_the_champion_is_not_registered(challenge: tuple[Run, list[str], list[str]]) -> None:
+    run, before, after = challenge
+    assert run.model_package_arn == ""
+    assert before == after
 
 
 @pytest.fixture(scope="module")
