@@ -57,6 +57,7 @@ OF_PIPELINES = (
 CASES = [
     *((ModelJob.PREPARE, action) for action in OF_JOBS),
     *((ModelJob.TRAIN, action) for action in OF_JOBS),
+    *((ModelJob.EVALUATE, action) for action in OF_JOBS),
     *((ModelJob.PIPELINE, action) for action in OF_PIPELINES),
 ]
 
@@ -64,12 +65,15 @@ CASES = [
 _TINY = """import os,pathlib as p
 b=p.Path(os.environ.get("SAGEMAKER_BASE_DIR","/opt/ml"))
 o="processing/output/"
-for d in(o+"train",o+"test","model","checkpoints"):
- (b/d).mkdir(parents=True,exist_ok=True)
- (b/d/"left.json").write_text('{"gate":1}')
-print("done")"""
+for d in o+"train",o+"test",o+"evaluation","model","checkpoints":
+ d=b/d
+ d.mkdir(511,1,1)
+ (d/"left.json").write_text('{"gate":1}')
+print(1)"""
 _ENTRY = ["python", "-c", _TINY]
 _LIMIT_SECONDS = 240
+# Below what a processing job writes.
+_PROCESSING = {ModelJob.PREPARE: "/prepared/", ModelJob.EVALUATE: "/evaluations/"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,7 +99,7 @@ class Bench:
         self._jobs = {
             step["StepName"]: next(iter(step["Metadata"].values()))["Arn"].rsplit("/", 1)[-1]
             for step in steps["PipelineExecutionSteps"]
-            if step["StepName"] in {"Prepare", "Train"}
+            if step["StepName"] in {"Prepare", "Train", "Evaluate"}
         }
 
     def role_without(self, job: ModelJob, action: str | None) -> str:
@@ -120,8 +124,9 @@ class Bench:
         """Starts what a role is for; the returned function tells the ending once there is one."""
         role = self.role_without(job, action)
         name = f"without-{(action or 'nothing').replace(':', '-')}"
-        if job is ModelJob.PREPARE:
-            self._client.create_processing_job(ProcessingJobName=name, **self.processing(role))
+        if job in _PROCESSING:
+            name = f"{job}-{name}"
+            self._client.create_processing_job(ProcessingJobName=name, **self.processing(role, job))
             return lambda: self._ending(
                 role, self._client.describe_processing_job(ProcessingJobName=name), "ProcessingJob"
             )
@@ -138,17 +143,17 @@ class Bench:
         arn = self._client.start_pipeline_execution(PipelineName=pipeline)["PipelineExecutionArn"]
         return lambda: self._execution_ending(role, arn)
 
-    def processing(self, role: str) -> dict[str, Any]:
+    def processing(self, role: str, job: ModelJob) -> dict[str, Any]:
         """A request for a processing job: one small input, one small output, everything else as in the run."""
-        described = self._client.describe_processing_job(ProcessingJobName=self._jobs["Prepare"])
+        described = self._client.describe_processing_job(ProcessingJobName=self._jobs[job.value.capitalize()])
         wanted = ("ProcessingResources", "StoppingCondition", "AppSpecification", "NetworkConfig")
         request = {member: copy.deepcopy(described[member]) for member in (*wanted, "ProcessingOutputConfig")}
         request["AppSpecification"] |= {"ContainerEntrypoint": _ENTRY}
         request["AppSpecification"].pop("ContainerArguments", None)
         request["ProcessingInputs"] = [one for one in described["ProcessingInputs"] if one["InputName"] == "code"]
         for output in request["ProcessingOutputConfig"]["Outputs"]:
-            bucket, _, _ = output["S3Output"]["S3Uri"].partition("/prepared/")
-            output["S3Output"]["S3Uri"] = f"{bucket}/prepared/probe/{output['OutputName']}"
+            bucket, _, _ = output["S3Output"]["S3Uri"].partition(_PROCESSING[job])
+            output["S3Output"]["S3Uri"] = f"{bucket}{_PROCESSING[job]}probe/{output['OutputName']}"
         return request | {"RoleArn": role}
 
     def training(self, role: str) -> dict[str, Any]:
@@ -174,7 +179,7 @@ class Bench:
     def definition(self) -> dict[str, Any]:
         """A pipeline that uses whatever a pipeline's role may: both kinds of job, a property file, a registration."""
         rehearsal = self._rehearsal
-        processing = self.processing(rehearsal.staging.role_arn(rehearsal.model, ModelJob.EVALUATE))
+        processing = self.processing(rehearsal.staging.role_arn(rehearsal.model, ModelJob.EVALUATE), ModelJob.PREPARE)
         (uri, output) = (
             f"s3://{rehearsal.staging.data_bucket}/{rehearsal.model.name}/evaluations/probe",
             processing["ProcessingOutputConfig"]["Outputs"][0],
@@ -259,7 +264,7 @@ def endings(rehearsal: Rehearsed) -> dict[tuple[ModelJob, str | None], Ending]:
     """Every case's ending; all of them run side by side, as many at a time as the rehearsal has workers."""
     bench = Bench(rehearsal)
     complete: Iterable[tuple[ModelJob, str | None]] = [
-        (job, None) for job in (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.PIPELINE)
+        (job, None) for job in (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.PIPELINE)
     ]
     waiting = {case: bench.start(*case) for case in [*complete, *CASES]}
     found: dict[tuple[ModelJob, str | None], Ending] = {}
@@ -277,7 +282,7 @@ def endings(rehearsal: Rehearsed) -> dict[tuple[ModelJob, str | None], Ending]:
 Endings = dict[tuple[ModelJob, str | None], Ending]
 
 
-@pytest.mark.parametrize("job", [ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.PIPELINE])
+@pytest.mark.parametrize("job", [ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.PIPELINE])
 def test_a_complete_copy_of_the_role_succeeds(endings: Endings, job: ModelJob) -> None:
     ending = endings[job, None]
     assert ending.status in {"Completed", "Succeeded"}, ending.reason
