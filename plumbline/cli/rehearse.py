@@ -86,20 +86,12 @@ def _print_summary(console: Console, summary: "Summary") -> None:
 
 def _print_way_in(console: Console, summary: "Summary") -> None:
     """Prints the variables with which `aws` and `boto3` reach the kept cloud as an account's administrator."""
-    from plumbline.rehearsal.cloud import kept_clouds
-    from plumbline.rehearsal.session import Session
+    from plumbline.rehearsal.cloud import administrator_of, kept_clouds
 
     kept = next(options for options in kept_clouds(ROOT) if str(options.state) == summary.state)
     staging = summary.accounts["staging"]
-    administrator = Session(
-        endpoint=kept.endpoint,
-        certificate_authority=kept.certificate_authority,
-        region=summary.region,
-        access_key=staging,
-        secret_key="any",  # noqa: S106 - a root user's is not verified
-    )
     console.print("\nThe cloud stays up. In a shell, `aws` and `boto3` reach it as staging's administrator with")
-    for name, value in administrator.environment().items():
+    for name, value in administrator_of(kept, staging).environment().items():
         print(f"export {name}={shlex.quote(value)}")
     others = ", ".join(f"{account} is {name}" for name, account in summary.accounts.items() if account != staging)
     console.print(f"Another account's administrator has its id as the access key: {others}.")

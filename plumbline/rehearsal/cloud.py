@@ -126,12 +126,8 @@ class Cloud:
             self.end()
 
     def administrator(self, account: str) -> Session:
-        """An account's root user, who makes the account usable and otherwise does nothing.
-
-        The emulator takes the account's id for the root user's access key and does not verify that user's signature;
-        every other caller's signature it does verify.
-        """
-        return self._session(access_key=account, secret_key="test", token=None)  # noqa: S106 - the emulator's own
+        """An account's root user, who makes the account usable and otherwise does nothing."""
+        return administrator_of(self.options, account)
 
     def assume(self, role_arn: str, *, caller: Session, name: str = "rehearsal") -> Session:
         """A role's session, for a caller whom its own policies and the role's trust policy let assume it.
@@ -202,6 +198,21 @@ class Cloud:
             secret_key=secret_key,
             token=token,
         )
+
+
+def administrator_of(options: ServerOptions, account: str) -> Session:
+    """The root user of an account of a cloud, whoever started it.
+
+    The emulator takes the account's id for the root user's access key and does not verify that user's signature; every
+    other caller's signature it does verify.
+    """
+    return Session(
+        endpoint=options.endpoint,
+        certificate_authority=options.certificate_authority,
+        region=options.region,
+        access_key=account,
+        secret_key="any",  # noqa: S106 - not verified
+    )
 
 
 def kept_clouds(root: Path) -> list[ServerOptions]:

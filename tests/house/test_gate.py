@@ -105,6 +105,7 @@ def test_a_waiver_of_rules_that_did_not_look_is_not_judged(app: App) -> None:
     waive(Stack(app, "stack"), replace(_WAIVER, rule="HIPAA-Security::HIPAA.Security-SQS1"))
     add_rules(app)
     synthesize(app)
+    assert (Path(app.outdir) / "manifest.json").exists()
 
 
 def test_a_waiver_of_one_finding_leaves_the_others_open(assembly: Assembly) -> None:
@@ -119,6 +120,7 @@ def test_the_inner_loop_may_leave_the_rules_out(app: App, monkeypatch: pytest.Mo
     _queue(app)
     add_rules(app)
     synthesize(app)
+    assert not (Path(app.outdir) / "validation-report.json").exists()
 
 
 def test_every_acknowledgement_of_the_platform_is_a_declared_waiver(assembly: Assembly) -> None:
