@@ -4,7 +4,7 @@ Everything that the app, the command line and the rehearsal need to know by name
 computed here, so that nothing has to be passed between accounts.
 """
 
-from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob
+from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob, Person
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
 from plumbline.configuration.model import Model, load_model, load_models
 from plumbline.configuration.platform import Account, Platform, load_platform
@@ -16,6 +16,7 @@ __all__ = [
     "KeyPurpose",
     "Model",
     "ModelJob",
+    "Person",
     "Platform",
     "code_archive",
     "code_digest",

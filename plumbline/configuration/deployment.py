@@ -23,6 +23,7 @@ class KeyPurpose(StrEnum):
     DATA = "data"
     MODELS = "models"
     OPERATIONS = "operations"
+    WORKBENCH = "workbench"
 
 
 class ModelJob(StrEnum):
@@ -32,7 +33,17 @@ class ModelJob(StrEnum):
     PREPARE = "prepare"
     TRAIN = "train"
     EVALUATE = "evaluate"
+    MONITOR = "monitor"
     SERVE = "serve"
+
+
+class Person(StrEnum):
+    """What a role of people is for."""
+
+    DATA_SCIENTIST = "data-scientist"
+    APPROVER = "approver"
+    AUDITOR = "auditor"
+    BREAK_GLASS = "break-glass"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +114,31 @@ class Deployment:
         return self.bucket("logs")
 
     @property
+    def trail_bucket(self) -> str:
+        """Bucket of the audit trail."""
+        return self.bucket("trail")
+
+    @property
+    def trail_name(self) -> str:
+        """Name of the account's audit trail."""
+        return f"{self.prefix}-audit"
+
+    @property
+    def trail_arn(self) -> str:
+        """ARN of the account's audit trail."""
+        return self.arn("cloudtrail", f"trail/{self.trail_name}")
+
+    @property
+    def operations_topic(self) -> str:
+        """Name of the topic that tells people what needs them."""
+        return f"{self.prefix}-operations"
+
+    @property
+    def operations_topic_arn(self) -> str:
+        """ARN of the topic that tells people what needs them."""
+        return self.arn("sns", self.operations_topic)
+
+    @property
     def event_bus(self) -> str:
         """Name of the platform's event bus."""
         return self.prefix
@@ -144,6 +180,44 @@ class Deployment:
     def release_role_arn(self) -> str:
         """ARN of the role that deploys serving stacks here."""
         return self.iam_arn(f"role/{self.release_role_name}")
+
+    @property
+    def release_execution_role_name(self) -> str:
+        """Name of the role with which CloudFormation deploys serving stacks here, and nothing else."""
+        return f"{self.prefix}-release-execution"
+
+    @property
+    def release_execution_role_arn(self) -> str:
+        """ARN of the role with which CloudFormation deploys serving stacks here."""
+        return self.iam_arn(f"role/{self.release_execution_role_name}")
+
+    def person_role_name(self, person: Person) -> str:
+        """Name of a role that people assume."""
+        return f"{self.prefix}-{person}"
+
+    def person_role_arn(self, person: Person) -> str:
+        """ARN of a role that people assume."""
+        return self.iam_arn(f"role/{self.person_role_name(person)}")
+
+    @property
+    def people_account(self) -> str:
+        """Account in which the people of this environment sign in."""
+        return self.platform.people.account or self.account
+
+    @property
+    def notebook_role_name(self) -> str:
+        """Name of the role in which Studio spaces run."""
+        return f"{self.prefix}-notebook"
+
+    @property
+    def notebook_role_arn(self) -> str:
+        """ARN of the role in which Studio spaces run."""
+        return self.iam_arn(f"role/{self.notebook_role_name}")
+
+    @property
+    def boundary_arn(self) -> str:
+        """ARN of the permission boundary of this account."""
+        return self.platform.boundary_arn(self.account)
 
     def iam_arn(self, resource: str) -> str:
         """ARN of an IAM resource of this account."""

@@ -66,6 +66,81 @@ class Accounts(Settings):
         return self
 
 
+class Organization(Settings):
+    """The AWS organisation that the accounts belong to.
+
+    Attributes:
+        id: Organisations outside it are strangers to endpoints and buckets.
+        management_account: Where the service control policy is deployed.
+        targets: What the service control policy is attached to.
+        landing_zone_roles: Names of roles, `*` allowed at their end, that the service control policy exempts because
+            they look after every account.
+        trail: ARN of the organisation's trail; left out, each account records its own.
+    """
+
+    id: str = Field(pattern=r"^o-[a-z0-9]{10,32}$", description="an organisation's id, e.g. o-exampleorg1")
+    management_account: AccountId
+    targets: list[Annotated[str, Field(pattern=r"^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|\d{12})$")]] = (
+        Field(min_length=1, description="ids of roots, organisational units or accounts, e.g. ou-exam-ple12345")
+    )
+    landing_zone_roles: list[Annotated[str, Field(pattern=r"^[\w+=,.@-]{3,64}\*?$")]] = Field(
+        default_factory=list, description="role names of 3 to 64 characters, * allowed at the end"
+    )
+    trail: str | None = Field(
+        default=None,
+        pattern=r"^arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:[0-9]{12}:trail/[A-Za-z0-9._-]{3,128}$",
+        description="the ARN of the organisation's CloudTrail trail",
+    )
+
+
+class People(Settings):
+    """Where people come from.
+
+    Attributes:
+        account: The account in which people sign in; left out, each account has its own users.
+    """
+
+    account: AccountId | None = Field(
+        default=None, description="an AWS account id: 12 digits, as text; left out, each account has its own users"
+    )
+
+
+class Workbench(Settings):
+    """Studio in dev.
+
+    Attributes:
+        profiles: One Studio user profile each.
+        idle_minutes: After which an idle space is stopped.
+        instance_types: What spaces may run on.
+    """
+
+    profiles: list[Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){0,30}$")]] = Field(
+        min_length=1, description="names of 1 to 31 lower-case letters, digits and single hyphens"
+    )
+    # CreateDomain, IdleSettings: IdleTimeoutInMinutes is 60 to 525600.
+    idle_minutes: int = Field(default=60, ge=60, le=525_600, description="60 to 525600 minutes")
+    instance_types: list[Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]] = Field(
+        default=["ml.t3.medium", "ml.m5.large"], min_length=1, description="SageMaker instance types, e.g. ml.t3.medium"
+    )
+
+    @field_validator("profiles")
+    @classmethod
+    def _distinct(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError(value)
+        return value
+
+
+class Alerts(Settings):
+    """Who is told when something needs a person."""
+
+    email: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+        description="an address that gets what the operations topics say; left out, nobody is subscribed",
+    )
+
+
 class Compliance(Settings):
     """What auditors ask for."""
 
@@ -97,6 +172,12 @@ class Platform(Settings):
     tags: dict[str, str] = Field(default_factory=dict, description="a table of tag names and values, both text")
     accounts: Accounts = Field(description="tables dev, staging and production")
     compliance: Compliance = Field(default_factory=Compliance, description="a table with log_retention_days")
+    organization: Organization | None = Field(
+        default=None, description="a table with id, management_account and targets; left out, there is none"
+    )
+    people: People = Field(default_factory=People, description="a table with account")
+    workbench: Workbench | None = Field(default=None, description="a table with profiles; left out, dev has no Studio")
+    alerts: Alerts = Field(default_factory=Alerts, description="a table with email")
 
     @field_validator("zones")
     @classmethod
@@ -137,6 +218,15 @@ class Platform(Settings):
     def deployments(self) -> tuple[Deployment, ...]:
         """The environments in the order in which a change reaches them."""
         return tuple(self.deployment(environment) for environment in Environment)
+
+    @property
+    def boundary_name(self) -> str:
+        """Name of the permission boundary that every role of the platform carries; `bootstrap/` makes it."""
+        return f"{self.name}-boundary"
+
+    def boundary_arn(self, account: str) -> str:
+        """ARN of the permission boundary in an account."""
+        return f"arn:{self.partition}:iam::{account}:policy/{self.boundary_name}"
 
     @property
     def runtime_repository(self) -> str:
