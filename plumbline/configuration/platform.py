@@ -186,6 +186,17 @@ class Platform(Settings):
             raise ValueError(value)
         return value
 
+    @model_validator(mode="after")
+    def _managed_from_outside(self) -> Self:
+        """Service control policies do not bind the management account (AWS Organizations user guide, "SCPs")."""
+        if self.organization and self.organization.management_account in self.account_ids:
+            raise refusal(
+                field="organization.management_account",
+                value=f"{self.organization.management_account}, one of accounts too",
+                accepted="an account in which nothing of the platform runs: service control policies do not bind it",
+            )
+        return self
+
     @property
     def partition(self) -> str:
         """AWS partition of the region (AWS General Reference, "ARN format")."""
