@@ -10,7 +10,7 @@ sys.path.append(str(ROOT / "constructs"))
 
 from aws_cdk import App  # noqa: E402
 
-from plumbline.audit import add_rules, synthesize  # noqa: E402
+from plumbline.audit.gate import add_rules, synthesize  # noqa: E402
 from plumbline.configuration import load_models, load_platform, runtime_tag  # noqa: E402
 from plumbline.errors import PlumblineError  # noqa: E402
 from stacks.composition import compose  # noqa: E402

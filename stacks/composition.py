@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from aws_cdk import App, Stage
 
 from plumbline.configuration import Deployment, Environment, Model, Platform
+from stacks.access import AccessStack
 from stacks.delivery import DeliveryStack
 from stacks.foundation import FoundationStack
 from stacks.operations import OperationsStack
+from stacks.organization import OrganizationStack
 from stacks.serving import ServingStack
 from stacks.training import TrainingStack
+from stacks.workbench import WorkbenchStack
 
 # Versions are registered in staging and served in staging and production.
 _REGISTRY = Environment.STAGING
@@ -29,6 +32,10 @@ def compose(app: App, *, platform: Platform, models: Sequence[Model], runtime_ta
         runtime_tag: Tag of the runtime image that this repository's `runtime/` makes.
     """
     DeliveryStack(Stage(app, "delivery"), "delivery", platform=platform)
+    if platform.organization:
+        OrganizationStack(
+            Stage(app, "organization"), "organization", platform=platform, organization=platform.organization
+        )
     image = platform.runtime_image(runtime_tag)
     for deployment in platform.deployments():
         _environment(app, deployment, models, image)
@@ -42,11 +49,17 @@ def _environment(app: App, deployment: Deployment, models: Sequence[Model], imag
     target = _RELEASED_TO.get(deployment.environment)
     releases_to = deployment.platform.deployment(target) if target else None
     foundation = FoundationStack(stage, "foundation", deployment=deployment, releases_to=releases_to)
+    registry = deployment.platform.deployment(_REGISTRY)
     operations = OperationsStack(stage, "operations", deployment=deployment)
     operations.add_stack_dependency(foundation)
-    if not deployment.trains:
-        return
-    for model in models:
+    workbench = deployment.platform.workbench
+    if deployment.has_workbench and workbench is not None:
+        studio = WorkbenchStack(stage, "workbench", deployment=deployment, workbench=workbench)
+        studio.add_stack_dependency(foundation)
+    for model in models if deployment.serves else ():
+        access = AccessStack(stage, f"access-{model.slug}", deployment=deployment, model=model, registered_in=registry)
+        access.add_stack_dependency(operations)
+    for model in models if deployment.trains else ():
         training = TrainingStack(
             stage,
             f"training-{model.slug}",

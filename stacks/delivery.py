@@ -29,6 +29,7 @@ class DeliveryStack(PlatformStack):
             tags={**platform.tags, "environment": "delivery"},
             termination_protection=True,
         )
+        execution_role = platform.execution_role_arn(platform.delivery_account)
         key = ProtectedKey(
             self,
             "Key",
@@ -37,6 +38,8 @@ class DeliveryStack(PlatformStack):
             partition=platform.partition,
             alias=f"alias/{platform.name}-delivery",
             description=f"Runtime image of {platform.name}",
+            administrators=[execution_role],
+            users=[execution_role],
             services=("ecr",),
         )
         RuntimeRepository(self, "Runtime", platform=platform, key=key.key, accounts=platform.account_ids)

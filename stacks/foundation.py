@@ -2,18 +2,20 @@
 
 from constructs import Construct
 
+from mlops_constructs.audit_trail import AuditTrail
 from mlops_constructs.encryption_keys import EncryptionKeys
 from mlops_constructs.environment_buckets import EnvironmentBuckets
 from mlops_constructs.environment_values import PublishedValues
 from mlops_constructs.foreign_reader import serving_roles
 from mlops_constructs.isolated_network import IsolatedNetwork
+from mlops_constructs.operations_topic import OperationsTopic
 from mlops_constructs.platform_bus import PlatformBus
 from plumbline.configuration import Deployment
 from stacks.environment_stack import EnvironmentStack
 
 
 class FoundationStack(EnvironmentStack):
-    """Keys, network, buckets and event bus of one environment."""
+    """Keys, network, buckets, audit trail, event bus and operations topic of one environment."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, deployment: Deployment, releases_to: Deployment | None = None
@@ -31,13 +33,23 @@ class FoundationStack(EnvironmentStack):
             construct_id,
             deployment=deployment,
             kind="foundation",
-            description="Keys, network, buckets and event bus",
+            description="Keys, network, buckets, audit trail, event bus and alerts",
             stateful=True,
         )
         readers = [serving_roles(releases_to)] if releases_to else []
         keys = EncryptionKeys(self, "Keys", deployment=deployment, model_readers=readers)
         network = IsolatedNetwork(self, "Network", deployment=deployment, key=keys.operations.key)
-        EnvironmentBuckets(self, "Buckets", deployment=deployment, keys=keys, model_readers=readers)
+        buckets = EnvironmentBuckets(self, "Buckets", deployment=deployment, keys=keys, model_readers=readers)
+        if deployment.platform.keeps_own_trails:
+            AuditTrail(
+                self,
+                "Trail",
+                deployment=deployment,
+                key=keys.operations.key,
+                access_logs=buckets.logs.bucket,
+                watched=[buckets.data.bucket, buckets.models.bucket, buckets.capture.bucket],
+            )
+        OperationsTopic(self, "Alerts", deployment=deployment, key=keys.operations.key)
         # What happens to a released model is told to where it came from, and nothing the other way.
         PlatformBus(self, "Events", deployment=deployment, senders=[releases_to] if releases_to else [])
         PublishedValues(self, "Values", deployment=deployment, network=network, keys=keys)

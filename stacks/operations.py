@@ -2,15 +2,20 @@
 
 from constructs import Construct
 
+from mlops_constructs.account_guard import AccountGuard
+from mlops_constructs.approver_role import ApproverRole
+from mlops_constructs.auditor_role import AuditorRole
+from mlops_constructs.break_glass_role import BreakGlassRole
+from mlops_constructs.data_scientist_role import DataScientistRole
+from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.job_log_groups import JobLogGroups
-from mlops_constructs.release_role import ReleaseRole
 from plumbline.configuration import Deployment
 from stacks.environment_stack import EnvironmentStack
 
 
 class OperationsStack(EnvironmentStack):
-    """Log groups of jobs and, where endpoints run, the role that releases to them."""
+    """Log groups of jobs, roles of people, and the functions that look after the account."""
 
     def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment) -> None:
         """Composes the stack.
@@ -25,10 +30,25 @@ class OperationsStack(EnvironmentStack):
             construct_id,
             deployment=deployment,
             kind="operations",
-            description="Log groups of jobs and the release role",
+            description="Log groups of jobs and roles of people",
             stateful=True,
         )
         values = EnvironmentValues(self, "Values", deployment=deployment)
         JobLogGroups(self, "Logs", deployment=deployment, key_arn=values.operations_key_arn)
-        if deployment.serves:
-            ReleaseRole(self, "Release", deployment=deployment)
+        if deployment.trains:
+            DataScientistRole(self, "DataScientist", deployment=deployment, values=values)
+        if deployment.registers:
+            ApproverRole(self, "Approver", deployment=deployment)
+        failures = DeadLetterQueue(
+            self, "Failures", deployment=deployment, purpose="events", key_arn=values.operations_key_arn
+        )
+        AccountGuard(
+            self,
+            "Guard",
+            deployment=deployment,
+            failures=failures,
+            key_arn=values.operations_key_arn,
+            vpc_id=values.vpc,
+        )
+        AuditorRole(self, "Auditor", deployment=deployment)
+        BreakGlassRole(self, "BreakGlass", deployment=deployment)

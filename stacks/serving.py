@@ -6,8 +6,8 @@ from constructs import Construct
 from mlops_constructs.deployment_strategy import AllAtOnce
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.guarded_endpoint import GuardedEndpoint
-from mlops_constructs.serving_role import ServingRole
-from plumbline.configuration import Deployment, Model
+from mlops_constructs.object_prefix import Storage
+from plumbline.configuration import Deployment, Model, ModelJob
 from stacks.environment_stack import EnvironmentStack
 
 
@@ -44,15 +44,15 @@ class ServingStack(EnvironmentStack):
             constraint_description=f"a version of {registered_in.model_package_group(model)}",
         )
         values = EnvironmentValues(self, "Values", deployment=deployment)
-        role = ServingRole(self, "Role", deployment=deployment, model=model, values=values, registered_in=registered_in)
+        storage = Storage(deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn)
         GuardedEndpoint(
             self,
             "Endpoint",
             deployment=deployment,
             model=model,
             model_package_arn=model_package_arn.value_as_string,
-            role=role.job_role,
+            role_arn=deployment.role_arn(model, ModelJob.SERVE),
             values=values,
-            capture=role.capture,
+            capture=storage.capture(f"{model.name}/"),
             strategy=AllAtOnce(),
         )

@@ -2,6 +2,7 @@
 
 from constructs import Construct
 
+from mlops_constructs.delivery_role import DeliveryRole
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.foreign_reader import deploying_roles
 from mlops_constructs.model_registry import ModelRegistry
@@ -12,7 +13,7 @@ from stacks.environment_stack import EnvironmentStack
 
 
 class TrainingStack(EnvironmentStack):
-    """Job roles, model package group and SageMaker pipeline of one model."""
+    """Job roles, delivery role, model package group and SageMaker pipeline of one model."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class TrainingStack(EnvironmentStack):
         )
         values = EnvironmentValues(self, "Values", deployment=deployment)
         roles = TrainingRoles(self, "Roles", deployment=deployment, model=model, values=values)
+        DeliveryRole(self, "Delivery", deployment=deployment, model=model, values=values)
         registry = ModelRegistry(
             self,
             "Registry",

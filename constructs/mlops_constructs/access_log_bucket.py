@@ -1,6 +1,7 @@
 """The bucket in which S3 writes down who asked the other buckets for what."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
@@ -8,6 +9,8 @@ from constructs import Construct
 
 from mlops_constructs.bucket_policy import extend_policy
 from mlops_constructs.perimeter import deny_strangers
+from mlops_constructs.unreplicated import waive_replication
+from mlops_constructs.waiver import Waiver, compliance_rules, waive
 
 
 class AccessLogBucket(Construct):
@@ -53,5 +56,20 @@ class AccessLogBucket(Construct):
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        waive_replication(self.bucket)
+        waive(
+            self.bucket,
+            *(
+                Waiver(
+                    id="access-log-encryption",
+                    rule=rule,
+                    reason="S3 delivers access logs to no bucket that a customer's key encrypts by default; they are "
+                    "encrypted by S3 and hold no content of objects.",
+                    owner="platform",
+                    until=date(2027, 11, 30),
+                )
+                for rule in compliance_rules("S3DefaultEncryptionKMS")
+            ),
         )
         extend_policy(self.bucket, [deny_strangers(self.bucket.bucket_arn, accounts=accounts)])

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from constructs import Construct
 
 from mlops_constructs.foreign_reader import ForeignReader
+from mlops_constructs.policy import Statement
 from mlops_constructs.protected_key import ProtectedKey
+from mlops_constructs.service_key_use import alarms_use, dead_letters_use, events_use, log_groups_use, trail_use
 from plumbline.configuration import Deployment, KeyPurpose
 
 
@@ -15,7 +17,7 @@ class EncryptionKeys(Construct):
     Attributes:
         data: Datasets, prepared data, evaluations and captured requests.
         models: Code, checkpoints, model artifacts and the volumes that hold them.
-        operations: Logs.
+        operations: Logs, the audit trail and what the operations topic says.
     """
 
     def __init__(
@@ -43,7 +45,20 @@ class EncryptionKeys(Construct):
         )
         names = ("/aws/sagemaker/*", f"/{deployment.platform.name}/*")
         log_groups = [deployment.arn("logs", f"log-group:{name}") for name in names]
-        self.operations = self._key(deployment, KeyPurpose.OPERATIONS, "Logs", (), log_groups=log_groups)
+        own_trail = deployment.platform.keeps_own_trails
+        self.operations = self._key(
+            deployment,
+            KeyPurpose.OPERATIONS,
+            "Logs, audit trail and alerts",
+            ("lambda", "sqs", *(("s3",) if own_trail else ())),
+            service_use=[
+                log_groups_use(deployment, log_groups),
+                alarms_use(deployment, deployment.operations_topic_arn),
+                events_use(deployment.operations_topic_arn),
+                dead_letters_use(deployment, deployment.arn("sqs", deployment.dead_letter_queue("events"))),
+                *(trail_use(deployment) if own_trail else []),
+            ],
+        )
 
     def _key(
         self,
@@ -52,8 +67,10 @@ class EncryptionKeys(Construct):
         content: str,
         services: Sequence[str],
         readers: Sequence[ForeignReader] = (),
-        log_groups: Sequence[str] = (),
+        service_use: Sequence[Statement] = (),
     ) -> ProtectedKey:
+        roles = deployment.iam_arn(f"role/{deployment.prefix}-*")
+        execution_role = deployment.platform.execution_role_arn(deployment.account)
         return ProtectedKey(
             self,
             purpose.value.capitalize(),
@@ -62,7 +79,10 @@ class EncryptionKeys(Construct):
             partition=deployment.partition,
             alias=deployment.key_alias(purpose),
             description=f"{content} of {deployment.prefix}",
+            administrators=[execution_role],
+            # CloudFormation encrypts the environment of functions; data and models are none of its business.
+            users=[roles, execution_role] if purpose is KeyPurpose.OPERATIONS else [roles],
             services=services,
             readers=readers,
-            log_groups=log_groups,
+            service_use=service_use,
         )

@@ -4,57 +4,87 @@ Policies are plain documents, as `AWS::EC2::VPCEndpoint` takes them.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-Policy = dict[str, str | list[dict[str, object]]]
+from mlops_constructs.policy import Conditions, Statement, policy_json
+from plumbline.configuration import Platform
+
+Policy = dict[str, object]
 
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
-def s3_policy(*, accounts: Sequence[str], region: str, partition: str) -> Policy:
-    """S3: the platform's identities to the platform's buckets, and ECR's own bucket, where image layers lie."""
-    actions = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject")
-    layers = f"arn:{partition}:s3:::prod-{region}-starport-layer-bucket/*"
-    return _policy(_platform(accounts, actions), _allow("ImageLayers", ("s3:GetObject",), resource=layers))
+@dataclass(frozen=True, kw_only=True)
+class EndpointPolicies:
+    """The policies of the endpoints of one platform, one a service.
+
+    Attributes:
+        platform: Its accounts, and its organisation when it names one, are let through.
+    """
+
+    platform: Platform
+
+    def s3(self) -> Policy:
+        """S3: the platform's identities to the platform's buckets, and ECR's own bucket, where image layers lie."""
+        platform = self.platform
+        layers = f"arn:{platform.partition}:s3:::prod-{platform.region}-starport-layer-bucket/*"
+        return self._policy(
+            ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"],
+            # ECR signs the addresses of layers itself: there is no identity of ours to ask for (ECR user guide,
+            # "Minimum Amazon S3 Bucket Permissions for Amazon ECR").
+            _through("ImageLayers", ["s3:GetObject"], layers),
+        )
+
+    def ecr_api(self) -> Policy:
+        """The ECR API: logging in, and finding the layers of an image."""
+        return self._policy(_PULL, self._without_resource("LogIn", ["ecr:GetAuthorizationToken"]))
+
+    def ecr_pull(self) -> Policy:
+        """The image registry: pulling, from the platform's accounts only."""
+        return self._policy(_PULL)
+
+    def kms(self) -> Policy:
+        """KMS: using the platform's keys, never administering them."""
+        return self._policy(["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"])
+
+    def logs(self) -> Policy:
+        """CloudWatch Logs: writing."""
+        return self._policy(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"])
+
+    def sagemaker_api(self, actions: Sequence[str]) -> Policy:
+        """SageMaker's API, for notebooks.
+
+        Args:
+            actions: What notebooks may do.
+        """
+        return self._policy(actions)
+
+    def sts(self) -> Policy:
+        """STS: asking who one is. A role of another account is not assumed from inside."""
+        return policy_json([self._without_resource("WhoAmI", ["sts:GetCallerIdentity"])])
+
+    def _policy(self, actions: Sequence[str], *others: Statement) -> Policy:
+        ours = list(self.platform.account_ids)
+        resource: dict[str, str | list[str]] = {"aws:ResourceAccount": ours}
+        organization = self.platform.organization
+        if organization:
+            resource["aws:ResourceOrgID"] = organization.id
+        conditions = {"StringEquals": {**self._principal, **resource}}
+        return policy_json([_through("PlatformAccounts", actions, "*", conditions), *others])
+
+    def _without_resource(self, sid: str, actions: Sequence[str]) -> Statement:
+        """For actions that know no resource, which therefore is in no account."""
+        return _through(sid, actions, "*", {"StringEquals": self._principal})
+
+    @property
+    def _principal(self) -> dict[str, str | list[str]]:
+        principal: dict[str, str | list[str]] = {"aws:PrincipalAccount": list(self.platform.account_ids)}
+        if self.platform.organization:
+            principal["aws:PrincipalOrgID"] = self.platform.organization.id
+        return principal
 
 
-def ecr_api_policy(*, accounts: Sequence[str]) -> Policy:
-    """The ECR API: logging in, and finding the layers of an image."""
-    log_in = _allow("LogIn", ("ecr:GetAuthorizationToken",), conditions={"aws:PrincipalAccount": list(accounts)})
-    return _policy(_platform(accounts, _PULL), log_in)
-
-
-def ecr_pull_policy(*, accounts: Sequence[str]) -> Policy:
-    """The image registry: pulling, from the platform's accounts only."""
-    return _policy(_platform(accounts, _PULL))
-
-
-def kms_policy(*, accounts: Sequence[str]) -> Policy:
-    """KMS: using the platform's keys, never administering them."""
-    return _policy(_platform(accounts, ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")))
-
-
-def logs_policy(*, accounts: Sequence[str]) -> Policy:
-    """CloudWatch Logs: writing."""
-    return _policy(_platform(accounts, ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")))
-
-
-def _policy(*statements: dict[str, object]) -> Policy:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-def _platform(accounts: Sequence[str], actions: Sequence[str]) -> dict[str, object]:
-    ours = list(accounts)
-    return _allow("PlatformAccounts", actions, conditions={"aws:PrincipalAccount": ours, "aws:ResourceAccount": ours})
-
-
-def _allow(
-    sid: str, actions: Sequence[str], *, resource: str = "*", conditions: dict[str, list[str]] | None = None
-) -> dict[str, object]:
-    return {
-        "Sid": sid,
-        "Effect": "Allow",
-        "Principal": "*",
-        "Action": list(actions),
-        "Resource": resource,
-        **({"Condition": {"StringEquals": conditions}} if conditions else {}),
-    }
+def _through(sid: str, actions: Sequence[str], resource: str, conditions: Conditions | None = None) -> Statement:
+    return Statement(
+        sid=sid, principal={"AWS": "*"}, actions=actions, resources=[resource], conditions=conditions or {}
+    )

@@ -16,9 +16,27 @@ _VPC = "network/vpc"
 _SUBNET_A = "network/subnet-a"
 _SUBNET_B = "network/subnet-b"
 _JOB_SECURITY_GROUP = "network/job-security-group"
+_WORKBENCH_SECURITY_GROUP = "network/workbench-security-group"
 _DATA_KEY = "keys/data"
 _MODELS_KEY = "keys/models"
 _OPERATIONS_KEY = "keys/operations"
+
+
+_OF_SERVING = (_SUBNET_A, _SUBNET_B, _JOB_SECURITY_GROUP, _DATA_KEY, _MODELS_KEY)
+
+
+def serving_value_arns(deployment: Deployment) -> list[str]:
+    """ARNs of the parameters that the stack of an endpoint reads."""
+    return _arns(deployment, _OF_SERVING)
+
+
+def key_value_arns(deployment: Deployment) -> list[str]:
+    """ARNs of the parameters that tell the keys of data and models."""
+    return _arns(deployment, (_DATA_KEY, _MODELS_KEY))
+
+
+def _arns(deployment: Deployment, paths: tuple[str, ...]) -> list[str]:
+    return [deployment.arn("ssm", f"parameter{deployment.parameter(path)}") for path in paths]
 
 
 class PublishedValues(Construct):
@@ -49,11 +67,13 @@ class PublishedValues(Construct):
             ("SubnetA", _SUBNET_A, subnet_a),
             ("SubnetB", _SUBNET_B, subnet_b),
             ("JobSecurityGroup", _JOB_SECURITY_GROUP, network.job_security_group_id),
+            ("WorkbenchSecurityGroup", _WORKBENCH_SECURITY_GROUP, network.workbench_security_group_id),
             ("DataKey", _DATA_KEY, keys.data.key.key_arn),
             ("ModelsKey", _MODELS_KEY, keys.models.key.key_arn),
             ("OperationsKey", _OPERATIONS_KEY, keys.operations.key.key_arn),
         ):
-            ssm.CfnParameter(self, name, name=deployment.parameter(path), type="String", value=value)
+            if value is not None:
+                ssm.CfnParameter(self, name, name=deployment.parameter(path), type="String", value=value)
 
 
 class EnvironmentValues(Construct):
@@ -93,6 +113,16 @@ class EnvironmentValues(Construct):
     def job_security_group(self) -> str:
         """Id of the security group of jobs and endpoints."""
         return self._value("JobSecurityGroup", _JOB_SECURITY_GROUP)
+
+    @property
+    def vpc(self) -> str:
+        """Id of the VPC."""
+        return self._value("Vpc", _VPC)
+
+    @property
+    def workbench_security_group(self) -> str:
+        """Id of the security group of Studio spaces."""
+        return self._value("WorkbenchSecurityGroup", _WORKBENCH_SECURITY_GROUP)
 
     @property
     def data_key_arn(self) -> str:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from mlops_constructs.bootstrap import execution_role_arn
 from plumbline.configuration import Deployment, Model, ModelJob
 
 
@@ -36,9 +35,9 @@ def serving_roles(deployment: Deployment) -> ForeignReader:
 
 
 def deploying_roles(deployment: Deployment, model: Model) -> ForeignReader:
-    """The roles that make a SageMaker model of a registered version: CloudFormation's and the endpoint's."""
+    """The roles that make a SageMaker model of a registered version: CloudFormation's for releases, the endpoint's."""
     return ForeignReader(
         account=deployment.account,
         root=deployment.iam_arn("root"),
-        role_arns=(execution_role_arn(deployment), deployment.role_arn(model, ModelJob.SERVE)),
+        role_arns=(deployment.role_arn(model, ModelJob.RELEASE_EXECUTION), deployment.role_arn(model, ModelJob.SERVE)),
     )

@@ -1,5 +1,7 @@
 """An endpoint that answers with one registered version of a model."""
 
+from datetime import date
+
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -8,9 +10,9 @@ from constructs import Construct
 
 from mlops_constructs.deployment_strategy import DeploymentStrategy
 from mlops_constructs.environment_values import EnvironmentValues
-from mlops_constructs.job_role import JobRole
 from mlops_constructs.log_retention import retention
 from mlops_constructs.object_prefix import ObjectPrefix
+from mlops_constructs.waiver import Waiver, waive
 from plumbline.configuration import Deployment, Model
 
 # Guardrails move traffic between fleets only when the variant keeps its name.
@@ -46,7 +48,7 @@ class GuardedEndpoint(Construct):
         deployment: Deployment,
         model: Model,
         model_package_arn: str,
-        role: JobRole,
+        role_arn: str,
         values: EnvironmentValues,
         capture: ObjectPrefix,
         strategy: DeploymentStrategy,
@@ -59,7 +61,8 @@ class GuardedEndpoint(Construct):
             deployment: The environment.
             model: The model; instances and capture come from its `serving` table.
             model_package_arn: The registered version; may be a token.
-            role: With which SageMaker fetches the artifact and writes capture and logs.
+            role_arn: ARN of the role with which SageMaker fetches the artifact and writes capture and logs; it exists
+                before the stack does.
             values: Network and keys of the environment.
             capture: Where captured requests and answers go.
             strategy: How a new version takes over.
@@ -76,15 +79,13 @@ class GuardedEndpoint(Construct):
         self.model = sagemaker.CfnModel(
             self,
             "Model",
-            execution_role_arn=role.role.role_arn,
+            execution_role_arn=role_arn,
             enable_network_isolation=True,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(model_package_name=model_package_arn),
             vpc_config=sagemaker.CfnModel.VpcConfigProperty(
                 security_group_ids=[values.job_security_group], subnets=values.subnets
             ),
         )
-        # CreateModel reads the artifact with the role: its permissions, and not only its name, have to be there.
-        self.model.node.add_dependency(role)
         self.endpoint_config = self._endpoint_config(deployment, model, values, capture)
         self.endpoint = sagemaker.CfnEndpoint(
             self,
@@ -99,6 +100,29 @@ class GuardedEndpoint(Construct):
             ],
         )
         self.endpoint.node.add_dependency(self.log_group)
+        waive(
+            self.model,
+            Waiver(
+                id="images-of-ecr",
+                rule="Plumbline::PL-SM-03",
+                reason="The image is in Amazon ECR, which SageMaker reaches through AWS's network; "
+                "RepositoryAccessMode is for registries that a team runs in its VPC (CreateModel, ImageConfig).",
+                owner="platform",
+                until=date(2027, 11, 30),
+                findings=("PrimaryContainer",),
+            ),
+        )
+        waive(
+            self.endpoint,
+            Waiver(
+                id="rollback-alarms",
+                rule="Plumbline::PL-EP-05",
+                reason="A release moves all traffic at once after the smoke test, and no alarm is defined yet; a "
+                "version that fails is taken back by releasing the one before.",
+                owner="platform",
+                until=date(2027, 3, 31),
+            ),
+        )
 
     def _endpoint_config(
         self, deployment: Deployment, model: Model, values: EnvironmentValues, capture: ObjectPrefix

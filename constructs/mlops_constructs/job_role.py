@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from datetime import date
 
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from mlops_constructs import job_permissions as may
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.object_prefix import ObjectPrefix
-from mlops_constructs.policy import document
-from mlops_constructs.sagemaker_trust import sagemaker_principal
+from mlops_constructs.platform_role import PlatformRole
+from mlops_constructs.service_trust import sagemaker_trust
 from mlops_constructs.waiver import Waiver, waive
+from mlops_constructs.wildcards import LOG_STREAMS, NETWORK_INTERFACES, OBJECT_NAMES, WITHOUT_RESOURCES
 from plumbline.configuration import Deployment, Model, ModelJob
 
 
@@ -20,13 +20,13 @@ class JobRole(Construct):
 
     Guarantees: only SageMaker assumes it, only for this account; it reads and writes the given prefixes and nothing
     else in S3, uses keys of objects through S3 only, pulls the runtime image, writes to one log group and one namespace
-    of metrics, and places network interfaces into the job subnets. All of it is in the role itself: whoever waits for
-    the role waits for its permissions.
+    of metrics, and places network interfaces into the job subnets. Whoever waits for it waits for its permissions.
 
     Leaves out: creating log groups, passing roles, calling SageMaker.
 
     Attributes:
         role: The role.
+        role_arn: Its ARN.
     """
 
     def __init__(
@@ -71,38 +71,26 @@ class JobRole(Construct):
             may.publish_metrics(metrics_namespace),
             *may.join_network(deployment, subnets=values.subnets, security_group=values.job_security_group),
         ]
-        self.role = iam.Role(
+        self.role = PlatformRole(
             self,
             "Role",
+            platform=deployment.platform,
+            account=deployment.account,
             role_name=deployment.role_name(model, job),
             description=f"{job.value.capitalize()} of {model.name}",
-            assumed_by=sagemaker_principal(deployment),
-            inline_policies={"job": document(statements)},
+            trust=[sagemaker_trust(deployment)],
+            statements=statements,
         )
+        self.role_arn = self.role.role_arn
         self._waive(deployment, log_group, [*reads, *writes])
 
     def _waive(self, deployment: Deployment, log_group: str, prefixes: Sequence[ObjectPrefix]) -> None:
         waive(
             self.role,
-            _waiver(
-                "Names of objects are not known before the job runs; the job's own prefix of one bucket bounds them.",
-                [prefix.objects_arn for prefix in prefixes],
-            ),
-            _waiver(
-                "SageMaker names a log stream after the job; the log group bounds them.",
-                [deployment.arn("logs", f"log-group:{log_group}:*")],
-            ),
-            _waiver(
-                "EC2 invents the ids of network interfaces; creation is bound to the job subnets and security group, "
-                "use and deletion to interfaces of the job subnets (ec2:Subnet).",
-                [deployment.arn("ec2", "network-interface/*")],
-            ),
-            _waiver(
-                "ecr:GetAuthorizationToken, ec2:Describe* and cloudwatch:PutMetricData know no resource but * (Service "
-                "Authorization Reference); the token opens only what the repository policy allows, metrics go to one "
-                "namespace (cloudwatch:namespace).",
-                ["*"],
-            ),
+            OBJECT_NAMES.on(*(prefix.objects_arn for prefix in prefixes)),
+            LOG_STREAMS.on(deployment.arn("logs", f"log-group:{log_group}:*")),
+            NETWORK_INTERFACES.on(deployment.arn("ec2", "network-interface/*")),
+            WITHOUT_RESOURCES.on("*"),
             *_foreign_key_waivers(prefixes),
         )
 
@@ -112,19 +100,13 @@ def _foreign_key_waivers(prefixes: Sequence[ObjectPrefix]) -> list[Waiver]:
     if not patterns:
         return []
     return [
-        _waiver(
-            "The id of another account's key is not known here and an alias is no valid resource; kms:ResourceAliases "
-            "binds the pattern to one key, whose own policy admits this role.",
-            patterns,
+        Waiver(
+            id="foreign-key-ids",
+            rule="AwsSolutions::AwsSolutions-IAM5",
+            reason="The id of another account's key is not known here and an alias is no valid resource; "
+            "kms:ResourceAliases binds the pattern to one key, whose own policy admits this role.",
+            owner="platform",
+            until=date(2027, 11, 30),
+            findings=tuple(f"Resource::{pattern}" for pattern in patterns),
         )
     ]
-
-
-def _waiver(reason: str, resources: Sequence[str]) -> Waiver:
-    return Waiver(
-        rule="AwsSolutions::AwsSolutions-IAM5",
-        reason=reason,
-        owner="platform",
-        until=date(2027, 11, 30),
-        findings=tuple(dict.fromkeys(f"Resource::{resource}" for resource in resources)),
-    )

@@ -20,7 +20,8 @@ class Statement:
     Attributes:
         sid: Its name: letters and digits, unique in its document.
         actions: What it is about.
-        resources: ARNs or patterns of ARNs; may be tokens.
+        not_actions: In the place of `actions`: everything but these.
+        resources: ARNs or patterns of ARNs; may be tokens. None in a trust policy.
         not_resources: In the place of `resources`: everything but these.
         conditions: Operator → key → value or values; left out, none.
         principal: Whom a resource policy speaks of, e.g. `{"AWS": "arn:…"}`; left out in an identity policy.
@@ -28,7 +29,8 @@ class Statement:
     """
 
     sid: str
-    actions: Sequence[str]
+    actions: Sequence[str] = ()
+    not_actions: Sequence[str] = ()
     resources: Sequence[str] = ()
     not_resources: Sequence[str] = ()
     conditions: Conditions = field(default_factory=dict)
@@ -38,14 +40,15 @@ class Statement:
     def as_json(self) -> dict[str, object]:
         """The statement as IAM takes it."""
         conditions = {
-            operator: {key: _listed(value) for key, value in keys.items()} for operator, keys in self.conditions.items()
+            operator: {key: _terse(value) for key, value in keys.items()} for operator, keys in self.conditions.items()
         }
         return {
             "Sid": self.sid,
             "Effect": self.effect,
-            **({"Principal": {kind: _listed(who) for kind, who in self.principal.items()}} if self.principal else {}),
-            "Action": list(self.actions),
-            **({"NotResource": list(self.not_resources)} if self.not_resources else {"Resource": list(self.resources)}),
+            **({"Principal": {kind: _terse(who) for kind, who in self.principal.items()}} if self.principal else {}),
+            **({"NotAction": _terse(self.not_actions)} if self.not_actions else {"Action": _terse(self.actions)}),
+            **({"NotResource": _terse(self.not_resources)} if self.not_resources else {}),
+            **({"Resource": _terse(self.resources)} if self.resources else {}),
             **({"Condition": conditions} if conditions else {}),
         }
 
@@ -54,13 +57,18 @@ class Statement:
         return iam.PolicyStatement.from_json(self.as_json())
 
 
+def policy_json(statements: Sequence[Statement]) -> dict[str, object]:
+    """A policy document of the statements, in their order, as IAM takes it."""
+    return {"Version": "2012-10-17", "Statement": [statement.as_json() for statement in statements]}
+
+
 def document(statements: Sequence[Statement]) -> iam.PolicyDocument:
     """A policy document of the statements, in their order."""
-    return iam.PolicyDocument.from_json(
-        {"Version": "2012-10-17", "Statement": [statement.as_json() for statement in statements]}
-    )
+    return iam.PolicyDocument.from_json(policy_json(statements))
 
 
-def _listed(value: str | Sequence[str]) -> str | list[str]:
-    """What crosses to JavaScript: a sequence does so only as a list."""
-    return value if isinstance(value, str) else list(value)
+def _terse(value: str | Sequence[str]) -> str | list[str]:
+    """One value as itself, since IAM counts brackets; several as a list, as which alone a sequence crosses."""
+    if isinstance(value, str):
+        return value
+    return value[0] if len(value) == 1 else list(value)

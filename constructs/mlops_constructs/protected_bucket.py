@@ -12,6 +12,7 @@ from mlops_constructs.bucket_policy import extend_policy
 from mlops_constructs.foreign_reader import ForeignReader
 from mlops_constructs.perimeter import deny_strangers
 from mlops_constructs.policy import Statement
+from mlops_constructs.unreplicated import waive_replication
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,8 @@ class ProtectedBucket(Construct):
         access_logs: s3.IBucket,
         accounts: Sequence[str],
         foreign_reads: Sequence[ForeignRead] = (),
+        service_access: Sequence[Statement] = (),
+        locked_days: int | None = None,
     ) -> None:
         """Defines the bucket.
 
@@ -64,6 +67,9 @@ class ProtectedBucket(Construct):
             access_logs: Where S3 writes access logs, below the bucket's name.
             accounts: Accounts whose identities may be let in.
             foreign_reads: What other accounts read; left out, nothing.
+            service_access: What AWS services do with it as themselves; left out, nothing.
+            locked_days: Days for which no version of an object can be deleted (S3 Object Lock, governance mode); left
+                out, none is locked.
         """
         super().__init__(scope, construct_id)
         self.bucket = s3.Bucket(
@@ -78,6 +84,9 @@ class ProtectedBucket(Construct):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=True,
+            object_lock_default_retention=s3.ObjectLockRetention.governance(Duration.days(locked_days))
+            if locked_days
+            else None,
             server_access_logs_bucket=access_logs,
             server_access_logs_prefix=f"{bucket_name}/",
             lifecycle_rules=[
@@ -87,6 +96,7 @@ class ProtectedBucket(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
+        waive_replication(self.bucket)
         arn = self.bucket.bucket_arn
         extend_policy(
             self.bucket,
@@ -94,6 +104,7 @@ class ProtectedBucket(Construct):
                 deny_strangers(arn, accounts=accounts),
                 *_deny_other_keys(arn, key),
                 *(_allow(arn, foreign_read) for foreign_read in foreign_reads),
+                *service_access,
             ],
         )
 

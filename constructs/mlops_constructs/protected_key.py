@@ -34,6 +34,16 @@ _ADMINISTRATION = (
     "kms:UpdateAlias",
     "kms:UpdateKeyDescription",
 )
+# What an auditor sees of a key: how it is set up, and nothing that it encrypts.
+_LOOKING = (
+    "kms:DescribeKey",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListKeyRotations",
+    "kms:ListResourceTags",
+)
 _USE = (
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -47,8 +57,9 @@ _USE = (
 class ProtectedKey(Construct):
     """A rotating customer-managed key with its alias.
 
-    Guarantees: identities of the account use it only through the services named here, and only when their own policies
-    allow it too; grants are made only for AWS services; it outlives its stack, and a deletion waits 30 days.
+    Guarantees: only the named roles of the account use it, only through the services named here, and only when their
+    own policies allow it too; grants are made only for AWS services; only CloudFormation in its execution role, or the
+    account's root user, changes its policy; it outlives its stack, and a deletion waits 30 days.
 
     Attributes:
         key: The key.
@@ -65,9 +76,11 @@ class ProtectedKey(Construct):
         partition: str,
         alias: str,
         description: str,
-        services: Sequence[str],
+        administrators: Sequence[str],
+        users: Sequence[str] = (),
+        services: Sequence[str] = (),
         readers: Sequence[ForeignReader] = (),
-        log_groups: Sequence[str] = (),
+        service_use: Sequence[Statement] = (),
     ) -> None:
         """Defines the key.
 
@@ -79,18 +92,22 @@ class ProtectedKey(Construct):
             partition: AWS partition of the key.
             alias: Name of the alias, `alias/` included.
             description: What the key protects.
-            services: Services through which the account's identities use it, e.g. `s3`; with none, no identity does.
+            administrators: ARNs of who changes the key's policy, besides the account's root user; CloudFormation's
+                execution role must be one of them, or KMS refuses to make a key that its maker could not change.
+            users: Patterns of the ARNs of the account's roles that use it; left out, no role does.
+            services: Services through which they do, e.g. `s3`.
             readers: Roles of other accounts that decrypt S3 objects with it; left out, no other account does.
-            log_groups: Patterns of the ARNs of log groups that CloudWatch Logs encrypts with it; left out, none.
+            service_use: What AWS services do with it as themselves, a statement each; left out, nothing.
         """
         super().__init__(scope, construct_id)
         root = f"arn:{partition}:iam::{account}:root"
         via = [f"{service}.{region}.amazonaws.com" for service in services]
         statements = [
-            _administration(root),
-            *([_use(account, root, via), _grants(account, root)] if via else []),
+            _administration(root, administrators),
+            _looking(account, root),
+            *([_use(account, root, users, via), _grants(account, root, [*administrators, *users])] if users else []),
             *(_foreign_read(reader, region) for reader in readers),
-            *([_log_groups(region, log_groups)] if log_groups else []),
+            *service_use,
         ]
         self.key = kms.Key(
             self,
@@ -104,23 +121,42 @@ class ProtectedKey(Construct):
         self.alias = kms.Alias(self, "Alias", alias_name=alias, target_key=self.key)
 
 
-def _administration(root: str) -> Statement:
+def _administration(root: str, administrators: Sequence[str]) -> Statement:
+    """The root user as well, so that a key is never without anybody who can change its policy."""
     return Statement(
-        sid="AdministerByIdentityPolicy", principal={"AWS": root}, actions=_ADMINISTRATION, resources=["*"]
+        sid="AdministerByIdentityPolicy",
+        principal={"AWS": root},
+        actions=_ADMINISTRATION,
+        resources=["*"],
+        conditions={"ArnEquals": {"aws:PrincipalArn": [*administrators, root]}},
     )
 
 
-def _use(account: str, root: str, via: list[str]) -> Statement:
+def _looking(account: str, root: str) -> Statement:
+    """Who may look is for identity policies to say: without this, they would say it in vain."""
+    return Statement(
+        sid="LookByIdentityPolicy",
+        principal={"AWS": root},
+        actions=_LOOKING,
+        resources=["*"],
+        conditions={"StringEquals": {"kms:CallerAccount": account}},
+    )
+
+
+def _use(account: str, root: str, users: Sequence[str], via: list[str]) -> Statement:
     return Statement(
         sid="UseThroughServices",
         principal={"AWS": root},
         actions=_USE,
         resources=["*"],
-        conditions={"StringEquals": {"kms:CallerAccount": account, "kms:ViaService": via}},
+        conditions={
+            "ArnLike": {"aws:PrincipalArn": users},
+            "StringEquals": {"kms:CallerAccount": account, "kms:ViaService": via},
+        },
     )
 
 
-def _grants(account: str, root: str) -> Statement:
+def _grants(account: str, root: str, principals: Sequence[str]) -> Statement:
     """SageMaker encrypts volumes, and ECR repositories, by grants: these are made for a service and by nobody else."""
     return Statement(
         sid="GrantToServices",
@@ -128,6 +164,7 @@ def _grants(account: str, root: str) -> Statement:
         actions=["kms:CreateGrant"],
         resources=["*"],
         conditions={
+            "ArnLike": {"aws:PrincipalArn": principals},
             "Bool": {"kms:GrantIsForAWSResource": "true"},
             "StringEquals": {"kms:CallerAccount": account},
         },
@@ -141,22 +178,4 @@ def _foreign_read(reader: ForeignReader, region: str) -> Statement:
         actions=["kms:Decrypt"],
         resources=["*"],
         conditions={**reader.condition, "StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}},
-    )
-
-
-def _log_groups(region: str, log_groups: Sequence[str]) -> Statement:
-    """CloudWatch Logs calls KMS as itself: no kms:ViaService, but the log group as encryption context."""
-    return Statement(
-        sid="EncryptLogGroups",
-        principal={"Service": f"logs.{region}.amazonaws.com"},
-        actions=[
-            "kms:Decrypt",
-            "kms:DescribeKey",
-            "kms:Encrypt",
-            "kms:GenerateDataKey*",
-            "kms:ReEncryptFrom",
-            "kms:ReEncryptTo",
-        ],
-        resources=["*"],
-        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
     )

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from plumbline.configuration import ModelJob, Platform
 
-_JOBS = (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.SERVE)
+_JOBS = (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.MONITOR, ModelJob.SERVE)
 
 
 class RuntimeRepository(Construct):

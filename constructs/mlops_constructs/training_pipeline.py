@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import date
 
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
@@ -13,9 +12,11 @@ from mlops_constructs.job_role import JobRole
 from mlops_constructs.model_registry import ModelRegistry
 from mlops_constructs.object_prefix import ObjectPrefix
 from mlops_constructs.pipeline_definition import read_definition
-from mlops_constructs.policy import Statement, document
-from mlops_constructs.sagemaker_trust import sagemaker_principal
+from mlops_constructs.platform_role import PlatformRole
+from mlops_constructs.policy import Statement
+from mlops_constructs.service_trust import sagemaker_trust
 from mlops_constructs.waiver import Waiver, waive
+from mlops_constructs.wildcards import OBJECT_NAMES, ONE_A_MODEL
 from plumbline.configuration import Deployment, Model, ModelJob
 
 _REVIEW = date(2027, 11, 30)
@@ -25,7 +26,9 @@ class TrainingPipeline(Construct):
     """A pipeline and the role that runs it.
 
     Guarantees: the role starts, watches and stops jobs that SageMaker Pipelines named, with the model's own three job
-    roles and no other; registers into the model's own group only; reads nothing but the evaluation reports.
+    roles and no other, and only isolated, in the job subnets and security group, with traffic between instances
+    encrypted and with the environment's keys for volume and output; it registers into the model's own group only and
+    reads nothing but the evaluation reports.
 
     Leaves out: starting executions.
 
@@ -64,7 +67,7 @@ class TrainingPipeline(Construct):
             PlumblineError: The definition is missing, too large, or has an unknown placeholder.
         """
         super().__init__(scope, construct_id)
-        roles = {job: job_roles[job].role for job in (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE)}
+        roles = {job: job_roles[job] for job in (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE)}
         name = deployment.pipeline_name(model)
         definition = read_definition(
             model.definition_path,
@@ -84,23 +87,21 @@ class TrainingPipeline(Construct):
                 "ModelPackageGroupName": deployment.model_package_group(model),
             },
         )
-        self.role = iam.Role(
+        self.role = PlatformRole(
             self,
             "Role",
+            platform=deployment.platform,
+            account=deployment.account,
             role_name=deployment.role_name(model, ModelJob.PIPELINE),
             description=f"Training runs of {model.name}",
-            assumed_by=sagemaker_principal(deployment),
-            inline_policies={
-                "pipeline": document(
-                    [
-                        *_run_jobs(deployment),
-                        _pass_roles([role.role_arn for role in roles.values()]),
-                        *_register(deployment, model),
-                        _read_reports(evaluations),
-                        *decrypt_objects(deployment, [evaluations]),
-                    ]
-                )
-            },
+            trust=[sagemaker_trust(deployment)],
+            statements=[
+                *_run_jobs(deployment, model, values),
+                _pass_roles([role.role_arn for role in roles.values()]),
+                *_register(deployment, model),
+                _read_reports(evaluations),
+                *decrypt_objects(deployment, [evaluations]),
+            ],
         )
         self._waive(deployment, model, evaluations)
         self.pipeline = sagemaker.CfnPipeline(
@@ -117,6 +118,7 @@ class TrainingPipeline(Construct):
         waive(
             self.role,
             Waiver(
+                id="pipeline-jobs",
                 rule="AwsSolutions::AwsSolutions-IAM5",
                 reason="SageMaker Pipelines names its jobs pipelines-<execution>-<step>-<attempt>; iam:PassRole bounds "
                 "what such a job can do to the three job roles of this model.",
@@ -124,20 +126,8 @@ class TrainingPipeline(Construct):
                 until=_REVIEW,
                 findings=tuple(f"Resource::{arn}" for arn in _job_arns(deployment)),
             ),
-            Waiver(
-                rule="AwsSolutions::AwsSolutions-IAM5",
-                reason="The registry numbers the versions; the model's own group bounds them.",
-                owner="platform",
-                until=_REVIEW,
-                findings=(f"Resource::{_versions_arn(deployment, model)}",),
-            ),
-            Waiver(
-                rule="AwsSolutions::AwsSolutions-IAM5",
-                reason="An evaluation report lies below the id of its run; the model's own prefix bounds them.",
-                owner="platform",
-                until=_REVIEW,
-                findings=(f"Resource::{evaluations.objects_arn}",),
-            ),
+            ONE_A_MODEL.on(_versions_arn(deployment, model)),
+            OBJECT_NAMES.on(evaluations.objects_arn),
         )
 
 
@@ -152,28 +142,60 @@ def _versions_arn(deployment: Deployment, model: Model) -> str:
     return deployment.arn("sagemaker", f"model-package/{deployment.model_package_group(model)}/*")
 
 
-def _run_jobs(deployment: Deployment) -> list[Statement]:
-    processing, training = _job_arns(deployment)
+def _run_jobs(deployment: Deployment, model: Model, values: EnvironmentValues) -> list[Statement]:
+    """Starting jobs, when they are as the platform makes them, and looking after them."""
+    jobs = list(_job_arns(deployment))
+    compute = model.compute
+    with_volume_key = [
+        f"sagemaker:Create{kind}Job"
+        for kind, machines in (("Processing", [compute.prepare, compute.evaluate]), ("Training", [compute.train]))
+        if not any(machine.local_nvme for machine in machines)
+    ]
+    create = ["sagemaker:CreateProcessingJob", "sagemaker:CreateTrainingJob"]
+    keys = [values.data_key_arn, values.models_key_arn]
+    # The service reference names each of these keys one way, older pages the other; which of them a request carries is
+    # not documented. Neither may have another value, and a key is missing when it is under neither name.
+    volume = ("sagemaker:VolumeKmsKey", "sagemaker:VolumeKmsKeyArn")
+    output = ("sagemaker:OutputKmsKey", "sagemaker:OutputKmsKeyArn")
+    denied_without = [("Output", create, output)]
+    if with_volume_key:
+        denied_without.append(("Volume", with_volume_key, volume))
     return [
         Statement(
-            sid="RunProcessingJobs",
-            actions=[
-                "sagemaker:AddTags",
-                "sagemaker:CreateProcessingJob",
-                "sagemaker:DescribeProcessingJob",
-                "sagemaker:StopProcessingJob",
-            ],
-            resources=[processing],
+            sid="StartJobsInTheVpc",
+            actions=create,
+            resources=jobs,
+            conditions={
+                "Bool": {"sagemaker:InterContainerTrafficEncryption": "true", "sagemaker:NetworkIsolation": "true"},
+                "ForAllValues:StringEquals": {
+                    "sagemaker:VpcSecurityGroupIds": values.job_security_group,
+                    "sagemaker:VpcSubnets": values.subnets,
+                },
+                # ForAllValues holds for a request without the key, too.
+                "Null": {"sagemaker:VpcSecurityGroupIds": "false", "sagemaker:VpcSubnets": "false"},
+                "StringEqualsIfExists": dict.fromkeys((*volume, *output), keys),
+            },
+        ),
+        *(
+            Statement(
+                sid=f"DenyJobsWithout{what}Key",
+                effect="Deny",
+                actions=actions,
+                resources=jobs,
+                conditions={"Null": dict.fromkeys(names, "true")},
+            )
+            for what, actions, names in denied_without
         ),
         Statement(
-            sid="RunTrainingJobs",
+            sid="LookAfterJobs",
             actions=[
                 "sagemaker:AddTags",
-                "sagemaker:CreateTrainingJob",
+                "sagemaker:DescribeProcessingJob",
                 "sagemaker:DescribeTrainingJob",
+                "sagemaker:StopProcessingJob",
                 "sagemaker:StopTrainingJob",
             ],
-            resources=[training],
+            resources=jobs,
         ),
     ]
 

@@ -22,7 +22,7 @@ def _policy(assembly: Assembly, deployment: Deployment, purpose: KeyPurpose) -> 
     return {statement["Sid"]: statement for statement in key["Properties"]["KeyPolicy"]["Statement"]}
 
 
-@pytest.mark.parametrize("purpose", list(KeyPurpose))
+@pytest.mark.parametrize("purpose", [KeyPurpose.DATA, KeyPurpose.MODELS, KeyPurpose.OPERATIONS])
 def test_who_administers_a_key_does_not_use_it(assembly: Assembly, staging: Deployment, purpose: KeyPurpose) -> None:
     administration = set(_policy(assembly, staging, purpose)["AdministerByIdentityPolicy"]["Action"])
     assert not administration & {"kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}
@@ -50,13 +50,44 @@ def test_grants_are_made_for_services_only(assembly: Assembly, staging: Deployme
 
 def test_the_operations_key_encrypts_log_groups_of_the_platform_only(assembly: Assembly, staging: Deployment) -> None:
     policy = _policy(assembly, staging, KeyPurpose.OPERATIONS)
-    assert policy.keys() == {"AdministerByIdentityPolicy", "EncryptLogGroups"}
     logs = policy["EncryptLogGroups"]
     assert logs["Principal"] == {"Service": f"logs.{staging.region}.amazonaws.com"}
     assert logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"] == [
         staging.arn("logs", "log-group:/aws/sagemaker/*"),
         staging.arn("logs", f"log-group:/{assembly.platform.name}/*"),
     ]
+
+
+def test_alarms_and_events_reach_the_operations_topic_only(assembly: Assembly, staging: Deployment) -> None:
+    policy = _policy(assembly, staging, KeyPurpose.OPERATIONS)
+    for sid in ("TellOfAlarms", "TellOfEvents"):
+        equal = policy[sid]["Condition"]["StringEquals"]
+        assert equal["kms:EncryptionContext:aws:sns:topicArn"] == staging.operations_topic_arn
+    assert policy["TellOfAlarms"]["Condition"]["StringEquals"]["aws:SourceAccount"] == staging.account
+
+
+def test_each_service_has_a_statement_of_its_own(assembly: Assembly, staging: Deployment) -> None:
+    for purpose in (KeyPurpose.DATA, KeyPurpose.MODELS, KeyPurpose.OPERATIONS):
+        for sid, statement in _policy(assembly, staging, purpose).items():
+            assert isinstance(statement["Principal"], dict), sid
+            (who,) = statement["Principal"].values()
+            assert isinstance(who, str), sid
+            assert statement["Condition"], sid
+
+
+@pytest.mark.parametrize("purpose", [KeyPurpose.DATA, KeyPurpose.MODELS])
+def test_only_roles_of_the_environment_use_a_key(assembly: Assembly, staging: Deployment, purpose: KeyPurpose) -> None:
+    use = _policy(assembly, staging, purpose)["UseThroughServices"]["Condition"]
+    assert use["ArnLike"] == {"aws:PrincipalArn": staging.iam_arn(f"role/{staging.prefix}-*")}
+
+
+def test_only_cloudformation_and_the_root_user_change_a_key(assembly: Assembly, staging: Deployment) -> None:
+    changing = _policy(assembly, staging, KeyPurpose.DATA)["AdministerByIdentityPolicy"]["Condition"]
+    assert changing == {
+        "ArnEquals": {
+            "aws:PrincipalArn": [assembly.platform.execution_role_arn(staging.account), staging.iam_arn("root")]
+        }
+    }
 
 
 def test_every_log_group_has_a_name_that_the_operations_key_knows(assembly: Assembly) -> None:
@@ -71,7 +102,7 @@ def test_production_decrypts_models_of_staging_through_s3(assembly: Assembly, st
     read = _policy(assembly, staging, KeyPurpose.MODELS)[f"ReadFrom{production.account}"]
     assert listed(read["Action"]) == ["kms:Decrypt"]
     assert read["Condition"] == {
-        "ArnLike": {"aws:PrincipalArn": [production.iam_arn(f"role/{production.prefix}-*-serve")]},
+        "ArnLike": {"aws:PrincipalArn": production.iam_arn(f"role/{production.prefix}-*-serve")},
         "StringEquals": {"kms:ViaService": f"s3.{staging.region}.amazonaws.com"},
     }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mlops_constructs.deployment_strategy import AllAtOnce
-from plumbline.configuration import Deployment, Environment, Model
+from plumbline.configuration import Deployment, Environment, Model, ModelJob
 from tests.house.assembly import Assembly, Json, Template
 
 
@@ -38,11 +38,10 @@ def test_serves_the_version_of_the_parameter_isolated_in_the_vpc(serving: Templa
     }
 
 
-def test_the_model_waits_for_the_permissions_of_its_role(serving: Template) -> None:
-    model = serving.only("AWS::SageMaker::Model")
-    (role,) = [name for name, resource in serving.resources.items() if resource["Type"] == "AWS::IAM::Role"]
-    assert role in model["DependsOn"]
-    assert serving.resources[role]["Properties"]["Policies"]
+def test_whoever_releases_a_version_makes_no_role(serving: Template, production: Deployment, model: Model) -> None:
+    assert not serving.of_type("AWS::IAM::Role")
+    served_with = serving.only("AWS::SageMaker::Model")["Properties"]["ExecutionRoleArn"]
+    assert served_with == production.role_arn(model, ModelJob.SERVE)
 
 
 def test_volume_and_capture_are_encrypted(config: Json) -> None:

@@ -45,8 +45,11 @@ def test_two_subnets_in_two_zones_share_the_block(foundation: Template, dev: Dep
     assert not any(subnet["MapPublicIpOnLaunch"] for subnet in subnets)
 
 
-def test_jobs_reach_what_they_use_and_no_more(foundation: Template) -> None:
-    assert _endpoints(foundation).keys() == {"ecr.api", "ecr.dkr", "kms", "logs", "s3"}
+def test_jobs_and_notebooks_reach_what_they_use_and_no_more(assembly: Assembly, foundation: Template) -> None:
+    jobs = {"ecr.api", "ecr.dkr", "kms", "logs", "s3"}
+    assert _endpoints(foundation).keys() == jobs | {"sagemaker.api", "sts"}
+    production = assembly.platform.deployment(Environment.PRODUCTION)
+    assert _endpoints(assembly[production.stack_name("foundation")]).keys() == jobs
 
 
 def test_every_endpoint_has_a_policy_of_its_own(foundation: Template, assembly: Assembly) -> None:
@@ -59,7 +62,7 @@ def test_every_endpoint_has_a_policy_of_its_own(foundation: Template, assembly: 
 
 def test_image_layers_come_from_the_bucket_of_ecr(foundation: Template, dev: Deployment) -> None:
     (layers,) = [s for s in _endpoints(foundation)["s3"]["PolicyDocument"]["Statement"] if s["Sid"] == "ImageLayers"]
-    assert layers["Action"] == ["s3:GetObject"]
+    assert layers["Action"] == "s3:GetObject"
     assert layers["Resource"] == f"arn:aws:s3:::prod-{dev.region}-starport-layer-bucket/*"
 
 
@@ -81,19 +84,21 @@ def test_jobs_open_connections_by_https_and_to_each_other_only(foundation: Templ
     assert (egress["IpProtocol"], egress["FromPort"], egress["ToPort"]) == ("tcp", 443, 443)
     assert "SecurityGroupIngress" not in jobs
     for rule in ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"):
-        properties = foundation.only(rule)["Properties"]
-        other = properties.get("SourceSecurityGroupId") or properties["DestinationSecurityGroupId"]
-        assert properties["GroupId"] == other == {"Fn::GetAtt": [jobs_id, "GroupId"]}
+        for one in foundation.of_type(rule):
+            properties = one["Properties"]
+            other = properties.get("SourceSecurityGroupId") or properties["DestinationSecurityGroupId"]
+            assert properties["GroupId"] == other
+        assert {"Fn::GetAtt": [jobs_id, "GroupId"]} in [r["Properties"]["GroupId"] for r in foundation.of_type(rule)]
 
 
-def test_endpoints_answer_jobs_by_https_only(foundation: Template) -> None:
+def test_endpoints_answer_jobs_and_notebooks_by_https_only(foundation: Template) -> None:
     (endpoints,) = [
         group["Properties"]
         for group in foundation.of_type("AWS::EC2::SecurityGroup")
         if group["Properties"]["GroupDescription"] == "Interface endpoints"
     ]
-    (ingress,) = endpoints["SecurityGroupIngress"]
-    assert (ingress["FromPort"], ingress["ToPort"], "CidrIp" in ingress) == (443, 443, False)
+    for ingress in endpoints["SecurityGroupIngress"]:
+        assert (ingress["FromPort"], ingress["ToPort"], "CidrIp" in ingress) == (443, 443, False)
     (egress,) = endpoints["SecurityGroupEgress"]
     assert egress["CidrIp"] == "255.255.255.255/32"
 
@@ -101,7 +106,7 @@ def test_endpoints_answer_jobs_by_https_only(foundation: Template) -> None:
 def test_every_flow_is_logged_by_a_role_that_does_only_that(foundation: Template, dev: Deployment) -> None:
     flow_log = foundation.only("AWS::EC2::FlowLog")["Properties"]
     assert (flow_log["ResourceType"], flow_log["TrafficType"]) == ("VPC", "ALL")
-    (role,) = foundation.of_type("AWS::IAM::Role")
+    role = foundation.role(f"{dev.prefix}-flow-logs")
     (written,) = role_statements(role).values()
     assert set(listed(written["Action"])) == {"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"}
     assert written["Resource"]["Fn::GetAtt"][1] == "Arn"

@@ -49,7 +49,7 @@ def model(assembly: Assembly) -> Model:
 
 
 def _role(assembly: Assembly, deployment: Deployment, model: Model, job: ModelJob) -> Json:
-    kind = "serving" if job is ModelJob.SERVE else "training"
+    kind = "access" if job is ModelJob.SERVE else "training"
     return assembly[deployment.stack_name(kind, model)].role(deployment.role_name(model, job))
 
 

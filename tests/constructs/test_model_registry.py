@@ -13,9 +13,8 @@ def test_production_makes_models_of_versions_in_staging(assembly: Assembly) -> N
     versions = f"model-package/{staging.model_package_group(model)}/*"
     assert statement["Resource"] == staging.arn("sagemaker", versions)
     assert statement["Principal"] == {"AWS": production.iam_arn("root")}
-    qualifier = assembly.platform.name
     assert statement["Condition"]["ArnLike"]["aws:PrincipalArn"] == [
-        production.iam_arn(f"role/cdk-{qualifier}-cfn-exec-role-{production.account}-{production.region}"),
+        production.role_arn(model, "release-execution"),
         production.role_arn(model, "serve"),
     ]
 

@@ -84,7 +84,7 @@ def test_log_delivery_writes_for_this_account_only(assembly: Assembly, foundatio
     deliveries = [
         s for s in _policy(assembly, foundation, "logs") if s["Principal"] == {"Service": "logging.s3.amazonaws.com"}
     ]
-    assert len(deliveries) == len(_PURPOSES)
+    assert len(deliveries) == len((*_PURPOSES, "trail"))
     for delivery in deliveries:
         assert delivery["Condition"]["StringEquals"] == {"aws:SourceAccount": foundation.account}
         assert delivery["Condition"]["ArnLike"].keys() == {"aws:SourceArn"}

@@ -58,11 +58,33 @@ def test_passes_only_the_three_job_roles_and_only_to_sagemaker(granted: dict[str
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 
 
+_JOBS = ["processing-job/pipelines-*", "training-job/pipelines-*"]
+
+
 def test_runs_jobs_that_pipelines_named(granted: dict[str, Json], staging: Deployment) -> None:
-    assert granted["RunProcessingJobs"]["Resource"] == staging.arn("sagemaker", "processing-job/pipelines-*")
-    assert granted["RunTrainingJobs"]["Resource"] == staging.arn("sagemaker", "training-job/pipelines-*")
-    for statement in (granted["RunProcessingJobs"], granted["RunTrainingJobs"]):
-        assert "sagemaker:AddTags" in statement["Action"]
+    for sid in ("StartJobsInTheVpc", "LookAfterJobs"):
+        assert granted[sid]["Resource"] == [staging.arn("sagemaker", job) for job in _JOBS]
+    assert "sagemaker:AddTags" in granted["LookAfterJobs"]["Action"]
+
+
+def test_starts_jobs_only_isolated_in_the_job_subnets_and_with_keys(granted: dict[str, Json]) -> None:
+    condition = granted["StartJobsInTheVpc"]["Condition"]
+    assert condition["Bool"] == {
+        "sagemaker:InterContainerTrafficEncryption": "true",
+        "sagemaker:NetworkIsolation": "true",
+    }
+    within = condition["ForAllValues:StringEquals"]
+    assert within["sagemaker:VpcSubnets"] == [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
+    assert condition["Null"] == dict.fromkeys(within, "false")  # absent keys pass ForAllValues
+    assert set(condition["StringEqualsIfExists"]) == {
+        f"sagemaker:{what}KmsKey{ending}" for what in ("Volume", "Output") for ending in ("", "Arn")
+    }
+    for what in ("Volume", "Output"):
+        denied = granted[f"DenyJobsWithout{what}Key"]
+        assert denied["Effect"] == "Deny"
+        assert denied["Condition"] == {
+            "Null": {f"sagemaker:{what}KmsKey": "true", f"sagemaker:{what}KmsKeyArn": "true"}
+        }
 
 
 def test_registers_into_its_own_group_only(granted: dict[str, Json], staging: Deployment, model: Model) -> None:

@@ -22,6 +22,7 @@ def test_publishes_the_parameters_that_other_stacks_and_people_read(
             "network/subnet-a",
             "network/subnet-b",
             "network/vpc",
+            *(["network/workbench-security-group"] if deployment.has_workbench else []),
         )
     }
 

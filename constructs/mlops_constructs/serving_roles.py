@@ -1,20 +1,28 @@
-"""The role of an endpoint."""
+"""The roles of a model where it is served."""
 
 from constructs import Construct
 
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.guarded_endpoint import endpoint_log_group
+from mlops_constructs.job_log_groups import PROCESSING_LOG_GROUP
 from mlops_constructs.job_role import JobRole
 from mlops_constructs.object_prefix import Storage, foreign_artifacts
 from plumbline.configuration import Deployment, Model, ModelJob
 
 
-class ServingRole(Construct):
-    """With which SageMaker fetches a model's artifact and stores what the endpoint was asked and answered.
+class ServingRoles(Construct):
+    """One role to serve a model and one to watch it, each with the prefixes of its own work.
+
+    | role | reads | writes |
+    |---|---|---|
+    | serve | the model's artifacts, where they were registered | capture |
+    | monitor | capture, code, baselines and labels below `monitoring/` | reports below `monitoring/` |
+
+    They live apart from the endpoint, so that whoever releases a version makes no role.
 
     Attributes:
-        capture: Where captured requests and answers go.
-        job_role: The role.
+        serve: Role of the endpoint.
+        monitor: Role of the monitoring jobs.
     """
 
     def __init__(
@@ -27,7 +35,7 @@ class ServingRole(Construct):
         values: EnvironmentValues,
         registered_in: Deployment,
     ) -> None:
-        """Defines the role.
+        """Defines the roles.
 
         Args:
             scope: Parent construct.
@@ -41,10 +49,11 @@ class ServingRole(Construct):
         storage = Storage(deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn)
         artifacts = f"{model.name}/training/"
         own = registered_in.account == deployment.account
-        self.capture = storage.capture(f"{model.name}/")
-        self.job_role = JobRole(
+        capture = storage.capture(f"{model.name}/")
+        monitoring = storage.data(f"{model.name}/monitoring/")
+        self.serve = JobRole(
             self,
-            ModelJob.SERVE.value.capitalize(),
+            "Serve",
             deployment=deployment,
             model=model,
             job=ModelJob.SERVE,
@@ -52,6 +61,19 @@ class ServingRole(Construct):
             log_group=endpoint_log_group(deployment, model),
             metrics_namespace="/aws/sagemaker/Endpoints",
             reads=[storage.artifacts(artifacts) if own else foreign_artifacts(registered_in, artifacts)],
-            writes=[self.capture],
+            writes=[capture],
             volume_key_arn=values.models_key_arn,
+        )
+        self.monitor = JobRole(
+            self,
+            "Monitor",
+            deployment=deployment,
+            model=model,
+            job=ModelJob.MONITOR,
+            values=values,
+            log_group=PROCESSING_LOG_GROUP,
+            metrics_namespace=PROCESSING_LOG_GROUP,
+            reads=[capture, storage.models(f"{model.name}/code/"), monitoring],
+            writes=[monitoring],
+            volume_key_arn=values.data_key_arn,
         )

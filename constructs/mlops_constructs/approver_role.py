@@ -1,0 +1,72 @@
+"""What approvers may do."""
+
+from constructs import Construct
+
+from mlops_constructs.person_role import PersonRole
+from mlops_constructs.policy import Statement
+from mlops_constructs.waiver import waive
+from mlops_constructs.wildcards import ONE_A_MODEL
+from plumbline.configuration import Deployment, Person
+
+
+class ApproverRole(Construct):
+    """Says that a registered version, or a release, may go on, and nothing else.
+
+    Guarantees: it changes the approval status of versions and answers approvals of release pipelines; it neither makes
+    a version nor changes what one says of itself, and reads no data.
+
+    Attributes:
+        person: The role.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment) -> None:
+        """Defines the role.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Id below the parent.
+            deployment: The environment whose registry holds the versions; its account is the delivery account too, or
+                releases are approved there.
+        """
+        super().__init__(scope, construct_id)
+        platform = deployment.platform
+        versions = deployment.arn("sagemaker", f"model-package/{deployment.prefix}-*")
+        groups = deployment.arn("sagemaker", f"model-package-group/{deployment.prefix}-*")
+        delivery = f"arn:{platform.partition}:codepipeline:{platform.region}:{platform.delivery_account}"
+        approvals = f"{delivery}:{platform.name}-release-*/*/*"
+        pipelines = f"{delivery}:{platform.name}-release-*"
+        self.person = PersonRole(
+            self,
+            "Person",
+            deployment=deployment,
+            person=Person.APPROVER,
+            description=f"Approves versions and releases of {platform.name}",
+            statements=[
+                Statement(
+                    sid="ApproveVersions",
+                    actions=["sagemaker:UpdateModelPackage"],
+                    resources=[versions],
+                    conditions={
+                        "StringEquals": {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]},
+                        # What a version says of where it comes from is not an approver's to change.
+                        "Null": {"sagemaker:CustomerMetadataPropertiesToRemove": "true"},
+                    },
+                ),
+                Statement(
+                    sid="SeeVersions",
+                    actions=[
+                        "sagemaker:DescribeModelPackage",
+                        "sagemaker:DescribeModelPackageGroup",
+                        "sagemaker:ListModelPackages",
+                    ],
+                    resources=[versions, groups],
+                ),
+                Statement(sid="ApproveReleases", actions=["codepipeline:PutApprovalResult"], resources=[approvals]),
+                Statement(
+                    sid="SeeReleases",
+                    actions=["codepipeline:GetPipelineExecution", "codepipeline:GetPipelineState"],
+                    resources=[pipelines],
+                ),
+            ],
+        )
+        waive(self.person, ONE_A_MODEL.on(versions, groups, approvals, pipelines))

@@ -1,0 +1,124 @@
+"""What AWS services do with a key as themselves: one statement a service principal, each bound to what it acts for.
+
+None of them sends `kms:ViaService`; each sends the encryption context of what it encrypts, and most the account or the
+resource that they act for.
+"""
+
+from collections.abc import Sequence
+
+from mlops_constructs.policy import Statement
+from plumbline.configuration import Deployment
+
+
+def log_groups_use(deployment: Deployment, log_groups: Sequence[str]) -> Statement:
+    """CloudWatch Logs encrypts log groups.
+
+    Args:
+        deployment: The environment.
+        log_groups: Patterns of the ARNs of the log groups (`kms:EncryptionContext:aws:logs:arn`; CloudWatch Logs user
+            guide, "Encrypt log data in CloudWatch Logs using AWS Key Management Service").
+    """
+    return Statement(
+        sid="EncryptLogGroups",
+        principal={"Service": f"logs.{deployment.region}.amazonaws.com"},
+        actions=[
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey*",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+        ],
+        resources=["*"],
+        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
+    )
+
+
+def alarms_use(deployment: Deployment, topic_arn: str) -> Statement:
+    """CloudWatch tells an encrypted topic of an alarm.
+
+    Source: SNS developer guide, "Enable compatibility between event sources from AWS services and encrypted topics".
+    """
+    return Statement(
+        sid="TellOfAlarms",
+        principal={"Service": "cloudwatch.amazonaws.com"},
+        actions=["kms:Decrypt", "kms:GenerateDataKey"],
+        resources=["*"],
+        conditions={
+            "ArnLike": {"aws:SourceArn": deployment.arn("cloudwatch", f"alarm:{deployment.prefix}-*")},
+            "StringEquals": {
+                "aws:SourceAccount": deployment.account,
+                "kms:EncryptionContext:aws:sns:topicArn": topic_arn,
+            },
+        },
+    )
+
+
+def events_use(topic_arn: str) -> Statement:
+    """EventBridge tells an encrypted topic of an event.
+
+    It says neither for which account nor for which rule (same page), so the topic alone binds it.
+    """
+    return Statement(
+        sid="TellOfEvents",
+        principal={"Service": "events.amazonaws.com"},
+        actions=["kms:Decrypt", "kms:GenerateDataKey"],
+        resources=["*"],
+        conditions={"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": topic_arn}},
+    )
+
+
+def dead_letters_use(deployment: Deployment, queue_arn: str) -> Statement:
+    """EventBridge sends what it could not deliver to an encrypted queue.
+
+    Source: EventBridge user guide, "Using dead-letter queues to process undelivered events".
+
+    Args:
+        deployment: The environment.
+        queue_arn: The queue.
+    """
+    return Statement(
+        sid="KeepUndelivered",
+        principal={"Service": "events.amazonaws.com"},
+        actions=["kms:Decrypt", "kms:GenerateDataKey"],
+        resources=["*"],
+        conditions={
+            "ArnLike": {"aws:SourceArn": deployment.arn("events", f"rule/{deployment.prefix}-*")},
+            "StringEquals": {
+                "aws:SourceAccount": deployment.account,
+                "kms:EncryptionContext:aws:sqs:arn": queue_arn,
+            },
+        },
+    )
+
+
+def trail_use(deployment: Deployment) -> list[Statement]:
+    """CloudTrail encrypts the files of the account's trail.
+
+    Source: CloudTrail user guide, "Configure AWS KMS key policies for CloudTrail".
+    """
+    principal = {"Service": "cloudtrail.amazonaws.com"}
+    source = {"aws:SourceArn": deployment.trail_arn}
+    return [
+        Statement(
+            sid="EncryptTrail",
+            principal=principal,
+            actions=["kms:GenerateDataKey*"],
+            resources=["*"],
+            conditions={
+                "StringEquals": source,
+                "StringLike": {
+                    "kms:EncryptionContext:aws:cloudtrail:arn": (
+                        f"arn:{deployment.partition}:cloudtrail:*:{deployment.account}:trail/*"
+                    )
+                },
+            },
+        ),
+        Statement(
+            sid="DescribeForTrail",
+            principal=principal,
+            actions=["kms:DescribeKey"],
+            resources=["*"],
+            conditions={"StringEquals": source},
+        ),
+    ]

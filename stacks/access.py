@@ -1,0 +1,42 @@
+"""Who serves, watches and releases one model."""
+
+from constructs import Construct
+
+from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.release_execution_role import ReleaseExecutionRole
+from mlops_constructs.release_role import ReleaseRole
+from mlops_constructs.serving_roles import ServingRoles
+from plumbline.configuration import Deployment, Model
+from stacks.environment_stack import EnvironmentStack
+
+
+class AccessStack(EnvironmentStack):
+    """The roles of one model where it is served, apart from the endpoint that a release makes."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, deployment: Deployment, model: Model, registered_in: Deployment
+    ) -> None:
+        """Composes the stack.
+
+        Args:
+            scope: The Stage.
+            construct_id: Id in the Stage.
+            deployment: The environment.
+            model: The model.
+            registered_in: The environment whose registry holds the versions.
+        """
+        super().__init__(
+            scope,
+            construct_id,
+            deployment=deployment,
+            kind="access",
+            description=f"Roles that serve, watch and release {model.name}",
+            stateful=False,
+            model=model,
+        )
+        values = EnvironmentValues(self, "Values", deployment=deployment)
+        ServingRoles(self, "Roles", deployment=deployment, model=model, values=values, registered_in=registered_in)
+        ReleaseRole(self, "Release", deployment=deployment, model=model)
+        ReleaseExecutionRole(
+            self, "ReleaseExecution", deployment=deployment, model=model, values=values, registered_in=registered_in
+        )

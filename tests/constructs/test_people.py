@@ -1,0 +1,101 @@
+"""The roles that people take: how, and for what."""
+
+import pytest
+
+from plumbline.configuration import Deployment, Environment, Person
+from tests.house.assembly import Assembly, Json, Template, listed, role_statements
+
+_EVERYWHERE = pytest.mark.parametrize("environment", list(Environment))
+_WRITES = ("Create", "Delete", "Put", "Update", "Start", "Stop", "Set", "Attach", "Detach", "Invoke", "Send", "Publish")
+
+
+def _operations(assembly: Assembly, deployment: Deployment) -> Template:
+    return assembly[deployment.stack_name("operations")]
+
+
+def _role(assembly: Assembly, environment: Environment, person: Person) -> Json:
+    deployment = assembly.platform.deployment(environment)
+    return _operations(assembly, deployment).role(deployment.person_role_name(person))
+
+
+def _allowed(role: Json) -> set[str]:
+    return {a for s in role_statements(role).values() if s["Effect"] == "Allow" for a in listed(s["Action"])}
+
+
+@_EVERYWHERE
+@pytest.mark.parametrize("person", [Person.AUDITOR, Person.BREAK_GLASS])
+def test_a_person_shows_a_second_factor_and_stays_an_hour(
+    assembly: Assembly, environment: Environment, person: Person
+) -> None:
+    deployment = assembly.platform.deployment(environment)
+    role = _role(assembly, environment, person)["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"AWS": deployment.iam_arn("root")}
+    assert trust["Condition"]["Bool"] == {"aws:MultiFactorAuthPresent": "true"}
+    assert role["MaxSessionDuration"] == 3600
+
+
+def test_data_scientists_have_no_role_in_production(assembly: Assembly) -> None:
+    production = assembly.platform.deployment(Environment.PRODUCTION)
+    names = {r["Properties"]["RoleName"] for r in _operations(assembly, production).of_type("AWS::IAM::Role")}
+    assert production.person_role_name(Person.DATA_SCIENTIST) not in names
+    assert production.person_role_name(Person.APPROVER) not in names
+
+
+def test_data_scientists_only_look_in_staging(assembly: Assembly) -> None:
+    allowed = _allowed(_role(assembly, Environment.STAGING, Person.DATA_SCIENTIST))
+    assert not [action for action in allowed if action.split(":")[1].startswith(_WRITES)]
+
+
+def test_data_scientists_write_datasets_and_code_in_dev_and_nothing_else(assembly: Assembly) -> None:
+    dev = assembly.platform.deployment(Environment.DEV)
+    granted = role_statements(_role(assembly, Environment.DEV, Person.DATA_SCIENTIST))
+    assert set(granted["BringDataAndCode"]["Resource"]) == {
+        f"arn:aws:s3:::{dev.data_bucket}/*/datasets/*",
+        f"arn:aws:s3:::{dev.models_bucket}/*/champion/*",
+        f"arn:aws:s3:::{dev.models_bucket}/*/code/*",
+    }
+    assert [sid for sid, s in granted.items() if "s3:PutObject" in listed(s["Action"])] == ["BringDataAndCode"]
+    assert "iam:PassRole" not in _allowed(_role(assembly, Environment.DEV, Person.DATA_SCIENTIST))
+
+
+def test_an_approver_approves_and_rejects_and_nothing_else(assembly: Assembly) -> None:
+    role = _role(assembly, Environment.STAGING, Person.APPROVER)
+    changes = {action for action in _allowed(role) if action.split(":")[1].startswith(_WRITES)}
+    assert changes == {"sagemaker:UpdateModelPackage", "codepipeline:PutApprovalResult"}
+    condition = role_statements(role)["ApproveVersions"]["Condition"]
+    assert condition["StringEquals"] == {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]}
+    assert condition["Null"] == {"sagemaker:CustomerMetadataPropertiesToRemove": "true"}
+
+
+@_EVERYWHERE
+def test_an_auditor_changes_nothing_and_reads_no_content(assembly: Assembly, environment: Environment) -> None:
+    allowed = _allowed(_role(assembly, environment, Person.AUDITOR))
+    assert not [action for action in allowed if action.split(":")[1].startswith(_WRITES)]
+    content = {"s3:GetObject", "kms:Decrypt", "logs:GetLogEvents", "sqs:ReceiveMessage", "ssm:GetParameter"}
+    assert not allowed & content
+
+
+@_EVERYWHERE
+def test_break_glass_changes_what_runs_and_never_who_may(assembly: Assembly, environment: Environment) -> None:
+    allowed = _allowed(_role(assembly, environment, Person.BREAK_GLASS))
+    services = {action.split(":")[0] for action in allowed}
+    assert services == {"cloudformation", "cloudwatch", "events", "logs", "sagemaker"}
+    assert not [action for action in allowed if action.split(":")[1].startswith(("Create", "Delete", "Put"))]
+
+
+@_EVERYWHERE
+def test_every_use_of_break_glass_is_told_to_the_operations_topic(assembly: Assembly, environment: Environment) -> None:
+    deployment = assembly.platform.deployment(environment)
+    (rule,) = [
+        one["Properties"]
+        for one in _operations(assembly, deployment).of_type("AWS::Events::Rule")
+        if one["Properties"]["Name"] == deployment.break_glass_rule
+    ]
+    # AssumeRole is a read-only management event; a rule that is only ENABLED never sees it.
+    assert rule["State"] == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+    asked = rule["EventPattern"]["detail"]
+    assert asked["requestParameters"] == {"roleArn": [deployment.person_role_arn(Person.BREAK_GLASS)]}
+    assert [target["Arn"] for target in rule["Targets"]] == [deployment.operations_topic_arn]
+    silence = role_statements(_role(assembly, environment, Person.BREAK_GLASS))["DenySilence"]
+    assert (silence["Effect"], silence["Resource"]) == ("Deny", deployment.arn("events", f"rule/{rule['Name']}"))

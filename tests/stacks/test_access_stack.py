@@ -1,0 +1,68 @@
+"""The access stack of each model where it is served."""
+
+import pytest
+
+from plumbline.configuration import Deployment, Environment, ModelJob
+from tests.house.assembly import Assembly, Json, listed, role_statements
+
+_SERVING = pytest.mark.parametrize("environment", [Environment.STAGING, Environment.PRODUCTION])
+
+
+def _role(assembly: Assembly, deployment: Deployment, job: ModelJob) -> Json:
+    model = assembly.models[0]
+    return assembly[deployment.stack_name("access", model)].role(deployment.role_name(model, job))
+
+
+def test_nobody_releases_to_dev(assembly: Assembly) -> None:
+    dev = assembly.platform.deployment(Environment.DEV)
+    assert not [name for name in assembly.templates if name.startswith(f"{dev.prefix}-access")]
+
+
+@_SERVING
+def test_the_release_role_deploys_the_serving_stack_of_its_model_only(
+    assembly: Assembly, environment: Environment
+) -> None:
+    deployment, model = assembly.platform.deployment(environment), assembly.models[0]
+    deploy = role_statements(_role(assembly, deployment, ModelJob.RELEASE))["DeployServingStack"]
+    stack = deployment.stack_name("serving", model)
+    assert deploy["Resource"] == deployment.arn("cloudformation", f"stack/{stack}/*")
+    assert {action.split(":")[0] for action in deploy["Action"]} == {"cloudformation"}
+
+
+@_SERVING
+def test_the_release_role_is_assumed_by_the_release_pipeline_of_its_model_only(
+    assembly: Assembly, environment: Environment
+) -> None:
+    platform, deployment = assembly.platform, assembly.platform.deployment(environment)
+    role = _role(assembly, deployment, ModelJob.RELEASE)
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    delivery = f"arn:aws:iam::{platform.delivery_account}"
+    assert trust["Principal"] == {"AWS": f"{delivery}:root"}
+    releasing = platform.release_pipeline_role(assembly.models[0])
+    assert trust["Condition"] == {"ArnEquals": {"aws:PrincipalArn": f"{delivery}:role/{releasing}"}}
+
+
+@_SERVING
+def test_whatever_a_release_holds_nothing_but_an_endpoint_comes_of_it(
+    assembly: Assembly, environment: Environment
+) -> None:
+    deployment, model = assembly.platform.deployment(environment), assembly.models[0]
+    granted = role_statements(_role(assembly, deployment, ModelJob.RELEASE_EXECUTION))
+    services = {a.split(":")[0] for s in granted.values() if s["Effect"] == "Allow" for a in listed(s["Action"])}
+    assert services == {"iam", "kms", "logs", "sagemaker", "ssm"}
+    passing = [s for s in granted.values() if any(a.startswith("iam:") for a in listed(s["Action"]))]
+    assert [(s["Action"], s["Resource"]) for s in passing] == [
+        ("iam:PassRole", deployment.role_arn(model, ModelJob.SERVE))
+    ]
+
+
+@_SERVING
+def test_a_model_without_isolation_or_outside_the_job_subnets_is_not_released(
+    assembly: Assembly, environment: Environment
+) -> None:
+    deployment = assembly.platform.deployment(environment)
+    granted = role_statements(_role(assembly, deployment, ModelJob.RELEASE_EXECUTION))
+    condition = granted["MakeIsolatedModels"]["Condition"]
+    assert condition["Bool"] == {"sagemaker:NetworkIsolation": "true"}
+    assert condition["ForAllValues:StringEquals"]["sagemaker:VpcSubnets"] == [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
+    assert condition["Null"] == {"sagemaker:VpcSubnets": "false"}
