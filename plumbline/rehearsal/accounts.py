@@ -4,18 +4,21 @@ import concurrent.futures
 from collections.abc import Iterable
 from pathlib import Path
 
-from plumbline.configuration import Platform
+from plumbline.configuration import Platform, bootstrap_parameters, bootstrap_template, cdk_bootstrap_arguments
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.assembly import SynthesizedStack, submitted_digest
 from plumbline.rehearsal.cdk_tool import CdkTool
 from plumbline.rehearsal.cloud import Cloud
-
-# What CloudFormation may do in an account until `bootstrap/` brings the platform's own policy.
-_EXECUTION_POLICY = "arn:{partition}:iam::aws:policy/AdministratorAccess"
+from plumbline.rehearsal.stack_status import wait_for_stack
 
 
-def bootstrap(*, cloud: Cloud, tool: CdkTool) -> int:
-    """Runs ``cdk bootstrap`` in every account, all at once, each by that account's administrator.
+def bootstrap(*, cloud: Cloud, tool: CdkTool, root: Path) -> int:
+    """Deploys the plain template and runs ``cdk bootstrap`` in every account, all at once, each by its administrator.
+
+    Args:
+        cloud: The cloud.
+        tool: The command line.
+        root: The checkout.
 
     Returns:
         The number of accounts.
@@ -24,25 +27,23 @@ def bootstrap(*, cloud: Cloud, tool: CdkTool) -> int:
         PlumblineError: One of them fails; the others and all else that the tool runs are ended then.
     """
     platform = cloud.platform
+    template = bootstrap_template(root).read_text(encoding="utf-8")
+    parameters = [
+        {"ParameterKey": key, "ParameterValue": value} for key, value in bootstrap_parameters(platform).items()
+    ]
 
     def one(account: str) -> None:
-        tool.run(
-            "bootstrap",
-            f"aws://{account}/{platform.region}",
-            "--app",
-            "",
-            "--qualifier",
-            platform.name,
-            "--toolkit-stack-name",
-            f"{platform.name}-bootstrap",
-            "--trust",
-            platform.delivery_account,
-            "--cloudformation-execution-policies",
-            _EXECUTION_POLICY.format(partition=platform.partition),
-            "--bootstrap-customer-key",
-            caller=cloud.administrator(account),
-            name=f"bootstrap-{account}",
+        administrator = cloud.administrator(account)
+        client = administrator.client("cloudformation")
+        client.create_stack(
+            StackName=platform.bootstrap_stack,
+            TemplateBody=template,
+            Parameters=parameters,
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            EnableTerminationProtection=True,
         )
+        wait_for_stack(client, platform.bootstrap_stack)
+        tool.run(*cdk_bootstrap_arguments(platform, account), caller=administrator, name=f"bootstrap-{account}")
 
     with concurrent.futures.ThreadPoolExecutor(len(platform.account_ids)) as pool:
         attempts = [pool.submit(one, account) for account in platform.account_ids]

@@ -72,8 +72,10 @@ class Cloud:
             state=folder.path,
             port=port,
             region=platform.region,
-            accounts=platform.account_ids,
+            accounts=_accounts(platform),
             external_images=external_images or {},
+            organization=platform.organization.id if platform.organization else None,
+            organization_trail=bool(platform.organization and platform.organization.trail),
         )
         try:
             process = _spawn(options, hold=folder.hold)
@@ -129,19 +131,36 @@ class Cloud:
         """An account's root user, who makes the account usable and otherwise does nothing."""
         return administrator_of(self.options, account)
 
-    def assume(self, role_arn: str, *, caller: Session, name: str = "rehearsal") -> Session:
+    def assume(self, role_arn: str, *, caller: Session, name: str = "rehearsal", device: str | None = None) -> Session:
         """A role's session, for a caller whom its own policies and the role's trust policy let assume it.
+
+        Args:
+            role_arn: The role.
+            caller: Who assumes it.
+            name: What the session is called.
+            device: The serial number of the caller's second factor; None for a caller who shows none.
 
         Raises:
             botocore.exceptions.ClientError: AccessDenied, as AWS words it.
         """
-        given = caller.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=name)["Credentials"]
-        return self._session(
+        factor = {"SerialNumber": device, "TokenCode": "000000"} if device else {}
+        client = caller.client("sts")
+        given = client.assume_role(RoleArn=role_arn, RoleSessionName=name, **factor)["Credentials"]
+        return self.session(
             access_key=given["AccessKeyId"], secret_key=given["SecretAccessKey"], token=given["SessionToken"]
         )
 
-    def assume_as_service(self, role_arn: str, *, service: str, source_account: str, source_arn: str) -> Session:
+    def assume_as_service(
+        self, role_arn: str, *, service: str, source_account: str, source_arn: str, vpc: str | None = None
+    ) -> Session:
         """A role's session as a service has it, when the role trusts the service for that source.
+
+        Args:
+            role_arn: The role.
+            service: The service principal.
+            source_account: The account of what the service works for.
+            source_arn: What the service works for.
+            vpc: The VPC from which the session's requests come; None for AWS's own network.
 
         Raises:
             PermissionError: The role's trust policy does not let the service assume it.
@@ -151,6 +170,7 @@ class Cloud:
             "service": service,
             "source_account": source_account,
             "source_arn": source_arn,
+            **({"vpc": vpc} if vpc else {}),
         }
         token = (self.options.state / TOKEN_FILE).read_text(encoding="utf-8")
         with _connection(self.options) as connection:
@@ -158,7 +178,7 @@ class Cloud:
         given = answer.json()
         if answer.is_error:
             raise PermissionError(given["error"])
-        return self._session(access_key=given["access_key"], secret_key=given["secret_key"], token=given["token"])
+        return self.session(access_key=given["access_key"], secret_key=given["secret_key"], token=given["token"])
 
     def keep(self) -> None:
         """Lets the cloud outlive this process; ``stop_kept`` ends it."""
@@ -189,7 +209,8 @@ class Cloud:
         """The last lines of what the server said."""
         return _log_tail(self.options.state)
 
-    def _session(self, *, access_key: str, secret_key: str, token: str | None) -> Session:
+    def session(self, *, access_key: str, secret_key: str, token: str | None = None) -> Session:
+        """Access to the cloud with given credentials."""
         return Session(
             endpoint=self.options.endpoint,
             certificate_authority=self.options.certificate_authority,
@@ -265,6 +286,12 @@ def stop_kept(root: Path) -> list[Path]:
     return stopped
 
 
+def _accounts(platform: Platform) -> tuple[str, ...]:
+    """The platform's accounts, and the one in which people sign in when it is another."""
+    people = [platform.people.account] if platform.people.account else []
+    return tuple(dict.fromkeys([*platform.account_ids, *people]))
+
+
 def _spawn(options: ServerOptions, *, hold: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", _SERVER, "--root", str(options.root), "--state", str(options.state)]
     command += ["--region", options.region, "--port", str(options.port)]
@@ -272,6 +299,10 @@ def _spawn(options: ServerOptions, *, hold: int) -> subprocess.Popen[bytes]:
         command += ["--account", account]
     for prefix, folder in options.external_images.items():
         command += ["--external-image", f"{prefix}={folder}"]
+    if options.organization:
+        command += ["--organization", options.organization]
+    if options.organization_trail:
+        command += ["--organization-trail"]
     environment = {**os.environ, "PYTHONPATH": str(options.root), "PYTHONUNBUFFERED": "1"}
     with (options.state / "server.log").open("wb") as log:
         # A session of its own: Ctrl-C is for this process, which then ends the server in order.

@@ -63,6 +63,7 @@ def _assume(request: dict[str, str]) -> tuple[int, dict[str, str]]:
             source_account=request["source_account"],
             source_arn=request["source_arn"],
             session_name="rehearsal",
+            context={enforcement.SOURCE_VPC: request["vpc"]} if "vpc" in request else None,
         )
     except enforcement.AccessDenied as error:
         return 403, {"error": str(error)}

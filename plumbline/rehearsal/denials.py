@@ -39,7 +39,7 @@ def probes(*, cloud: Cloud, model: Model, inputs: Inputs, model_package_arn: str
         *_of_job_roles(cloud, model, inputs),
         *_of_accounts(cloud, model, inputs, model_package_arn),
         *_of_encryption(cloud, model),
-        *_of_release(cloud, release_role_arn),
+        *_of_release(cloud, model, release_role_arn),
     ]
 
 
@@ -249,29 +249,29 @@ def _of_encryption(cloud: Cloud, model: Model) -> Iterator[Probe]:
     )
 
 
-def _of_release(cloud: Cloud, release_role_arn: str) -> Iterator[Probe]:
+def _of_release(cloud: Cloud, model: Model, release_role_arn: str) -> Iterator[Probe]:
     platform = cloud.platform
     staging, production = platform.deployment(Environment.STAGING), platform.deployment(Environment.PRODUCTION)
     administrator = cloud.administrator(platform.delivery_account)
+    release_role = production.role_arn(model, ModelJob.RELEASE)
     yield Probe(
         expected=DeniedCall(
             principal=f"arn:{platform.partition}:iam::{platform.delivery_account}:root",
             action="sts:AssumeRole",
-            resource=production.release_role_arn,
-            because="only a release role of the delivery account releases",
+            resource=release_role,
+            because="only the model's release pipeline releases it",
         ),
-        attempt=lambda: cloud.assume(production.release_role_arn, caller=administrator),
+        attempt=lambda: cloud.assume(release_role, caller=administrator),
     )
 
     def released(deployment: Deployment) -> Session:
-        return cloud.assume(
-            deployment.release_role_arn, caller=cloud.assume(release_role_arn, caller=administrator), name="probe"
-        )
+        pipeline = cloud.assume(release_role_arn, caller=administrator)
+        return cloud.assume(deployment.role_arn(model, ModelJob.RELEASE), caller=pipeline, name="probe")
 
     foundation = production.stack_name("foundation")
     yield Probe(
         expected=DeniedCall(
-            principal=production.release_role_arn,
+            principal=release_role,
             action="cloudformation:DeleteStack",
             resource=production.arn("cloudformation", f"stack/{foundation}/*"),
             because="a release changes endpoints, never what they stand on",
@@ -281,7 +281,7 @@ def _of_release(cloud: Cloud, release_role_arn: str) -> Iterator[Probe]:
     job = "training-job/probe"
     yield Probe(
         expected=DeniedCall(
-            principal=staging.release_role_arn,
+            principal=staging.role_arn(model, ModelJob.RELEASE),
             action="sagemaker:CreateTrainingJob",
             resource=staging.arn("sagemaker", job),
             because="who releases a model does not make it",

@@ -17,6 +17,8 @@ from plumbline.configuration import (
     Deployment,
     Environment,
     Model,
+    ModelJob,
+    Person,
     Platform,
     code_digest,
     load_models,
@@ -25,15 +27,18 @@ from plumbline.configuration import (
 )
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal import accounts, denials, images, predictions, release, training_run
+from plumbline.rehearsal.alerts import Alerts, try_alerts
 from plumbline.rehearsal.assembly import SynthesizedStack, read_assembly
 from plumbline.rehearsal.calls import read_call_log
 from plumbline.rehearsal.cdk_tool import CdkTool, EndedError
 from plumbline.rehearsal.cloud import Cloud, stop_kept, sweep
 from plumbline.rehearsal.failures import sentence
 from plumbline.rehearsal.interrupts import as_keyboard_interrupt, held_back
+from plumbline.rehearsal.people import People
 from plumbline.rehearsal.predictions import Offline
 from plumbline.rehearsal.progress import Progress, Step, Steps
 from plumbline.rehearsal.release import Served
+from plumbline.rehearsal.session import Session
 from plumbline.rehearsal.state import mark_failed, remove_failed
 from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary, denied
 from plumbline.rehearsal.training_run import Inputs
@@ -141,6 +146,8 @@ class Journey:
         self.stacks: tuple[SynthesizedStack, ...] = ()
         self.state: Path | None = None
         self._cloud: Cloud | None = None
+        self._people: People | None = None
+        self._delivering: dict[str, Session] = {}
         self._steps = Steps(progress)
 
     @property
@@ -153,6 +160,17 @@ class Journey:
         if self._cloud is None:
             raise PlumblineError("the cloud has not started", exit_code=1)
         return self._cloud
+
+    @property
+    def people(self) -> People:
+        """The people of the rehearsal.
+
+        Raises:
+            PlumblineError: The cloud has not started.
+        """
+        if self._people is None:
+            self._people = People(self.cloud)
+        return self._people
 
     @property
     def staging(self) -> Deployment:
@@ -188,6 +206,7 @@ class Journey:
                 way, met = self.promote(self.train(model, stand_in=stand_in))
                 ways.append(way)
                 refused += met
+            self.alert()
             self._refuse_surprises(refused)
             yield Summary(
                 id=cloud.options.state.name,
@@ -216,7 +235,7 @@ class Journey:
         cloud = self.cloud
         assembly = cloud.options.state / "cdk.out"
         with self._steps.step("Bootstrap the accounts and synthesize the templates") as step, _background() as pool:
-            made = pool.submit(accounts.bootstrap, cloud=cloud, tool=tool)
+            made = pool.submit(accounts.bootstrap, cloud=cloud, tool=tool, root=self.root)
             try:
                 accounts.synthesize(platform=self.platform, root=self.root, tool=tool, output=assembly)
             except EndedError:
@@ -251,9 +270,9 @@ class Journey:
         Raises:
             PlumblineError: The run fails, with the failed step's last words, or registers nothing.
         """
-        administrator = self.cloud.administrator(self.staging.account)
+        delivering, looking = self.delivering(model), self.people.take(Person.DATA_SCIENTIST, self.staging)
         with self._steps.step(f"Bring data and code of {model.name} to staging") as step:
-            inputs = self.upload(model)
+            inputs = self.upload(model, caller=delivering)
             step.outcome = f"dataset {inputs.dataset_id}, code {inputs.code_digest}"
         with self._steps.step(f"Train {model.name} in staging") as step:
             arn = training_run.start(
@@ -262,15 +281,15 @@ class Journey:
                 inputs=inputs,
                 commit=self.commit,
                 reason=REASON,
-                caller=administrator,
+                caller=delivering,
             )
-            run = training_run.follow(arn=arn, caller=administrator, tell=step.detail)
+            run = training_run.follow(arn=arn, caller=delivering, tell=step.detail)
             if run.status != "Succeeded":
                 raise training_run.failure(run)
             if not run.model_package_arn:
                 raise PlumblineError(f"the run {run.arn} succeeded and registered no version", exit_code=1)
-            package = administrator.client("sagemaker").describe_model_package(ModelPackageName=run.model_package_arn)
-            metrics = training_run.evaluation(run=run, deployment=self.staging, model=model, caller=administrator)
+            package = looking.client("sagemaker").describe_model_package(ModelPackageName=run.model_package_arn)
+            metrics = training_run.evaluation(run=run, deployment=self.staging, model=model, caller=looking)
             step.outcome = f"version {package['ModelPackageVersion']}, {package['ModelApprovalStatus']}"
         artifact = self._artifact(package)
         offline = predictions.predict_offline(
@@ -290,13 +309,25 @@ class Journey:
             artifact_digest=hashlib.sha256(artifact).hexdigest(),
         )
 
-    def upload(self, model: Model) -> Inputs:
+    def delivering(self, model: Model) -> Session:
+        """The role with which delivery brings code and data to a model in staging and starts its runs."""
+        if model.name not in self._delivering:
+            cloud = self.cloud
+            delivery = cloud.assume(
+                release.make_delivery_role(cloud=cloud, model=model),
+                caller=cloud.administrator(self.platform.delivery_account),
+            )
+            role = self.staging.role_arn(model, ModelJob.DELIVER)
+            self._delivering[model.name] = cloud.assume(role, caller=delivery, name="delivery")
+        return self._delivering[model.name]
+
+    def upload(self, model: Model, *, caller: Session) -> Inputs:
         """Brings a model's dataset and code to staging."""
         data = importlib.import_module(f"pipeline_definitions.{model.name}.data")
         return training_run.upload_inputs(
             deployment=self.staging,
             model=model,
-            caller=self.cloud.administrator(self.staging.account),
+            caller=caller,
             make_dataset=lambda folder: str(data.dataset(folder=folder).identifier),
         )
 
@@ -305,7 +336,8 @@ class Journey:
         cloud, model = self.cloud, trained.model
         arn = trained.run.model_package_arn
         with self._steps.step(f"Approve {model.name}") as step:
-            release.approve(model_package_arn=arn, caller=cloud.administrator(self.staging.account), reason=REASON)
+            approver = self.people.take(Person.APPROVER, self.staging)
+            release.approve(model_package_arn=arn, caller=approver, reason=REASON)
             role = release.make_release_role(cloud=cloud, model=model)
             step.outcome = arn.rsplit("/", 2)[-2] + " " + arn.rsplit("/", 1)[-1]
         served = {}
@@ -344,6 +376,14 @@ class Journey:
             agreement=agreement,
         )
         return way, refused
+
+    def alert(self) -> Alerts:
+        """Sees to it that people in production are told what needs them."""
+        production = self.platform.deployment(Environment.PRODUCTION)
+        with self._steps.step("Raise an alarm and break the glass in production") as step:
+            told = try_alerts(cloud=self.cloud, people=self.people, deployment=production)
+            step.outcome = f"both told to {told.topic}"
+        return told
 
     def calls(self) -> dict[str, dict[str, int]]:
         """How often each principal was allowed each action."""
@@ -397,19 +437,21 @@ class Journey:
         release.release(
             cloud=self.cloud,
             deployment=deployment,
+            model=model,
             stack=stack,
             model_package_arn=arn,
             release_role_arn=role,
             tell=step.detail,
         )
         accounts.verify_templates(cloud=self.cloud, stacks=[stack])
-        caller = self.cloud.administrator(deployment.account)
-        release.smoke_test(deployment=deployment, model=model, caller=caller, rows=trained.offline.body(0, 3))
+        auditor = self.people.take(Person.AUDITOR, deployment)
+        asking = self.cloud.administrator(deployment.account)
+        release.smoke_test(deployment=deployment, model=model, caller=asking, rows=trained.offline.body(0, 3))
         served = release.describe(
             deployment=deployment,
             model=model,
-            caller=caller,
-            registry=self.cloud.administrator(self.staging.account),
+            caller=auditor,
+            registry=self.people.take(Person.DATA_SCIENTIST, self.staging),
         )
         step.outcome = f"{served.endpoint} {served.status}"
         return served
@@ -422,10 +464,10 @@ class Journey:
         ]
 
     def _artifact(self, package: dict[str, object]) -> bytes:
-        return release.read_artifact(package, caller=self.cloud.administrator(self.staging.account))
+        return release.read_artifact(package, caller=self.people.take(Person.DATA_SCIENTIST, self.staging))
 
     def _prepared_test_set(self, model: Model, inputs: Inputs) -> bytes:
-        client = self.cloud.administrator(self.staging.account).client("s3")
+        client = self.people.take(Person.DATA_SCIENTIST, self.staging).client("s3")
         prefix = f"{model.name}/prepared/{inputs.code_digest}/{inputs.dataset_id}/"
         listed = client.list_objects_v2(Bucket=self.staging.data_bucket, Prefix=prefix).get("Contents", [])
         keys = [found["Key"] for found in listed if "/test/" in found["Key"] and found["Key"].endswith(".parquet")]

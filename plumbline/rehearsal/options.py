@@ -17,6 +17,8 @@ class ServerOptions:
         accounts: The twelve-digit ids of the emulated accounts; no other id may call.
         external_images: For images that are not ours, the beginning of their URI and the folder of a virtual
             environment that stands in for them.
+        organization: The id of the organisation that the accounts belong to; None for none.
+        organization_trail: Whether that organisation records what happens in its accounts.
     """
 
     root: Path
@@ -25,6 +27,8 @@ class ServerOptions:
     region: str
     accounts: tuple[str, ...]
     external_images: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    organization: str | None = None
+    organization_trail: bool = False
 
     @property
     def endpoint(self) -> str:

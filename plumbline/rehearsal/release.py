@@ -13,11 +13,12 @@ from typing import Any
 
 import botocore.exceptions
 
-from plumbline.configuration import Deployment, Model
+from plumbline.configuration import Deployment, Model, ModelJob
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.assembly import SynthesizedStack
 from plumbline.rehearsal.cloud import Cloud
 from plumbline.rehearsal.session import Client, Session
+from plumbline.rehearsal.stack_status import wait_for_stack
 
 _POLL_SECONDS = 0.3
 _LIMIT_SECONDS = 300.0
@@ -58,9 +59,25 @@ def make_release_role(*, cloud: Cloud, model: Model) -> str:
         The role's ARN.
     """
     platform = cloud.platform
+    released = [target.role_arn(model, ModelJob.RELEASE) for target in platform.deployments() if target.serves]
+    return _make_role(cloud, platform.release_pipeline_role(model), assumes=released)
+
+
+def make_delivery_role(*, cloud: Cloud, model: Model) -> str:
+    """Makes, in the delivery account, the role with which delivery will bring code and data to the model.
+
+    Returns:
+        The role's ARN.
+    """
+    platform = cloud.platform
+    delivered = [target.role_arn(model, ModelJob.DELIVER) for target in platform.deployments() if target.trains]
+    return _make_role(cloud, platform.delivery_model_role(model), assumes=delivered)
+
+
+def _make_role(cloud: Cloud, name: str, *, assumes: list[str]) -> str:
+    platform = cloud.platform
     account, partition = platform.delivery_account, platform.partition
     client = cloud.administrator(account).client("iam")
-    name = f"{platform.name}-release-{model.slug}"
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -71,13 +88,12 @@ def make_release_role(*, cloud: Cloud, model: Model) -> str:
             }
         ],
     }
-    allowed = [target.release_role_arn for target in platform.deployments() if target.serves]
     policy = {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": allowed}],
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": assumes}],
     }
     arn = client.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    client.put_role_policy(RoleName=name, PolicyName="release", PolicyDocument=json.dumps(policy))
+    client.put_role_policy(RoleName=name, PolicyName="assume", PolicyDocument=json.dumps(policy))
     return str(arn)
 
 
@@ -85,6 +101,7 @@ def release(
     *,
     cloud: Cloud,
     deployment: Deployment,
+    model: Model,
     stack: SynthesizedStack,
     model_package_arn: str,
     release_role_arn: str,
@@ -95,6 +112,7 @@ def release(
     Args:
         cloud: The cloud.
         deployment: The environment.
+        model: The model.
         stack: The serving stack of the model in this environment.
         model_package_arn: The version.
         release_role_arn: The delivery account's role, which assumes the environment's release role.
@@ -105,8 +123,8 @@ def release(
     """
     platform = cloud.platform
     delivery = cloud.assume(release_role_arn, caller=cloud.administrator(platform.delivery_account), name="release")
-    client = cloud.assume(deployment.release_role_arn, caller=delivery, name="release").client("cloudformation")
-    execution_role = f"role/cdk-{platform.name}-cfn-exec-role-{deployment.account}-{deployment.region}"
+    release_role = deployment.role_arn(model, ModelJob.RELEASE)
+    client = cloud.assume(release_role, caller=delivery, name="release").client("cloudformation")
     change_set = f"release-{model_package_arn.rsplit('/', 1)[-1]}"
     exists = _status(client, stack.name) not in {"", "REVIEW_IN_PROGRESS"}
     client.create_change_set(
@@ -115,14 +133,15 @@ def release(
         ChangeSetType="UPDATE" if exists else "CREATE",
         TemplateBody=stack.template.read_text(encoding="utf-8"),
         Parameters=[{"ParameterKey": "ModelPackageArn", "ParameterValue": model_package_arn}],
-        RoleARN=deployment.iam_arn(execution_role),
+        RoleARN=deployment.role_arn(model, ModelJob.RELEASE_EXECUTION),
         Capabilities=["CAPABILITY_NAMED_IAM"],
         Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],
     )
     tell("change set made")
     _wait_for_change_set(client, stack.name, change_set)
     client.execute_change_set(StackName=stack.name, ChangeSetName=change_set)
-    _wait_for_stack(client, stack.name, tell, events=cloud.administrator(deployment.account).client("cloudformation"))
+    events = cloud.administrator(deployment.account).client("cloudformation")
+    wait_for_stack(client, stack.name, tell=tell, events=events)
 
 
 def describe(*, deployment: Deployment, model: Model, caller: Session, registry: Session) -> Served:
@@ -204,30 +223,6 @@ def _wait_for_change_set(client: Client, stack: str, change_set: str) -> None:
             reason = made.get("StatusReason", f"still {made['Status']}")
             raise PlumblineError(f"the change set of {stack} failed: {reason}", exit_code=1)
         time.sleep(_POLL_SECONDS)
-
-
-def _wait_for_stack(client: Client, stack: str, tell: Callable[[str], None], *, events: Client) -> None:
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    told = ""
-    while True:
-        described = client.describe_stacks(StackName=stack)["Stacks"][0]
-        status = str(described["StackStatus"])
-        if status != told:
-            tell(status.lower().replace("_", " "))
-            told = status
-        if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-            return
-        if status.endswith(("FAILED", "ROLLBACK_COMPLETE")) or time.monotonic() > deadline:
-            raise PlumblineError(f"stack {stack} ended as {status}: {_first_failure(events, stack)}", exit_code=1)
-        time.sleep(_POLL_SECONDS)
-
-
-def _first_failure(client: Client, stack: str) -> str:
-    """The first resource that failed and why; the release role itself may not read events."""
-    for event in reversed(client.describe_stack_events(StackName=stack)["StackEvents"]):
-        if event["ResourceStatus"].endswith("FAILED"):
-            return f"{event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
-    return "no resource failed"
 
 
 def _status(client: Client, stack: str) -> str:

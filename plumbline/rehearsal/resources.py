@@ -26,6 +26,7 @@ def register() -> None:
     _add("AWS::EC2::FlowLog", _create_flow_log, _delete_flow_log)
     _add("AWS::Events::EventBusPolicy", _create_bus_statement, _delete_bus_statement)
     _add_vpc_block()
+    _keep_endpoint_policies()
 
 
 def _add(resource_type: str, create: Create, delete: Delete) -> None:
@@ -148,6 +149,27 @@ def _delete_bus_statement(physical_id: str, properties: Properties) -> None:
 def _bus(properties: Properties) -> str:
     """The bus's name, also when its ARN was given."""
     return str(properties.get("EventBusName") or "default").rpartition("/")[2]
+
+
+def _keep_endpoint_policies() -> None:
+    """Has the API keep the policy of an endpoint, as the emulator's CloudFormation does."""
+    create, modify = ec2._ACTION_MAP["CreateVpcEndpoint"], ec2._ACTION_MAP["ModifyVpcEndpoint"]
+
+    def create_vpc_endpoint(parameters: Properties) -> object:
+        known = set(ec2._vpc_endpoints)
+        answer: object = create(parameters)
+        for made in set(ec2._vpc_endpoints) - known:
+            ec2._vpc_endpoints[made]["PolicyDocument"] = ec2._p(parameters, "PolicyDocument") or None
+        return answer
+
+    def modify_vpc_endpoint(parameters: Properties) -> object:
+        answer: object = modify(parameters)
+        endpoint, policy = (ec2._p(parameters, name) for name in ("VpcEndpointId", "PolicyDocument"))
+        if policy and endpoint in ec2._vpc_endpoints:
+            ec2._vpc_endpoints[endpoint]["PolicyDocument"] = policy
+        return answer
+
+    ec2._ACTION_MAP |= {"CreateVpcEndpoint": create_vpc_endpoint, "ModifyVpcEndpoint": modify_vpc_endpoint}
 
 
 def _add_vpc_block() -> None:

@@ -81,6 +81,8 @@ def main() -> int:
     parser.add_argument("--region", required=True)
     parser.add_argument("--account", action="append", required=True)
     parser.add_argument("--external-image", action="append", default=[], help="an image's prefix=its environment")
+    parser.add_argument("--organization", help="the id of the organisation that the accounts belong to")
+    parser.add_argument("--organization-trail", action="store_true", help="the organisation has a trail")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
     arguments = parser.parse_args()
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -98,6 +100,8 @@ def main() -> int:
         external_images={
             prefix: Path(folder) for prefix, _, folder in (pair.partition("=") for pair in arguments.external_image)
         },
+        organization=arguments.organization,
+        organization_trail=arguments.organization_trail,
     )
     write_certificates(options.state)
     _prepare_environment(options)
@@ -162,7 +166,7 @@ class _Services:
 def _add_services(options: ServerOptions) -> _Services:
     """Adds to the emulator what the platform needs of AWS and MiniStack lacks."""
     # The emulator reads its environment while it is imported.
-    from plumbline.rehearsal import enforcement, registry, resources, sagemaker
+    from plumbline.rehearsal import enforcement, provisioning, registry, resources, sagemaker
     from plumbline.rehearsal.sagemaker.containers import isolation
     from plumbline.rehearsal.sagemaker.options import Options
 
@@ -179,6 +183,7 @@ def _add_services(options: ServerOptions) -> _Services:
             external_images=dict(options.external_images),
         )
     )
+    provisioning.install()
     return _Services(stop=sagemaker.shutdown, network_isolation=str(isolation()))
 
 

@@ -72,6 +72,7 @@ class Asked(Protocol):
     principal_account: str
     action: str
     resource_arn: str
+    service_context: dict[str, object]
 
 
 class Principal(Protocol):

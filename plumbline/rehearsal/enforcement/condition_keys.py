@@ -10,6 +10,8 @@ from plumbline.rehearsal.enforcement.callers import Asked
 from plumbline.rehearsal.enforcement.object_keys import ARN_SCOPE, arn_of_key
 
 _own_condition_key = iam_evaluator._resolve_condition_key
+_ORGANIZATION = frozenset({"aws:principalorgid", "aws:resourceorgid", "aws:vpceorgid"})
+_members: dict[str, str] = {}
 _own_s3_context = iam_actions.s3_service_context
 
 
@@ -20,6 +22,9 @@ def known_keys(action: str, resource: str, account: str) -> dict[str, str | list
         return {"kms:calleraccount": account, **_key_aliases(resource)}
     if service == "s3":
         return {"s3:tlsversion": "1.3"}
+    if service == "ec2" and ":security-group/" in resource:
+        group = ec2._security_groups.get(resource.rsplit("/", 1)[-1])
+        return {"ec2:vpc": f"{resource.partition(':security-group/')[0]}:vpc/{group['VpcId']}"} if group else {}
     if service == "ec2" and ":network-interface/" in resource:
         interface = ec2._network_interfaces.get(resource.rsplit("/", 1)[-1])
         if interface:
@@ -50,10 +55,35 @@ def condition_key(key: str, asked: Asked) -> object:
     if name in {"aws:resourceaccount", "s3:resourceaccount"} and asked.resource_arn.startswith("arn:aws:s3:::"):
         bucket = asked.resource_arn.removeprefix("arn:aws:s3:::").partition("/")[0]
         return s3._bucket_owner_account(bucket) or asked.principal_account
-    if name in {"aws:principalisawsservice", "aws:viaawsservice"}:
-        return "false"
+    if name == "aws:principalisawsservice":
+        return str(asked.principal_type == "Service").lower()
+    if name in _ORGANIZATION:
+        return _organization_of(name, asked)
+    if name == "aws:viaawsservice":
+        return asked.service_context.get(name, "false")
     value: object = _own_condition_key(key, asked)
     return value
+
+
+def boundary_of(role_arn: str) -> str:
+    """The permission boundary of a role, ``iam:PermissionsBoundary``; empty where there is no role or no boundary."""
+    _, _, _, _, account, resource = role_arn.split(":", 5)
+    role = iam._roles.get_scoped(account, None, resource.rpartition("/")[2]) or {}
+    boundary = role.get("PermissionsBoundary") or ""
+    return str(boundary.get("PermissionsBoundaryArn", "") if isinstance(boundary, Mapping) else boundary)
+
+
+def belong_to(organization: str | None, accounts: tuple[str, ...]) -> None:
+    """Has the accounts belong to an organisation, or to none."""
+    _members.clear()
+    _members.update(dict.fromkeys(accounts, organization) if organization else {})
+
+
+def _organization_of(name: str, asked: Asked) -> str | None:
+    if name == "aws:principalorgid":
+        return _members.get(asked.principal_account)
+    account = condition_key("aws:ResourceAccount", asked) if name == "aws:resourceorgid" else None
+    return _members.get(str(account or asked.service_context.get("aws:vpceaccount", "")))
 
 
 def _role_of_session(session_arn: str) -> str:

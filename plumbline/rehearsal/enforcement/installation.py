@@ -1,11 +1,20 @@
 """This package's decisions in the place of the emulator's."""
 
+import json
 from collections.abc import Mapping
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import s3
 
+from plumbline.rehearsal.enforcement import (
+    deliveries,
+    event_buses,
+    policy_variables,
+    principals,
+    second_factor,
+    trail_events,
+)
 from plumbline.rehearsal.enforcement.callers import (
     AccessDenied,
     Caller,
@@ -14,17 +23,19 @@ from plumbline.rehearsal.enforcement.callers import (
     carried,
     principal_arn_of,
 )
-from plumbline.rehearsal.enforcement.condition_keys import condition_key, known_keys, s3_keys
+from plumbline.rehearsal.enforcement.condition_keys import belong_to, condition_key, known_keys, s3_keys
 from plumbline.rehearsal.enforcement.evaluation import (
     decide,
+    decide_for_stranger,
     decide_implied,
     denial_message,
     denied_behind,
-    held_to_endpoint_policy,
+    held_to_endpoint_policies,
     held_to_resource_policy,
     resource_policy,
 )
 from plumbline.rehearsal.enforcement.object_keys import key_use
+from plumbline.rehearsal.enforcement.private_network import within_vpc
 from plumbline.rehearsal.enforcement.record import open_log, reason_of, record
 from plumbline.rehearsal.enforcement.requests import implied, name_resource, of_upload, request_keys
 from plumbline.rehearsal.enforcement.service_roles import evaluate_trust
@@ -32,6 +43,8 @@ from plumbline.rehearsal.options import ServerOptions
 
 _accounts: tuple[str, ...] = ()
 _evaluate_request = iam_evaluator.enforce
+# The emulator words the denials of these services as they do, whatever the message; it knows nothing of endpoints.
+_WORDED = frozenset({"logs", "ssm"})
 _own_access_denied = iam_actions.access_denied_response
 
 
@@ -44,6 +57,7 @@ def install(options: ServerOptions) -> None:
     global _accounts
     open_log(options)
     _accounts = options.accounts
+    belong_to(options.organization, options.accounts)
     iam_evaluator.enforce = _enforce
     iam_evaluator._resource_policy = resource_policy
     iam_evaluator._resolve_condition_key = condition_key
@@ -52,6 +66,12 @@ def install(options: ServerOptions) -> None:
     iam_actions.extract_resource_arn = name_resource
     iam_actions.s3_service_context = s3_keys
     s3._foreign_bucket_allows = _foreign_bucket_allows
+    policy_variables.install()
+    principals.install()
+    second_factor.install()
+    trail_events.install(organization_trail=options.organization_trail)
+    deliveries.install()
+    event_buses.install()
 
 
 def add_resource_policies(service: str, module: str, look_up: str) -> None:
@@ -77,6 +97,17 @@ def authorize(*, principal: Caller, action: str, resource: str, context: Context
         raise AccessDenied(denial_message(principal.arn, action, resource, denied))
 
 
+def authorize_for_stranger(*, session: Caller, stranger: str, action: str, resource: str) -> None:
+    """Decides a request that another has signed and that goes through the endpoints of a session's VPC.
+
+    Raises:
+        AccessDenied: An endpoint's policy does not let it through.
+    """
+    denied = decide_for_stranger(session.access_key, session.account, session.region, stranger, action, resource)
+    if denied is not None:
+        raise AccessDenied(denial_message(stranger, action, resource, denied))
+
+
 def _enforce(
     access_key_id: str,
     iam_action: str,
@@ -88,6 +119,7 @@ def _enforce(
     """Stands in for MiniStack's ``enforce``: same arguments, same answer, more decided, everything logged."""
     account = str(get_account_id())
     context = {**(service_context or {}), **carried(access_key_id or "")}
+    context = dict(within_vpc(context, iam_action, account, region))
     context |= known_keys(iam_action, resource_arn, account) | dict(request_keys.get())
     denied_behind.set(None)
     if iam_evaluator.is_root_access_key(access_key_id) and access_key_id and access_key_id not in _accounts:
@@ -103,7 +135,8 @@ def _enforce(
         return unauthenticated
     if refused is None and iam_action not in iam_evaluator._ALWAYS_ALLOWED_ACTIONS:
         refused = held_to_resource_policy(access_key_id, account, region, iam_action, service, resource_arn, context)
-        refused = refused or held_to_endpoint_policy(access_key_id, account, region, iam_action, resource_arn, context)
+    if refused is None and "aws:sourcevpc" in carried(access_key_id):
+        refused = held_to_endpoint_policies(access_key_id, account, region, iam_action, resource_arn, context)
     principal = principal_arn_of(access_key_id, account)
     record(account, principal, iam_action, resource_arn, context, reason_of(refused))
     if refused is not None:
@@ -149,10 +182,13 @@ def _access_denied_response(
     if behind is not None and not error_code:
         action, resource_arn = behind.action, behind.resource
         explicit_deny, resource_policy_arn = behind.explicit, behind.resource_policy
-    if not message and not error_code and service not in {"ssm", "logs"}:
+    if not message and not error_code:
         refused = iam_evaluator.EvalResult("Deny" if explicit_deny else "ImplicitDeny", principal_arn)
         refused.resource_policy_arn = resource_policy_arn
         message = denial_message(principal_arn, action, resource_arn, refused)
+    if service in _WORDED and resource_policy_arn.startswith(("vpce-", "no endpoint")):
+        body = json.dumps({"__type": "AccessDeniedException", "Message": message}).encode()
+        return 400, {"Content-Type": "application/x-amz-json-1.1"}, body
     return _own_access_denied(
         service,
         action,

@@ -45,6 +45,11 @@ def key_use(action: str, resource: str, context: Context, *, region: str, of_upl
         return None
     key_arn, encryption_context_arn = key
     through_s3: dict[str, str | list[str]] = {
+        # "Forward access sessions": S3 asks KMS with the caller's own permissions.
+        "aws:viaawsservice": "true",
+        "aws:calledvia": ["s3.amazonaws.com"],
+        "aws:calledviafirst": "s3.amazonaws.com",
+        "aws:calledvialast": "s3.amazonaws.com",
         "kms:viaservice": f"s3.{region}.amazonaws.com",
         "kms:encryptioncontext:aws:s3:arn": encryption_context_arn,
         "kms:encryptioncontextkeys": ["aws:s3:arn"],

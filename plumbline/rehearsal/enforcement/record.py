@@ -39,5 +39,10 @@ def reason_of(refused: object | None) -> str:
     if refused is None:
         return ""
     decision = str(getattr(refused, "decision", ""))
-    where = " in a resource policy" if getattr(refused, "resource_policy_arn", "") else ""
+    policy = str(getattr(refused, "resource_policy_arn", ""))
+    if policy.startswith("no endpoint"):
+        return policy
+    if policy.startswith("vpce-"):
+        return f"the policy of endpoint {policy}"
+    where = " in a resource policy" if policy else ""
     return {"Deny": f"explicit deny{where}", "ImplicitDeny": "nothing allows it"}.get(decision, decision)

@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping
 from botocore.parsers import BaseCBORParser, ResponseParserError
 from ministack.core import iam_actions
 
+from plumbline.rehearsal.enforcement import second_factor, trail_events
 from plumbline.rehearsal.enforcement.callers import Context
+from plumbline.rehearsal.enforcement.condition_keys import boundary_of
 from plumbline.rehearsal.enforcement.object_keys import Implied
 
 _DEPLOYING = frozenset({"CreateStack", "UpdateStack", "CreateChangeSet", "DeleteStack"})
+_CBOR_MAP = frozenset(bytes([first]) for first in range(0xA0, 0xC0))
 _NO_KEYS: Context = types.MappingProxyType({})
 _stack_roles: dict[tuple[str, str, str], str] = {}
 implied: contextvars.ContextVar[tuple[Implied, ...]] = contextvars.ContextVar("implied", default=())
@@ -42,6 +45,8 @@ def name_resource(
     implied.set(())
     request_keys.set(_NO_KEYS)
     of_upload.set(service == "s3" and "uploadId" in query_params)
+    second_factor.note(_given(query_params, "SerialNumber"), _given(query_params, "TokenCode"))
+    trail_events.note(_given(query_params, "RoleArn") if _given(query_params, "Action") == "AssumeRole" else "")
     arn: str = _own_resource_arn(service, method, path, headers, body, query_params, region, account_id)
     read = _REQUEST_READERS.get(service)
     return read(arn, body, query_params, region, account_id) if read else arn
@@ -76,6 +81,17 @@ def _read_cloudformation(
     return arn
 
 
+def _read_iam(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    boundary = _given(query_params, "PermissionsBoundary")
+    if not boundary and ":role/" in arn and _given(query_params, "Action") != "CreateRole":
+        boundary = boundary_of(arn)
+    policy = _given(query_params, "PolicyArn")
+    request_keys.set(
+        ({"iam:permissionsboundary": boundary} if boundary else {}) | ({"iam:policyarn": policy} if policy else {})
+    )
+    return arn
+
+
 def _read_ecr(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
     registry = _json_object(body).get("registryId")
     return arn.replace(f":{account_id}:", f":{registry}:", 1) if registry else arn
@@ -88,6 +104,11 @@ def _read_logs(arn: str, body: bytes, query_params: Mapping[str, object], region
     # "Amazon CloudWatch Logs resources": for all actions but those on tags, a group's ARN ends in ":*".
     stream = request.get("logStreamName")
     return f"{arn}:log-stream:{stream}" if stream and "logEvents" in request else f"{arn}:*"
+
+
+def _read_events(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    # "Actions, resources, and condition keys for Amazon EventBridge": a rule of the default bus does not name it.
+    return arn.replace(":rule/default/", ":rule/", 1)
 
 
 def _read_cloudwatch(
@@ -106,7 +127,9 @@ def _read_cloudwatch(
 
 
 def _cbor_text(body: bytes, name: str) -> str:
-    """A text of a CBOR map, the encoding in which today's clients send metrics."""
+    """A text of a CBOR map, the encoding in which today's clients send metrics; a map's first byte is 0xa0 to 0xbf."""
+    if body[:1] not in _CBOR_MAP:
+        return ""
     try:
         document = BaseCBORParser().parse_data_item(io.BufferedReader(io.BytesIO(body)))
     except (ValueError, IndexError, ResponseParserError):
@@ -123,6 +146,8 @@ def _given(query_params: Mapping[str, object], name: str) -> str:
 _REQUEST_READERS: Mapping[str, Callable[[str, bytes, Mapping[str, object], str, str], str]] = {
     "ec2": _read_ec2,
     "ecr": _read_ecr,
+    "events": _read_events,
+    "iam": _read_iam,
     "cloudformation": _read_cloudformation,
     "logs": _read_logs,
     "monitoring": _read_cloudwatch,

@@ -8,6 +8,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam, sts
 
+from plumbline.rehearsal.enforcement import second_factor
 from plumbline.rehearsal.enforcement.callers import AccessDenied, Asked, Caller, Context, Credentials, carry
 from plumbline.rehearsal.enforcement.record import record
 from plumbline.rehearsal.enforcement.requests import stack_role
@@ -20,7 +21,7 @@ def assume_service_role(
     role_arn: str,
     service: str,
     source_account: str,
-    source_arn: str,
+    source_arn: str | None,
     session_name: str,
     context: Context | None = None,
     seconds: int = 12 * 3600,
@@ -31,7 +32,8 @@ def assume_service_role(
         role_arn: The role to assume.
         service: The service principal, such as ``sagemaker.amazonaws.com``.
         source_account: The account of the resource, ``aws:SourceAccount``.
-        source_arn: The resource that the service acts for, ``aws:SourceArn``.
+        source_arn: The resource that the service acts for, ``aws:SourceArn``; None for a service that sends neither
+            that nor ``aws:SourceAccount``.
         session_name: Becomes the last part of the session's ARN.
         context: Condition keys that every request made with these credentials carries, such as ``aws:SourceVpce`` or
             ``kms:ViaService``: what AWS knows about where the service's requests come from.
@@ -41,18 +43,16 @@ def assume_service_role(
         AccessDenied: The role does not exist or its trust policy does not let the service assume it for that source.
     """
     role = _role(role_arn)
-    sources: dict[str, str | list[str]] = {
-        "aws:sourceaccount": source_account,
-        "aws:sourcearn": source_arn,
-        "sts:rolesessionname": session_name,
-    }
+    sources: dict[str, str | list[str]] = {"sts:rolesessionname": session_name}
+    if source_arn is not None:
+        sources |= {"aws:sourceaccount": source_account, "aws:sourcearn": source_arn}
     trusted = role is not None and _trusts_service(role, role_arn, service, sources)
     reason = "" if trusted else "the role does not exist" if role is None else "the trust policy does not allow it"
     record(source_account, service, "sts:AssumeRole", role_arn, sources, reason)
     if not trusted:
         raise AccessDenied(
-            f"Could not assume role {role_arn}: {service} for {source_arn} is not authorized to perform: "
-            f"sts:AssumeRole, because {reason}"
+            f"Could not assume role {role_arn}: {service} for {source_arn or source_account} is not authorized to "
+            f"perform: sts:AssumeRole, because {reason}"
         )
     _, _, _, _, account, resource = role_arn.split(":", 5)
     name = resource.rsplit("/", 1)[-1]
@@ -109,6 +109,8 @@ def deploying_caller(stack_name: str) -> Caller | None:
 
 def evaluate_trust(document: object, caller_arn: str, asked: Asked | None = None) -> bool:
     """Writes down what a role's trust policy refuses; what it lets through was written down before."""
+    if asked is not None:
+        second_factor.see(caller_arn, asked)
     trusted = bool(_own_trust(document, caller_arn, asked))
     if asked is not None and not trusted:
         reason = "the trust policy does not allow it"

@@ -23,7 +23,7 @@ class Check:
     context: Context = dataclasses.field(default_factory=dict)
 
 
-# The kind of resource that an operation is decided upon and the member of the request that names it. Operations that
+# The kind of resource that an operation is decided upon and the members of the request that name it. Operations that
 # are not here are decided upon "*", as AWS decides on List operations.
 _RESOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "CreatePipeline": (("pipeline", "PipelineName"),),
@@ -65,6 +65,16 @@ _RESOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "DescribeEndpoint": (("endpoint", "EndpointName"),),
     "DeleteEndpoint": (("endpoint", "EndpointName"),),
     "InvokeEndpoint": (("endpoint", "EndpointName"),),
+    # a domain has no id before it is made
+    "CreateDomain": (("domain", "*"),),
+    "DescribeDomain": (("domain", "DomainId"),),
+    "UpdateDomain": (("domain", "DomainId"),),
+    "DeleteDomain": (("domain", "DomainId"),),
+    "CreateUserProfile": (("user-profile", "DomainId/UserProfileName"),),
+    "DescribeUserProfile": (("user-profile", "DomainId/UserProfileName"),),
+    "UpdateUserProfile": (("user-profile", "DomainId/UserProfileName"),),
+    "DeleteUserProfile": (("user-profile", "DomainId/UserProfileName"),),
+    "CreatePresignedDomainUrl": (("user-profile", "DomainId/UserProfileName"),),
     "AddTags": (("", "ResourceArn"),),
     "ListTags": (("", "ResourceArn"),),
     "DeleteTags": (("", "ResourceArn"),),
@@ -107,11 +117,32 @@ _JOB_KEYS: Mapping[str, Mapping[str, str]] = {
         "sagemaker:VolumeKmsKeyArn": "KmsKeyId",
         "sagemaker:InstanceTypes": "ProductionVariants.*.InstanceType",
     },
+    "CreateDomain": {
+        "sagemaker:AppNetworkAccessType": "AppNetworkAccessType",
+        "sagemaker:AuthMode": "AuthMode",
+        "sagemaker:VolumeKmsKey": "KmsKeyId",
+        "sagemaker:VolumeKmsKeyArn": "KmsKeyId",
+        "sagemaker:VpcSubnets": "SubnetIds",
+        "sagemaker:VpcSecurityGroupIds": "DefaultUserSettings.SecurityGroups",
+    },
+    "UpdateDomain": {
+        "sagemaker:AppNetworkAccessType": "AppNetworkAccessType",
+        "sagemaker:VpcSubnets": "SubnetIds",
+        "sagemaker:VpcSecurityGroupIds": "DefaultUserSettings.SecurityGroups",
+    },
+    "CreateUserProfile": {"sagemaker:VpcSecurityGroupIds": "UserSettings.SecurityGroups"},
+    "UpdateUserProfile": {"sagemaker:VpcSecurityGroupIds": "UserSettings.SecurityGroups"},
     "CreateModelPackage": {"sagemaker:ModelApprovalStatus": "ModelApprovalStatus"},
     "UpdateModelPackage": {"sagemaker:ModelApprovalStatus": "ModelApprovalStatus"},
 }
 
-_ROLES = ("RoleArn", "ExecutionRoleArn")
+_ROLES = (
+    "RoleArn",
+    "ExecutionRoleArn",
+    "DefaultSpaceSettings.ExecutionRole",
+    "DefaultUserSettings.ExecutionRole",
+    "UserSettings.ExecutionRole",
+)
 
 
 def checks(
@@ -125,7 +156,7 @@ def checks(
         scope: Where the request arrives.
         tags_of: The tags of an existing resource, by ARN.
     """
-    resources = [_arn(kind, str(request.get(member, "")), scope) for kind, member in _RESOURCES.get(operation, ())]
+    resources = [_arn(kind, _named(members, request), scope) for kind, members in _RESOURCES.get(operation, ())]
     context = _context(operation, request)
     for resource in resources or ["*"]:
         tags = {f"aws:ResourceTag/{key}": value for key, value in tags_of(resource).items()}
@@ -140,16 +171,16 @@ def checks(
             yield Check(action="sagemaker:CreateModel", resource=package)
     if operation.startswith("Create") and request.get("Tags"):
         yield Check(action="sagemaker:AddTags", resource=resources[0], context=_tag_context(request))
-    for member in _ROLES:
-        if operation.startswith(("Create", "Update")) and request.get(member):
-            yield Check(
-                action="iam:PassRole",
-                resource=request[member],
-                context={
-                    "iam:PassedToService": "sagemaker.amazonaws.com",
-                    "iam:AssociatedResourceArn": resources[0] if resources else "*",
-                },
-            )
+    changing = operation.startswith(("Create", "Update"))
+    for role in (role for path in _ROLES if changing for role in _values(request, path)):
+        yield Check(
+            action="iam:PassRole",
+            resource=role,
+            context={
+                "iam:PassedToService": "sagemaker.amazonaws.com",
+                "iam:AssociatedResourceArn": resources[0] if resources else "*",
+            },
+        )
 
 
 def foreign_packages(request: Document, scope: Scope) -> list[str]:
@@ -164,6 +195,11 @@ def foreign_packages(request: Document, scope: Scope) -> list[str]:
     return [name for name, arn in located if arn is not None and arn.scope.account != scope.account]
 
 
+def _named(members: str, request: Document) -> str:
+    """The values of members such as ``DomainId/UserProfileName``; ``*`` is no member and stands for any name."""
+    return "/".join("*" if member == "*" else str(request.get(member, "")) for member in members.split("/"))
+
+
 def _arn(kind: str, value: str, scope: Scope) -> str:
     if Arn.parse(value) is not None or not kind:
         return value
@@ -175,7 +211,9 @@ def _context(operation: str, request: Document) -> Context:
     for key, path in _JOB_KEYS.get(operation, {}).items():
         value = _values(request, path)
         if value:
-            context[key] = value if len(value) > 1 or path.endswith(("Subnets", "Ids")) or "*" in path else value[0]
+            context[key] = (
+                value if len(value) > 1 or path.endswith(("Subnets", "Ids", "Groups")) or "*" in path else value[0]
+            )
     if operation == "UpdateModelPackage":
         for name, value in request.get("CustomerMetadataProperties", {}).items():
             context[f"sagemaker:CustomerMetadataProperties/{name}"] = value

@@ -2,15 +2,15 @@
 
 What may change in place and what replaces the resource, and what Ref and GetAtt give, is as the CloudFormation
 template reference has it for each type. MiniStack's CloudFormation makes no requests; what creating and changing these
-resources takes is decided here for the stack's execution role, where the stack has one. Deletion is not decided: the
-emulator does not say which stack deletes.
+resources takes is decided here for the stack's execution role, where the stack has one. What their handlers ask for
+besides, and deletion, is decided with all other types' (``plumbline.rehearsal.provisioning``).
 """
 
 import contextlib
 import dataclasses
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from ministack.core.responses import get_account_id, get_region
@@ -79,7 +79,9 @@ class ResourceType:
         replacing: The properties whose change makes a new resource.
         create: Makes it, from (deployment, name, properties); returns its id and its attributes.
         update: Changes it in place, from (deployment, name, properties).
-        delete: The operation that deletes it, and the member of its request that names it.
+        attributes: What ``Fn::GetAtt`` gives once it is changed, from (deployment, name, properties).
+        delete: The operation that deletes it, and its request, from (name, properties).
+        arn: The end of its ARN, where ``Ref`` gives no ARN: ``{name}`` is what it gives, ``{Property}`` a property.
     """
 
     name: str
@@ -87,15 +89,23 @@ class ResourceType:
     replacing: frozenset[str]
     create: Callable[[Deployment, str, Document], Created]
     update: Callable[[Deployment, str, Document], None]
-    delete: tuple[str, str]
+    attributes: Callable[[Deployment, str, Document], dict[str, str]]
+    delete: tuple[str, Callable[[str, Document], Document]]
+    arn: str = ""
+
+    def arn_of(self, physical_id: str, properties: Document, scope: Scope) -> str:
+        """The ARN of a resource, from what ``Ref`` gives."""
+        if not self.arn:
+            return physical_id
+        return scope.arn(self.arn.format_map({**properties, "name": physical_id}))
 
 
-def register(service: Service) -> None:
-    """Adds the types to the emulator's CloudFormation."""
-    for kind in _TYPES:
+def register(service: Service, types: Collection[ResourceType]) -> None:
+    """Adds types to the emulator's CloudFormation."""
+    for kind in types:
         _register(service, kind)
     waits = stacks._runs_on_worker_thread
-    own = frozenset(kind.name for kind in _TYPES)
+    own = frozenset(kind.name for kind in types)
 
     def runs_on_worker_thread(resource_type: str) -> bool:
         """Their work calls the emulator, which must go on serving meanwhile."""
@@ -117,17 +127,14 @@ def _register(service: Service, kind: ResourceType) -> None:
         deployment = Deployment.of_stack(service, stack_name)
         with _worded(kind):
             kind.update(deployment, name, properties)
-            _update_tags(deployment, physical_id, old, properties)
-            return physical_id, _attributes(deployment, kind, name)
+            _update_tags(deployment, kind.arn_of(physical_id, properties, deployment.scope), old, properties)
+            return physical_id, kind.attributes(deployment, name, properties)
 
-    def delete(physical_id: str, _properties: Document) -> None:
-        operation, member = kind.delete
-        request = {member: name_of(physical_id)}
-        if operation == "DeletePipeline":
-            request["ClientRequestToken"] = str(uuid.uuid4())
+    def delete(physical_id: str, properties: Document) -> None:
+        operation, request_of = kind.delete
         with _worded(kind):
             try:
-                service.perform(operation, request, _scope())
+                service.perform(operation, request_of(name_of(physical_id), properties), _scope())
             except SageMakerError as error:
                 if not any(words in error.message for words in ("Could not find", "does not exist")):
                     raise
@@ -167,7 +174,7 @@ def _create_group(deployment: Deployment, name: str, properties: Document) -> Cr
     request = {member: value for member, value in properties.items() if member != "ModelPackageGroupPolicy"}
     deployment.perform("CreateModelPackageGroup", request | {"ModelPackageGroupName": name})
     _update_group(deployment, name, properties)
-    return deployment.scope.arn(f"model-package-group/{name}"), _group_attributes(deployment, name)
+    return deployment.scope.arn(f"model-package-group/{name}"), _group_attributes(deployment, name, properties)
 
 
 def _update_group(deployment: Deployment, name: str, properties: Document) -> None:
@@ -184,7 +191,7 @@ def _update_group(deployment: Deployment, name: str, properties: Document) -> No
             raise
 
 
-def _group_attributes(deployment: Deployment, name: str) -> dict[str, str]:
+def _group_attributes(deployment: Deployment, name: str, _properties: Document) -> dict[str, str]:
     described = deployment.look("DescribeModelPackageGroup", {"ModelPackageGroupName": name})
     return {
         "ModelPackageGroupArn": described["ModelPackageGroupArn"],
@@ -238,9 +245,7 @@ def _settled(deployment: Deployment, name: str) -> Document:
             raise ResourceFailedError("the rehearsal is ending")
 
 
-def _update_tags(deployment: Deployment, physical_id: str, old: Document, properties: Document) -> None:
-    """A pipeline's id is its name, that of every other type its ARN."""
-    arn = physical_id if physical_id.startswith("arn:") else deployment.scope.arn(f"pipeline/{physical_id}")
+def _update_tags(deployment: Deployment, arn: str, old: Document, properties: Document) -> None:
     tags = properties.get("Tags", [])
     gone = {tag["Key"] for tag in old.get("Tags", [])} - {tag["Key"] for tag in tags}
     if tags != old.get("Tags", []):
@@ -253,10 +258,22 @@ def _unchanged(_deployment: Deployment, _name: str, _properties: Document) -> No
     """Nothing but tags can change in place."""
 
 
-def _attributes(deployment: Deployment, kind: ResourceType, name: str) -> dict[str, str]:
-    if kind.name == "AWS::SageMaker::ModelPackageGroup":
-        return _group_attributes(deployment, name)
-    return {} if kind.name == "AWS::SageMaker::Pipeline" else {kind.identity: name}
+def _no_attributes(_deployment: Deployment, _name: str, _properties: Document) -> dict[str, str]:
+    return {}
+
+
+def _its_name(member: str) -> Callable[[Deployment, str, Document], dict[str, str]]:
+    """The attribute that gives a resource's name."""
+    return lambda _deployment, name, _properties: {member: name}
+
+
+def _named(member: str) -> Callable[[str, Document], Document]:
+    """A request that names a resource and nothing else."""
+    return lambda name, _properties: {member: name}
+
+
+def _end_of_pipeline(name: str, _properties: Document) -> Document:
+    return {"PipelineName": name, "ClientRequestToken": str(uuid.uuid4())}
 
 
 def _typed(operation: str, request: Document) -> Document:
@@ -326,14 +343,16 @@ _CONFIG = frozenset(
         "ExecutionRoleArn",
     }
 )
-_TYPES = (
+TYPES = (
     ResourceType(
         name="AWS::SageMaker::Pipeline",
         identity="PipelineName",
         replacing=frozenset({"PipelineName"}),
         create=_create_pipeline,
         update=_update_pipeline,
-        delete=("DeletePipeline", "PipelineName"),
+        attributes=_no_attributes,
+        delete=("DeletePipeline", _end_of_pipeline),
+        arn="pipeline/{name}",
     ),
     ResourceType(
         name="AWS::SageMaker::ModelPackageGroup",
@@ -341,7 +360,8 @@ _TYPES = (
         replacing=frozenset({"ModelPackageGroupName", "ModelPackageGroupDescription"}),
         create=_create_group,
         update=_update_group,
-        delete=("DeleteModelPackageGroup", "ModelPackageGroupName"),
+        attributes=_group_attributes,
+        delete=("DeleteModelPackageGroup", _named("ModelPackageGroupName")),
     ),
     ResourceType(
         name="AWS::SageMaker::Model",
@@ -349,7 +369,8 @@ _TYPES = (
         replacing=_MODEL,
         create=_create_model,
         update=_unchanged,
-        delete=("DeleteModel", "ModelName"),
+        attributes=_its_name("ModelName"),
+        delete=("DeleteModel", _named("ModelName")),
     ),
     ResourceType(
         name="AWS::SageMaker::EndpointConfig",
@@ -357,7 +378,8 @@ _TYPES = (
         replacing=_CONFIG,
         create=_create_config,
         update=_unchanged,
-        delete=("DeleteEndpointConfig", "EndpointConfigName"),
+        attributes=_its_name("EndpointConfigName"),
+        delete=("DeleteEndpointConfig", _named("EndpointConfigName")),
     ),
     ResourceType(
         name="AWS::SageMaker::Endpoint",
@@ -365,6 +387,7 @@ _TYPES = (
         replacing=frozenset({"EndpointName"}),
         create=_create_endpoint,
         update=_update_endpoint,
-        delete=("DeleteEndpoint", "EndpointName"),
+        attributes=_its_name("EndpointName"),
+        delete=("DeleteEndpoint", _named("EndpointName")),
     ),
 )

@@ -6,6 +6,7 @@ import re
 import urllib.request
 from pathlib import Path
 
+from plumbline.rehearsal import enforcement
 from plumbline.rehearsal.sagemaker.options import Options
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession
 from plumbline.rehearsal.sagemaker.shapes import Document
@@ -83,10 +84,29 @@ def _pull(uri: re.Match[str], session: RoleSession) -> tuple[str, Document]:
     config = manifest["config"]["digest"]
     layers = [config, *(layer["digest"] for layer in manifest.get("layers", []))]
     client.batch_check_layer_availability(**where, layerDigests=layers)
+    _take_layers(session)
     addresses = [client.get_download_url_for_layer(**where, layerDigest=layer)["downloadUrl"] for layer in layers]
     with urllib.request.urlopen(addresses[0], context=session.tls, timeout=_SECONDS) as answer:  # noqa: S310 - https
         described = json.load(answer)
     return str(found[0]["imageId"]["imageDigest"]), described.get("config") or {}
+
+
+def _take_layers(session: RoleSession) -> None:
+    """Layers come from a bucket of Amazon's, by addresses that ECR signs, and through the VPC's endpoint for S3.
+
+    Source: ECR user guide, "Amazon ECR interface VPC endpoints", "Minimum Amazon S3 Bucket Permissions for Amazon ECR".
+
+    Raises:
+        PlatformError: The endpoint's policy does not let them through.
+    """
+    scope = session.scope
+    bucket = f"arn:{scope.partition}:s3:::prod-{scope.region}-starport-layer-bucket"
+    try:
+        enforcement.authorize_for_stranger(
+            session=session.caller, stranger="ecr.amazonaws.com", action="s3:GetObject", resource=f"{bucket}/layer"
+        )
+    except enforcement.AccessDenied as error:
+        raise PlatformError(f"ClientError: CannotPullContainerError: {error}") from error
 
 
 def _environment(variables: dict[str, str], venv: Path) -> dict[str, str]:

@@ -171,19 +171,17 @@ class Job(abc.ABC):
         )
         with network.in_vpc(session, plan.vpc) as data:
             network.use_volume_key(session, plan.volume_key)
-            image = images.resolve(plan.image, session=session, options=self.platform.options)
-            log = LogStream(
-                session=session, group=plan.log_group, stream=f"{plan.name}/{HOST}-{int(time.time() * 1000)}"
-            )
+            image = images.resolve(plan.image, session=data, options=self.platform.options)
+            log = LogStream(session=data, group=plan.log_group, stream=f"{plan.name}/{HOST}-{int(time.time() * 1000)}")
             with contextlib.ExitStack() as stack:
                 stack.callback(log.close)
                 self._check_stop()
                 self.fetch(data)
                 self._check_stop()
                 self.began()
-                outcome = self._contain(image, session, log)
+                outcome = self._contain(image, data if plan.isolated else network.confined(data), log)
             put_metrics(
-                session,
+                data,
                 namespace=plan.namespace,
                 dimensions={"Host": f"{plan.name}/{HOST}"},
                 values={"CPUUtilization": 100.0, "MemoryUtilization": 10.0, "DiskUtilization": 1.0},

@@ -3,9 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from ministack.core.responses import request_scope
-from ministack.services import ec2
-
+from plumbline.rehearsal import enforcement
 from plumbline.rehearsal.sagemaker.sessions import PRINCIPAL, PlatformError, RoleSession
 from plumbline.rehearsal.sagemaker.shapes import Document
 
@@ -19,10 +17,11 @@ def in_vpc(session: RoleSession, config: Document | None) -> Iterator[RoleSessio
         config: The job's VpcConfig; without one the job has no place in a VPC.
 
     Yields:
-        The role as its data goes: through the VPC, ``aws:SourceVpc`` and ``aws:SourceVpce`` in each request.
+        The role as its requests go: through the VPC's endpoints, where it has one for the service, and else over
+        AWS's own network.
 
     Raises:
-        PlatformError: A subnet or security group is not there.
+        PlatformError: A subnet or security group is not there, or no way to S3.
         botocore.exceptions.ClientError: The role may not.
     """
     if not config:
@@ -43,12 +42,19 @@ def in_vpc(session: RoleSession, config: Document | None) -> Iterator[RoleSessio
         Description=f"[DO NOT DELETE] ENI managed by SageMaker for {session.scope.account}",
     )["NetworkInterface"]["NetworkInterfaceId"]
     try:
+        if not enforcement.reachable("s3", vpc, session.scope.account, session.scope.region):
+            raise PlatformError(f"ClientError: {vpc} has no endpoint for S3, and a job in it no other way to its data")
         _permit(session, "ec2:CreateNetworkInterfacePermission", interface)
         client.describe_network_interfaces(NetworkInterfaceIds=[interface])
-        yield session.within(_source(session, vpc))
+        yield session.within({enforcement.SOURCE_VPC: vpc})
         _permit(session, "ec2:DeleteNetworkInterfacePermission", interface)
     finally:
         client.delete_network_interface(NetworkInterfaceId=interface)
+
+
+def confined(data: RoleSession) -> RoleSession:
+    """The role as a container of a job has it, which has no network but the job's."""
+    return data.within({**data.context, enforcement.CONFINED: "true"}) if data.context else data
 
 
 def use_volume_key(session: RoleSession, key: str | None) -> None:
@@ -80,17 +86,3 @@ def _permit(session: RoleSession, action: str, interface: str) -> None:
     scope = session.scope
     arn = f"arn:{scope.partition}:ec2:{scope.region}:{scope.account}:network-interface/{interface}"
     session.require(action, arn, {"ec2:AuthorizedService": PRINCIPAL})
-
-
-def _source(session: RoleSession, vpc: str) -> dict[str, str | list[str]]:
-    """What AWS knows of requests that leave a VPC by its endpoint for S3."""
-    with request_scope(session.scope.account, session.scope.region):
-        endpoints = [
-            str(endpoint["VpcEndpointId"])
-            for endpoint in ec2._vpc_endpoints.values()
-            if endpoint["VpcId"] == vpc and str(endpoint["ServiceName"]).endswith(".s3")
-        ]
-    source: dict[str, str | list[str]] = {"aws:SourceVpc": vpc}
-    if endpoints:
-        source["aws:SourceVpce"] = endpoints[0]
-    return source

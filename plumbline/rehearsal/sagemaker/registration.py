@@ -10,7 +10,7 @@ from ministack.core import router
 from ministack.core.concurrency import run_reentrant
 
 from plumbline.rehearsal import enforcement
-from plumbline.rehearsal.sagemaker import cloudformation
+from plumbline.rehearsal.sagemaker import cloudformation, studio_types
 from plumbline.rehearsal.sagemaker.options import Options
 from plumbline.rehearsal.sagemaker.service import Response, Service
 
@@ -47,7 +47,7 @@ def register(options: Options) -> None:
         router.SERVICE_PATTERNS[name] = pattern
     ministack.app.detect_service = _telling_runtime_apart(ministack.app.detect_service)
     enforcement.add_resource_policies("sagemaker", "sagemaker", "policy_of")
-    cloudformation.register(service)
+    cloudformation.register(service, (*cloudformation.TYPES, *studio_types.TYPES))
     _service = service
 
 

@@ -34,6 +34,7 @@ from plumbline.rehearsal.sagemaker.shapes import (
     check_response,
     operation_model,
 )
+from plumbline.rehearsal.sagemaker.studio import Studio
 from plumbline.rehearsal.sagemaker.training import TrainingJobs
 
 Response = tuple[int, dict[str, str], bytes]
@@ -57,6 +58,7 @@ class Service:
         self.models = Models(self.platform, self.registry)
         self.configs = EndpointConfigs(self.models)
         self.endpoints = Endpoints(self.platform, self.models, self.configs)
+        self.studio = Studio()
         self.pipelines = Pipelines(self.platform, self._job)
         self._tags: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
@@ -65,6 +67,7 @@ class Service:
             **self._job_operations(),
             **self._registry_operations(),
             **self._hosting_operations(),
+            **self._studio_operations(),
             "AddTags": self._add_tags,
             "ListTags": self._list_tags,
             "DeleteTags": self._delete_tags,
@@ -225,6 +228,22 @@ class Service:
             "DescribeEndpoint": self.endpoints.describe,
             "ListEndpoints": self.endpoints.list_all,
             "DeleteEndpoint": self.endpoints.delete,
+        }
+
+    def _studio_operations(self) -> dict[str, Operation]:
+        studio = self.studio
+        return {
+            "CreateDomain": studio.create_domain,
+            "DescribeDomain": studio.describe_domain,
+            "ListDomains": studio.list_domains,
+            "UpdateDomain": studio.update_domain,
+            "DeleteDomain": studio.delete_domain,
+            "CreateUserProfile": studio.create_profile,
+            "DescribeUserProfile": studio.describe_profile,
+            "ListUserProfiles": studio.list_profiles,
+            "UpdateUserProfile": studio.update_profile,
+            "DeleteUserProfile": studio.delete_profile,
+            "CreatePresignedDomainUrl": studio.presigned_url,
         }
 
     def _add_tags(self, scope: Scope, request: Document) -> Document:

@@ -47,6 +47,7 @@ class RoleSession:
     ) -> None:
         self.role_arn = role_arn
         self.scope = scope
+        self.context = dict(context or {})
         self._options = options
         self._source_arn = source_arn
         self._lock = threading.Lock()

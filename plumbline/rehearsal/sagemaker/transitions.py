@@ -19,6 +19,7 @@ class Kind(StrEnum):
     MODEL_PACKAGE = "model package"
     APPROVAL = "approval of a model package"
     ENDPOINT = "endpoint"
+    DOMAIN = "Studio domain or user profile"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,6 +138,18 @@ LIFECYCLES: Mapping[Kind, Lifecycle] = {
             "Deleting": "",
         },
         "API reference, DescribeEndpoint (EndpointStatus)",
+    ),
+    Kind.DOMAIN: _lifecycle(
+        "Pending",
+        {
+            "Pending": "InService Failed",
+            "InService": "Updating Deleting",
+            "Updating": "InService Update_Failed",
+            "Update_Failed": "Updating Deleting",
+            "Failed": "Deleting",
+            "Deleting": "",
+        },
+        "API reference, DescribeDomain and DescribeUserProfile (Status); DeleteDomain",
     ),
 }
 

@@ -107,9 +107,9 @@ class Variant:
         session = RoleSession(options=options, role_arn=servable.role_arn, scope=self._scope, source_arn=arn)
         data = self._stack.enter_context(network.in_vpc(session, servable.vpc))
         network.use_volume_key(session, config.get("KmsKeyId"))
-        image = images.resolve(servable.image, session=session, options=options)
+        image = images.resolve(servable.image, session=data, options=options)
         self.digest = image.digest
-        log = LogStream(session=session, group=f"/aws/sagemaker/Endpoints/{self._endpoint}", stream=self.log_stream)
+        log = LogStream(session=data, group=f"/aws/sagemaker/Endpoints/{self._endpoint}", stream=self.log_stream)
         self._stack.callback(log.close)
         folder = options.state / "endpoints" / f"{self._scope.account}-{self._endpoint}" / uuid.uuid4().hex[:12]
         folder.mkdir(parents=True)
@@ -119,11 +119,11 @@ class Variant:
         if capturing and capturing.get("EnableCapture", True):
             self.capture = Capture(config=capturing, endpoint=self._endpoint, variant=self.name, session=data)
             self._stack.callback(self.capture.close)
-        self._run(servable, image, session, folder, log, arn)
+        self._run(servable, image, data if servable.isolated else network.confined(data), folder, log, arn)
         seconds = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _STARTUP_SECONDS)
         self._await_health(seconds, log)
         put_metrics(
-            session,
+            data,
             namespace="/aws/sagemaker/Endpoints",
             dimensions={"EndpointName": self._endpoint, "VariantName": self.name},
             values={"CPUUtilization": 1.0, "MemoryUtilization": 10.0, "DiskUtilization": 1.0},

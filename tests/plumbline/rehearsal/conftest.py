@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from plumbline.configuration import Platform, load_platform
+from plumbline.configuration.platform import Organization
 from plumbline.rehearsal.cloud import Cloud
+from tests.plumbline.rehearsal.asking import ORGANIZATION
 from tests.plumbline.rehearsal.shared import linked_checkout, rehearsal
 
 __all__ = ["rehearsal"]
@@ -26,6 +28,10 @@ def platform() -> Platform:
 
 @pytest.fixture(scope="session")
 def cloud(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """Three empty accounts; a test names what it makes after itself."""
-    with Cloud.start(platform=platform, root=linked_checkout(tmp_path_factory.mktemp("cloud"))) as started:
+    """Three empty accounts of an organisation; a test names what it makes after itself."""
+    organization = Organization(
+        id=ORGANIZATION, management_account="999999999999", targets=["r-root"], landing_zone_roles=[], trail=None
+    )
+    member = platform.model_copy(update={"organization": organization})
+    with Cloud.start(platform=member, root=linked_checkout(tmp_path_factory.mktemp("cloud"))) as started:
         yield started

@@ -74,11 +74,13 @@ class Rehearsed:
         return self.cloud.administrator(deployment.account).client(service)
 
     def role_policy(self, deployment: Deployment, role: str) -> dict[str, Any]:
-        """A role's inline policies as one document."""
+        """A role's policies as one document."""
         iam = self.client(deployment, "iam")
         statements: list[dict[str, Any]] = []
-        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+            version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+            found = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
+            document = found["PolicyVersion"]["Document"]
             statements += document["Statement"] if isinstance(document, dict) else json.loads(document)["Statement"]
         return {"Version": "2012-10-17", "Statement": statements}
 

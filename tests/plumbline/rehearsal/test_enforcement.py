@@ -2,55 +2,23 @@
 
 import dataclasses
 import io
-import json
 import ssl
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from plumbline.rehearsal.calls import Decision, read_call_log
 from plumbline.rehearsal.cloud import Cloud
 from plumbline.rehearsal.sagemaker.sessions import RoleSession
 from plumbline.rehearsal.sagemaker.transfer import S3Uri, upload_file
-from plumbline.rehearsal.session import Session
+from tests.plumbline.rehearsal.asking import OWNER, READER, allow, document, last, make_role, refused
 
 pytestmark = pytest.mark.rehearsal
 
-OWNER, READER = "222222222222", "333333333333"
 BUCKET = "enforcement-owner"
 LAMBDA = "lambda.amazonaws.com"
-
-
-def allow(actions: str | list[str], resource: str | list[str], **condition: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": actions, "Resource": resource} | (
-        {"Condition": condition} if condition else {}
-    )
-
-
-def document(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def make_role(cloud: Cloud, account: str, name: str, *statements: dict[str, Any]) -> Session:
-    """A role that its own account may assume, with one policy; as a session."""
-    iam = cloud.administrator(account).client("iam")
-    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
-    if statements:
-        iam.put_role_policy(RoleName=name, PolicyName="test", PolicyDocument=document(*statements))
-    return cloud.assume(arn, caller=cloud.administrator(account), name="test")
-
-
-def last(cloud: Cloud, action: str) -> Decision:
-    return [decision for decision in read_call_log(cloud.options.call_log) if decision.action == action][-1]
-
-
-def refused(error: pytest.ExceptionInfo[ClientError]) -> str:
-    assert error.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}
-    return str(error.value.response["Error"]["Message"])
 
 
 @pytest.fixture(scope="module")

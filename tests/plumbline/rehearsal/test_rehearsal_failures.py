@@ -106,7 +106,7 @@ def test_every_failure_is_a_sentence_and_keeps_the_logs(
 def test_the_failure_that_ends_the_rest_is_the_one_that_is_told(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def bootstrap(*, cloud: object, tool: CdkTool) -> int:  # noqa: ARG001 - the signature of the real one
+    def bootstrap(*, cloud: object, tool: CdkTool, root: Path) -> int:  # noqa: ARG001 - the signature of the real one
         deadline = time.monotonic() + 30
         while not _processes_naming(checkout / "sleep.py") and time.monotonic() < deadline:
             time.sleep(0.05)

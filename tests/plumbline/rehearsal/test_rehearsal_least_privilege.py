@@ -116,7 +116,11 @@ class Bench:
         trust = iam.get_role(RoleName=original)["Role"]["AssumeRolePolicyDocument"]
         label = (action or "nothing").replace(":", "-")
         name = f"{rehearsal.staging.prefix}-{label}-{job}"[-64:]
-        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        made = iam.create_role(
+            RoleName=name,
+            AssumeRolePolicyDocument=json.dumps(trust),
+            PermissionsBoundary=rehearsal.staging.boundary_arn,
+        )["Role"]["Arn"]
         iam.put_role_policy(RoleName=name, PolicyName="job", PolicyDocument=json.dumps(policy))
         return str(made)
 

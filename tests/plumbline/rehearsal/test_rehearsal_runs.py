@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 
+from plumbline.configuration import Person
 from plumbline.rehearsal import training_run
 from plumbline.rehearsal.training_run import Inputs, Run
 from tests.plumbline.rehearsal.shared import Rehearsed
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.rehearsal
 
 
 def _run(rehearsal: Rehearsed, inputs: Inputs, *, commit: str, champion_uri: str | None = None) -> Run:
-    caller = rehearsal.cloud.administrator(rehearsal.staging.account)
+    caller = rehearsal.journey.delivering(rehearsal.model)
     arn = training_run.start(
         deployment=rehearsal.staging,
         model=rehearsal.model,
@@ -35,7 +36,7 @@ def _versions(rehearsal: Rehearsed) -> list[str]:
 
 @pytest.fixture(scope="module")
 def inputs(rehearsal: Rehearsed) -> Inputs:
-    return rehearsal.journey.upload(rehearsal.model)
+    return rehearsal.journey.upload(rehearsal.model, caller=rehearsal.journey.delivering(rehearsal.model))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def test_the_report_names_the_champion_as_the_reference_that_was_not_beaten(
         run=run,
         deployment=rehearsal.staging,
         model=rehearsal.model,
-        caller=rehearsal.cloud.administrator(rehearsal.staging.account),
+        caller=rehearsal.journey.people.take(Person.DATA_SCIENTIST, rehearsal.staging),
     )
     gate = report["gate"]
     assert isinstance(gate, dict)
@@ -112,11 +113,12 @@ def test_a_model_no_better_than_the_champion_is_not_registered(challenge: tuple[
 @pytest.fixture(scope="module")
 def broken(rehearsal: Rehearsed, inputs: Inputs) -> tuple[Run, list[str], list[str]]:
     """A run whose script fails, on a dataset without flights; the versions before and after it."""
-    s3 = rehearsal.client(rehearsal.staging, "s3")
+    looking = rehearsal.journey.people.take(Person.DATA_SCIENTIST, rehearsal.staging).client("s3")
+    s3 = rehearsal.journey.delivering(rehearsal.model).client("s3")
     prefix = f"{rehearsal.model.name}/datasets"
     whole = f"{prefix}/{inputs.dataset_id}/dataset.json"
     # One byte more than the whole one's, so that it has an identifier of its own.
-    description = s3.get_object(Bucket=rehearsal.staging.data_bucket, Key=whole)["Body"].read() + b" "
+    description = looking.get_object(Bucket=rehearsal.staging.data_bucket, Key=whole)["Body"].read() + b" "
     identifier = hashlib.sha256(description).hexdigest()[:16]
     s3.put_object(Bucket=rehearsal.staging.data_bucket, Key=f"{prefix}/{identifier}/dataset.json", Body=description)
     before = _versions(rehearsal)

@@ -1,65 +1,16 @@
 """The added CloudFormation types: made, changed and deleted with their effect; unknown ones are refused by name."""
 
+import itertools
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from plumbline.rehearsal.cloud import Cloud
-from plumbline.rehearsal.session import Client
+from tests.plumbline.rehearsal.stack import ACCOUNT, Stack
 
 pytestmark = pytest.mark.rehearsal
-
-ACCOUNT = "111111111111"
-_ENDED = ("COMPLETE", "FAILED")
-
-
-class Stack:
-    """A stack that a test changes step by step.
-
-    Args:
-        cloud: The cloud.
-        name: The stack's name.
-    """
-
-    def __init__(self, cloud: Cloud, name: str) -> None:
-        self._client: Client = cloud.administrator(ACCOUNT).client("cloudformation")
-        self.name = name
-
-    def create(self, resources: Mapping[str, Any]) -> str:
-        self._client.create_stack(StackName=self.name, TemplateBody=json.dumps({"Resources": resources}))
-        return self._settled()
-
-    def update(self, resources: Mapping[str, Any]) -> str:
-        self._client.update_stack(StackName=self.name, TemplateBody=json.dumps({"Resources": resources}))
-        return self._settled()
-
-    def delete(self) -> None:
-        identifier = self._client.describe_stacks(StackName=self.name)["Stacks"][0]["StackId"]
-        self._client.delete_stack(StackName=self.name)
-        deadline = time.monotonic() + 30
-        while self._client.describe_stacks(StackName=identifier)["Stacks"][0]["StackStatus"] != "DELETE_COMPLETE":
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    def id_of(self, logical_id: str) -> str:
-        found = self._client.describe_stack_resource(StackName=self.name, LogicalResourceId=logical_id)
-        return str(found["StackResourceDetail"]["PhysicalResourceId"])
-
-    def reasons(self) -> str:
-        events = self._client.describe_stack_events(StackName=self.name)["StackEvents"]
-        return " ".join(str(event.get("ResourceStatusReason", "")) for event in events)
-
-    def _settled(self) -> str:
-        deadline = time.monotonic() + 30
-        while True:
-            status = str(self._client.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"])
-            if status.endswith(_ENDED) and "CLEANUP" not in status:
-                return status
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 def _network(**rules: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,3 +165,275 @@ def test_a_protected_stack_is_not_deleted(cloud: Cloud) -> None:
     client.create_stack(StackName="protected", TemplateBody=json.dumps(template), EnableTerminationProtection=True)
     with pytest.raises(Exception, match="TerminationProtection"):
         client.delete_stack(StackName="protected")
+
+
+def test_a_condition_compares_what_its_functions_give(cloud: Cloud) -> None:
+    body = {
+        "Parameters": {"Trusted": {"Type": "CommaDelimitedList", "Default": ""}},
+        "Conditions": {
+            "Trusting": {"Fn::Not": [{"Fn::Equals": ["", {"Fn::Join": ["", {"Ref": "Trusted"}]}]}]},
+            "Here": {"Fn::Equals": [{"Ref": "AWS::AccountId"}, ACCOUNT]},
+            "Both": {"Fn::And": [{"Condition": "Trusting"}, {"Condition": "Here"}]},
+        },
+        "Resources": {
+            name: {"Type": "AWS::CloudFormation::WaitConditionHandle", "Condition": name}
+            for name in ("Trusting", "Here", "Both")
+        },
+    }
+    client = cloud.administrator(ACCOUNT).client("cloudformation")
+    for trusted, made in (("", {"Here"}), ("222222222222,333333333333", {"Trusting", "Here", "Both"})):
+        parameters = [{"ParameterKey": "Trusted", "ParameterValue": trusted}]
+        name = f"conditions-{len(made)}"
+        client.create_stack(StackName=name, TemplateBody=json.dumps(body), Parameters=parameters)
+        listed = client.describe_stack_resources(StackName=name)["StackResources"]
+        assert {resource["LogicalResourceId"] for resource in listed} == made
+
+
+def _outputs(cloud: Cloud, stack: str) -> dict[str, str]:
+    described = cloud.administrator(ACCOUNT).client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+
+def _alarm(name: str) -> dict[str, Any]:
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmName": name,
+            "Namespace": "composite",
+            "MetricName": "one",
+            "Statistic": "Sum",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 1,
+            "ComparisonOperator": "GreaterThanThreshold",
+        },
+    }
+
+
+def _either(name: str, rule: str) -> dict[str, Any]:
+    properties = {"AlarmName": name, "AlarmRule": rule, "AlarmActions": []}
+    return {"Type": "AWS::CloudWatch::CompositeAlarm", "DependsOn": ["One", "Two"], "Properties": properties}
+
+
+def test_a_composite_alarm_comes_changes_and_goes(cloud: Cloud) -> None:
+    stack, client = Stack(cloud, "composite"), cloud.administrator(ACCOUNT).client("cloudwatch")
+    alarms = {"One": _alarm("composite-one"), "Two": _alarm("composite-two")}
+    either = _either("composite-either", "ALARM(composite-one) OR ALARM(composite-two)")
+    outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Either", "Arn"]}}, "Ref": {"Value": {"Ref": "Either"}}}
+    assert stack.create({**alarms, "Either": either}, outputs) == "CREATE_COMPLETE", stack.reasons()
+    arn = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:composite-either"
+    assert _outputs(cloud, stack.name) == {"Arn": arn, "Ref": "composite-either"}
+
+    def state() -> tuple[str, str]:
+        found = client.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"][0]
+        return found["AlarmRule"], found["StateValue"]
+
+    client.set_alarm_state(AlarmName="composite-two", StateValue="ALARM", StateReason="a test")
+    assert state() == ("ALARM(composite-one) OR ALARM(composite-two)", "ALARM")
+    assert stack.update({**alarms, "Either": _either("composite-either", "ALARM(composite-one)")}) == "UPDATE_COMPLETE"
+    assert state()[0] == "ALARM(composite-one)"
+    assert stack.update(alarms) == "UPDATE_COMPLETE"
+    assert client.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"] == []
+
+
+def test_a_composite_alarm_of_an_alarm_that_is_not_there_fails_the_stack(cloud: Cloud) -> None:
+    either = _either("composite-none", "ALARM(composite-nobody)")
+    del either["DependsOn"]
+    stack = Stack(cloud, "composite-none")
+    assert stack.create({"Either": either}) == "ROLLBACK_COMPLETE"
+    assert "composite-nobody] in the alarm rule do not exist" in stack.reasons()
+
+
+def _budget(amount: int) -> dict[str, Any]:
+    budget = {
+        "BudgetName": "a-budget",
+        "BudgetType": "COST",
+        "TimeUnit": "MONTHLY",
+        "BudgetLimit": {"Amount": amount, "Unit": "USD"},
+    }
+    return {"Budget": {"Type": "AWS::Budgets::Budget", "Properties": {"Budget": budget}}}
+
+
+def test_a_budget_comes_changes_and_goes(cloud: Cloud) -> None:
+    stack, client = Stack(cloud, "budget"), cloud.administrator(ACCOUNT).client("budgets")
+
+    def limits() -> list[str]:
+        listed = client.describe_budgets(AccountId=ACCOUNT).get("Budgets", [])
+        return [budget["BudgetLimit"]["Amount"] for budget in listed]
+
+    assert stack.create(_budget(100)) == "CREATE_COMPLETE", stack.reasons()
+    assert stack.id_of("Budget") == "a-budget"
+    assert limits() == ["100"]
+    assert stack.update(_budget(200)) == "UPDATE_COMPLETE"
+    assert limits() == ["200"]
+    assert stack.delete() == "DELETE_COMPLETE"
+    assert limits() == []
+
+
+def _trail(name: str, *, logging: bool = True, **properties: object) -> dict[str, Any]:
+    bucket = f"files-of-{name}"
+    arn = f"arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/{name}"
+    admitted = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
+    source = {"aws:SourceArn": arn}
+    statements = [
+        admitted
+        | {
+            "Action": "s3:GetBucketAcl",
+            "Resource": f"arn:aws:s3:::{bucket}",
+            "Condition": {"StringEquals": source},
+        },
+        admitted
+        | {
+            "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::{bucket}/AWSLogs/{ACCOUNT}/*",
+            "Condition": {"StringEquals": source | {"s3:x-amz-acl": "bucket-owner-full-control"}},
+        },
+    ]
+    return {
+        "Files": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}},
+        "Policy": {
+            "Type": "AWS::S3::BucketPolicy",
+            "Properties": {
+                "Bucket": {"Ref": "Files"},
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
+            },
+        },
+        "Trail": {
+            "Type": "AWS::CloudTrail::Trail",
+            "DependsOn": "Policy",
+            "Properties": {
+                "TrailName": name,
+                "S3BucketName": {"Ref": "Files"},
+                "IsLogging": logging,
+                "IsMultiRegionTrail": True,
+                "EnableLogFileValidation": True,
+                "EventSelectors": [
+                    {
+                        "ReadWriteType": "All",
+                        "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::watched/"]}],
+                    }
+                ],
+                **properties,
+            },
+        },
+    }
+
+
+def test_a_trail_comes_logging_changes_and_goes(cloud: Cloud) -> None:
+    stack, client = Stack(cloud, "trail"), cloud.administrator(ACCOUNT).client("cloudtrail")
+    outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Trail", "Arn"]}}, "Ref": {"Value": {"Ref": "Trail"}}}
+    assert stack.create(_trail("a-trail"), outputs) == "CREATE_COMPLETE", stack.reasons()
+    arn = f"arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/a-trail"
+    assert _outputs(cloud, stack.name) == {"Arn": arn, "Ref": "a-trail"}
+    assert client.get_trail_status(Name="a-trail")["IsLogging"] is True
+    found = client.get_trail(Name="a-trail")["Trail"]
+    assert (found["IsMultiRegionTrail"], found["LogFileValidationEnabled"]) == (True, True)
+    (selector,) = client.get_event_selectors(TrailName="a-trail")["EventSelectors"]
+    assert selector["DataResources"] == [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::watched/"]}]
+    assert stack.update(_trail("a-trail", logging=False)) == "UPDATE_COMPLETE"
+    assert client.get_trail_status(Name="a-trail")["IsLogging"] is False
+    assert stack.delete() == "DELETE_COMPLETE"
+    assert client.describe_trails(trailNameList=["a-trail"])["trailList"] == []
+
+
+def test_a_trail_whose_bucket_does_not_admit_it_is_refused(cloud: Cloud) -> None:
+    resources = _trail("unadmitted")
+    resources["Policy"]["Properties"]["PolicyDocument"]["Statement"].pop()
+    stack = Stack(cloud, "unadmitted-trail")
+    assert stack.create(resources) == "ROLLBACK_COMPLETE"
+    assert "Incorrect S3 bucket policy is detected for bucket: files-of-unadmitted" in stack.reasons()
+
+
+def test_a_trail_whose_key_does_not_admit_it_is_refused(cloud: Cloud) -> None:
+    key = cloud.administrator(ACCOUNT).client("kms").create_key()["KeyMetadata"]["Arn"]
+    stack = Stack(cloud, "keyless-trail")
+    assert stack.create(_trail("keyless", KMSKeyId=key)) == "ROLLBACK_COMPLETE"
+    assert f"Insufficient permissions to access S3 bucket files-of-keyless or KMS key {key}" in stack.reasons()
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_a_trail_copies_its_events_only_in_a_role_that_may_write_them(cloud: Cloud, granted: bool) -> None:
+    iam, name = cloud.administrator(ACCOUNT).client("iam"), f"copying-{granted}".lower()
+    trust = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    body = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=body)["Role"]["Arn"]
+    group = f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:/{name}:*"
+    if granted:
+        write = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": group}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [write]})
+        iam.put_role_policy(RoleName=name, PolicyName="write", PolicyDocument=document)
+    stack = Stack(cloud, f"{name}-trail")
+    status = stack.create(_trail(name, CloudWatchLogsLogGroupArn=group, CloudWatchLogsRoleArn=role))
+    assert status == ("CREATE_COMPLETE" if granted else "ROLLBACK_COMPLETE"), stack.reasons()
+    assert ("InvalidCloudWatchLogsRoleArnException" in stack.reasons()) is not granted
+
+
+def test_a_buckets_default_encryption_and_lock_are_kept(cloud: Cloud) -> None:
+    administrator = cloud.administrator(ACCOUNT)
+    key = administrator.client("kms").create_key()["KeyMetadata"]["Arn"]
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    properties: dict[str, Any] = {
+        "BucketName": "kept-properties",
+        "BucketEncryption": {
+            "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}]
+        },
+        "ObjectLockEnabled": True,
+        "ObjectLockConfiguration": {
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 7}},
+        },
+    }
+    stack, s3 = Stack(cloud, "kept-properties"), administrator.client("s3")
+    assert stack.create({"Bucket": {"Type": "AWS::S3::Bucket", "Properties": properties}}) == "CREATE_COMPLETE"
+    (rule,) = s3.get_bucket_encryption(Bucket="kept-properties")["ServerSideEncryptionConfiguration"]["Rules"]
+    assert (rule["ApplyServerSideEncryptionByDefault"], rule["BucketKeyEnabled"]) == (default, True)
+    assert s3.get_bucket_versioning(Bucket="kept-properties")["Status"] == "Enabled"
+    version = s3.put_object(Bucket="kept-properties", Key="one", Body=b"1")["VersionId"]
+    assert s3.head_object(Bucket="kept-properties", Key="one")["SSEKMSKeyId"] == key
+    with pytest.raises(Exception, match="AccessDenied"):
+        s3.delete_object(Bucket="kept-properties", Key="one", VersionId=version)
+    properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]["Days"] = 8
+    assert stack.update({"Bucket": {"Type": "AWS::S3::Bucket", "Properties": properties}}) == "UPDATE_COMPLETE"
+    lock = s3.get_object_lock_configuration(Bucket="kept-properties")["ObjectLockConfiguration"]
+    assert lock["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 8}
+
+
+def test_an_event_buss_key_and_dead_letter_queue_are_kept(cloud: Cloud) -> None:
+    dead_letters = {"Arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:dead"}
+    properties = {"Name": "kept-bus", "KmsKeyIdentifier": "alias/kept", "DeadLetterConfig": dead_letters}
+    stack, events = Stack(cloud, "kept-bus"), cloud.administrator(ACCOUNT).client("events")
+    assert stack.create({"Bus": {"Type": "AWS::Events::EventBus", "Properties": properties}}) == "CREATE_COMPLETE"
+    found = events.describe_event_bus(Name="kept-bus")
+    assert (found["KmsKeyIdentifier"], found["DeadLetterConfig"]) == ("alias/kept", dead_letters)
+
+
+def test_a_rules_state_is_kept(cloud: Cloud) -> None:
+    state = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+    properties = {"Name": "all-events", "State": state, "EventPattern": {"source": ["aws.sts"]}}
+    stack, events = Stack(cloud, "all-events"), cloud.administrator(ACCOUNT).client("events")
+    assert stack.create({"Rule": {"Type": "AWS::Events::Rule", "Properties": properties}}) == "CREATE_COMPLETE"
+    assert events.describe_rule(Name="all-events")["State"] == state
+
+
+def test_stacks_and_resources_tell_the_default_bus_of_their_status(cloud: Cloud) -> None:
+    administrator = cloud.administrator(ACCOUNT)
+    queue = administrator.client("sqs").create_queue(QueueName="status")["QueueUrl"]
+    events = administrator.client("events")
+    pattern = {"source": ["aws.cloudformation"], "detail": {"stack-id": [{"wildcard": "*:stack/telling/*"}]}}
+    events.put_rule(Name="status", EventPattern=json.dumps(pattern))
+    target = {"Id": "queue", "Arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:status"}
+    events.put_targets(Rule="status", Targets=[target])
+    stack = Stack(cloud, "telling")
+    assert stack.create({"One": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}) == "CREATE_COMPLETE"
+    told = []
+    for _ in range(4):
+        received = administrator.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        told += [json.loads(message["Body"]) for message in received.get("Messages", [])]
+    events.remove_targets(Rule="status", Ids=["queue"])
+    events.delete_rule(Name="status")
+    seen = [(event["detail-type"], event["detail"]["status-details"]["status"]) for event in told]
+    kinds = "CloudFormation Stack Status Change", "CloudFormation Resource Status Change"
+    for expected in itertools.product(kinds, ("CREATE_IN_PROGRESS", "CREATE_COMPLETE")):
+        assert expected in seen
+    ended = told[seen.index((kinds[1], "CREATE_COMPLETE"))]
+    assert (ended["detail"]["logical-resource-id"], ended["resources"]) == ("One", [ended["detail"]["stack-id"]])

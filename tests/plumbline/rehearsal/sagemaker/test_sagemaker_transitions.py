@@ -22,6 +22,7 @@ SHAPES = {
     Kind.MODEL_PACKAGE: "ModelPackageStatus",
     Kind.APPROVAL: "ModelApprovalStatus",
     Kind.ENDPOINT: "EndpointStatus",
+    Kind.DOMAIN: "DomainStatus",
 }
 
 

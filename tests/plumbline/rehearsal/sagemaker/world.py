@@ -408,6 +408,9 @@ def _furnish(state: Path, endpoint: str) -> World:
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
     group = ec2.create_security_group(GroupName="jobs", Description="jobs", VpcId=vpc)["GroupId"]
+    # without the first a job in the VPC has no data, and without the second its container does not learn who it is
+    for service, kind in (("s3", "Gateway"), ("sts", "Interface")):
+        ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=f"com.amazonaws.{REGION}.{service}", VpcEndpointType=kind)
     _push_image(bare.client("ecr"))
     # a role that may not make its log group needs it made
     for group_name in ("ProcessingJobs", "TrainingJobs"):

@@ -1,0 +1,122 @@
+"""Events that go to the bus of another account: from ``PutEvents``, or from a rule whose target is that bus.
+
+The bus's policy and the sender's both decide. An event that has arrived from another bus is not sent on to a third
+account.
+
+Sources: EventBridge user guide, "Permissions for event buses in Amazon EventBridge" and "Sending and receiving events
+between AWS accounts in Amazon EventBridge".
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import eventbridge
+
+from plumbline.rehearsal.enforcement.callers import AccessDenied
+from plumbline.rehearsal.enforcement.evaluation import decide
+from plumbline.rehearsal.enforcement.service_roles import assume_service_role
+
+_FORWARDED = "_Forwarded"
+_own_put_events = eventbridge._put_events
+
+
+def install() -> None:
+    """Has the emulator of this process deliver such events, and has policies of buses take part in decisions."""
+    eventbridge.bus_policy_for_arn = bus_policy_for_arn
+    eventbridge._put_events = _put_events
+    iam_evaluator._RESOURCE_POLICY_LOOKUPS["events"] = ("eventbridge", "bus_policy_for_arn")
+
+
+def bus_policy_for_arn(arn: str) -> tuple[str, str] | None:
+    """The policy of a bus and its account; called in the scope of the account that the ARN names."""
+    kind, _, name = arn.partition(":event-bus/")
+    if not name:
+        return None
+    policy = eventbridge._event_bus_policies.get(name)
+    return json.dumps(policy) if policy else "", kind.split(":")[4]
+
+
+def is_foreign(bus_arn: str) -> bool:
+    """Whether an ARN is that of a bus in another account or region than the one in scope."""
+    parts = bus_arn.split(":")
+    return (
+        len(parts) == 6
+        and parts[2] == "events"
+        and parts[5].startswith("event-bus/")
+        and (parts[4], parts[3]) != (str(get_account_id()), str(get_region()))
+    )
+
+
+def forward(target: Mapping[str, object], event: Mapping[str, object], rule: Mapping[str, object]) -> None:
+    """Sends an event to another account's bus in the role of the rule's target, where both sides let it.
+
+    A role that may not, or a bus that lets it not, loses the event: on AWS it goes to the target's dead-letter queue.
+    """
+    if event.get(_FORWARDED):
+        return
+    account, region, bus = str(get_account_id()), str(get_region()), str(target["Arn"])
+    try:
+        credentials = assume_service_role(
+            role_arn=str(target.get("RoleArn", "")),
+            service="events.amazonaws.com",
+            source_account=account,
+            source_arn=str(rule.get("Arn", "")),
+            session_name="events",
+        )
+    except AccessDenied:
+        return
+    if decide(credentials.access_key, account, region, "events:PutEvents", bus, {}) is None:
+        _arrive(bus, {**event, _FORWARDED: True})
+
+
+def _put_events(data: Mapping[str, object], allow_aws_source: bool = False) -> object:
+    entries = data.get("Entries", [])
+    listed = entries if isinstance(entries, list) else []
+    if not any(is_foreign(str(entry.get("EventBusName", ""))) for entry in listed):
+        return _own_put_events(data, allow_aws_source)
+    results = [_put_one(entry, allow_aws_source=allow_aws_source) for entry in listed]
+    failed = sum("ErrorCode" in result for result in results)
+    body = json.dumps({"FailedEntryCount": failed, "Entries": results}).encode()
+    return 200, {"Content-Type": "application/x-amz-json-1.1"}, body
+
+
+def _put_one(entry: Mapping[str, object], *, allow_aws_source: bool) -> dict[str, object]:
+    bus = str(entry.get("EventBusName", ""))
+    if not is_foreign(bus):
+        answer = json.loads(_own_put_events({"Entries": [entry]}, allow_aws_source)[2])
+        result: dict[str, object] = answer["Entries"][0]
+        return result
+    identity = str(uuid.uuid4())
+    event = {
+        "EventId": identity,
+        "Source": entry.get("Source", ""),
+        "DetailType": entry.get("DetailType", ""),
+        "Detail": entry.get("Detail", "{}"),
+        "Time": int(eventbridge._now_ts()),
+        "Resources": entry.get("Resources", []),
+        "Account": get_account_id(),
+        "Region": get_region(),
+        _FORWARDED: True,
+    }
+    if not _arrive(bus, event):
+        return {
+            "ErrorCode": "ResourceNotFoundException",
+            "ErrorMessage": f"EventBridge EventBusName {bus} does not exist.",
+        }
+    return {"EventId": identity}
+
+
+def _arrive(bus_arn: str, event: Mapping[str, object]) -> bool:
+    """Hands an event to a bus; False where there is no such bus."""
+    _, _, _, region, account, resource = bus_arn.split(":")
+    name = resource.removeprefix("event-bus/")
+    with request_scope(account, region):
+        if name != "default" and name not in eventbridge._event_buses:
+            return False
+        arrived = {**event, "EventBusName": name}
+        eventbridge._events_log_list().append(arrived)
+        eventbridge._dispatch_event(arrived)
+        return True
