@@ -1,5 +1,1 @@
-"""Judges what the app defines."""
-
-from plumbline.audit.gate import add_rules, synthesize
-
-__all__ = ["add_rules", "synthesize"]
+"""Judges what the app defines, at synth by `gate` and as a whole by `./plumb audit`."""

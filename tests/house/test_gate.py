@@ -16,14 +16,16 @@ from tests.house.assembly import Assembly
 # isort: split
 import aws_cdk
 from aws_cdk import App, CfnResource, Stack, Stage
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 
 from mlops_constructs.waiver import Waiver, declared_waivers, waive
-from plumbline.audit import add_rules, synthesize
-from plumbline.audit.report import read_report
+from plumbline.audit.gate import add_rules, synthesize
+from plumbline.audit.validation_report import read_report
 from plumbline.errors import PlumblineError
 
 _WAIVER = Waiver(
+    id="dead-letters",
     rule="AwsSolutions::AwsSolutions-SQS3",
     reason="The queue is a dead-letter queue itself.",
     owner="platform",
@@ -39,7 +41,18 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
 
 def _queue(app: App) -> sqs.Queue:
     # In a Stage, where rules that are Aspects would not look.
-    return sqs.Queue(Stack(Stage(app, "stage"), "stack"), "Queue", enforce_ssl=True)
+    stack = Stack(Stage(app, "stage"), "stack")
+    key = kms.Key.from_key_arn(
+        stack, "Key", "arn:aws:kms:eu-west-1:111111111111:key/00000000-0000-0000-0000-000000000000"
+    )
+    return sqs.Queue(stack, "Queue", enforce_ssl=True, encryption_master_key=key)
+
+
+def _stack(app: App) -> Stack:
+    """A stack about which there is nothing to say."""
+    stack = Stack(app, "stack")
+    CfnResource(stack, "Nothing", type="AWS::CloudFormation::WaitConditionHandle")
+    return stack
 
 
 def test_an_open_finding_fails_synth_naming_rule_and_construct(app: App) -> None:
@@ -82,6 +95,7 @@ def test_a_waiver_that_excuses_nothing_fails_synth(app: App) -> None:
     waive(
         queue,
         Waiver(
+            id="another",
             rule="AwsSolutions::AwsSolutions-IAM5",
             reason="r",
             owner="o",
@@ -95,14 +109,14 @@ def test_a_waiver_that_excuses_nothing_fails_synth(app: App) -> None:
 
 
 def test_a_waiver_that_excuses_nothing_fails_synth_also_where_the_rules_find_nothing(app: App) -> None:
-    waive(Stack(app, "stack"), _WAIVER)
+    waive(_stack(app), _WAIVER)
     add_rules(app)
     with pytest.raises(PlumblineError, match=r"stack: the waiver of AwsSolutions::AwsSolutions-SQS3 excuses nothing"):
         synthesize(app)
 
 
 def test_a_waiver_of_rules_that_did_not_look_is_not_judged(app: App) -> None:
-    waive(Stack(app, "stack"), replace(_WAIVER, rule="HIPAA-Security::HIPAA.Security-SQS1"))
+    waive(_stack(app), replace(_WAIVER, rule="HIPAA-Security::HIPAA.Security-SQS1"))
     add_rules(app)
     synthesize(app)
     assert (Path(app.outdir) / "manifest.json").exists()

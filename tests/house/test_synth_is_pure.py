@@ -11,7 +11,17 @@ import pytest
 
 from tests.house.assembly import ROOT
 
-_PARTS = ("app.py", "cdk.json", "constructs", "pipeline_definitions", "platform.toml", "plumbline", "runtime", "stacks")
+_PARTS = (
+    "app.py",
+    "cdk.json",
+    "constructs",
+    "functions",
+    "pipeline_definitions",
+    "platform.toml",
+    "plumbline",
+    "runtime",
+    "stacks",
+)
 _GUARDS = Path(__file__).parent / "pure"
 
 

@@ -1,0 +1,1 @@
+"""The access matrix: who may do what, under which circumstances, shown by simulating the synthesized policies."""

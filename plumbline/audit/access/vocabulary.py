@@ -1,0 +1,227 @@
+"""The words of the table: environments, models, roles, and what is said of each in braces."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from plumbline.audit.access.landscape import Landscape, Role
+from plumbline.configuration import Deployment, Model, Platform
+
+# An account of nobody's (AWS's documentation has the same for examples), in which whoever attacks is administrator.
+STRANGER = "999999999999"
+# A model of another team: its prefixes are nobody's here, whichever models there are.
+_ANOTHER_MODEL = "another_model"
+# What a version is registered as when a person has to approve it (API_CreateModelPackage, ModelApprovalStatus).
+_REVIEWED = "PendingManualApproval"
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)(?:([.:])([^{}]+))?\}")
+
+
+class UnknownWordError(Exception):
+    """Says which word of the table is not known, and which are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """What a variable of a rule stands for.
+
+    Attributes:
+        text: What `{variable}` gives.
+        parts: What `{variable.part}` gives, by the part; none if there is no such part.
+        account: Account whose ARNs `{variable:service}` begins; none if it has none.
+        generic: Whether it is one of all roles rather than one that the rule names.
+    """
+
+    text: str
+    parts: Callable[[str], str | None]
+    account: str | None = None
+    generic: bool = False
+
+
+Bound = Mapping[str, Word]
+
+
+class Vocabulary:
+    """What the words of the table stand for in one platform."""
+
+    def __init__(self, *, platform: Platform, models: Sequence[Model], landscape: Landscape) -> None:
+        """Takes what the words stand for.
+
+        Args:
+            platform: The configuration.
+            models: The models.
+            landscape: The policies; ids that AWS invents are looked up in it.
+        """
+        # The platform's accounts, and the organisation that they belong to; none if none is configured.
+        self.account_ids = platform.account_ids
+        self.organization_id = platform.organization.id if platform.organization else None
+        self._platform = platform
+        self._landscape = landscape
+        self._approvals = {model.name: model.approval.status for model in models}
+        self._environments = {d.environment.value: self._environment(d) for d in platform.deployments()}
+        self._sets: dict[str, Callable[[], Iterable[Word]]] = {
+            "environments": lambda: self._environments.values(),
+            "training": lambda: self._where(lambda deployment: deployment.trains),
+            "serving": lambda: self._where(lambda deployment: deployment.serves),
+            "models": lambda: (_model(name, approval) for name, approval in self._approvals.items()),
+            "reviewed models": lambda: (_model(name, _REVIEWED) for name in self._reviewed()),
+            "roles": lambda: map(_role, landscape.roles.values()),
+            "accounts": lambda: (self._account(account) for account in platform.account_ids),
+        }
+        self._globals = {
+            "name": _plain(platform.name),
+            "region": _plain(platform.region),
+            "partition": _plain(platform.partition),
+            "delivery": self._account(platform.delivery_account),
+            "stranger": self._account(STRANGER),
+        }
+        self.traits = frozenset(
+            trait
+            for trait, present in (
+                ("organization", platform.organization is not None),
+                ("own trails", platform.keeps_own_trails),
+                ("reviewed models", bool(self._reviewed())),
+                ("workbench", platform.workbench is not None),
+            )
+            if present
+        )
+
+    def members(self, wanted: str | Sequence[str], bound: Bound) -> list[Word]:
+        """The words of a set, or of the items of a list.
+
+        Args:
+            wanted: `models`, `others of model`, `roles like {name}-*`, an environment, … or a list of plain words.
+            bound: Variables that the rule has bound before.
+
+        Raises:
+            UnknownWordError: There is no such set.
+        """
+        if not isinstance(wanted, str):
+            return [self._environments.get(item) or _plain(item) for item in wanted]
+        if wanted in self._environments:
+            return [self._environments[wanted]]
+        if wanted in self._sets:
+            return list(self._sets[wanted]())
+        if wanted.startswith("roles like "):
+            pattern = self.fill(wanted.removeprefix("roles like "), bound)
+            return [word for word in self._sets["roles"]() if fnmatchcase(word.text, pattern)]
+        if wanted.startswith("others of "):
+            return self._others(wanted.removeprefix("others of "), bound)
+        known = [*self._sets, *self._environments, "others of <variable>", "roles like <pattern>"]
+        raise UnknownWordError(f"there is no set {wanted}; accepted: {', '.join(known)}, or a list")
+
+    def fill(self, text: str, bound: Bound) -> str:
+        """Puts values into the placeholders of a text.
+
+        Args:
+            text: E.g. `{env}-{model}-train`.
+            bound: The variables of the rule.
+
+        Raises:
+            UnknownWordError: A placeholder is not known.
+        """
+        words = self._globals | dict(bound)
+
+        def value(match: re.Match[str]) -> str:
+            variable, kind, part = match.groups()
+            word = words.get(variable)
+            if word is None:
+                raise UnknownWordError(f"{match.group()} is not known{meant(variable, words)}")
+            found = word.text if part is None else self._arn_prefix(word, part) if kind == ":" else word.parts(part)
+            if found is None:
+                raise UnknownWordError(f"{match.group()} is not known: {word.text} has no {part}")
+            return found
+
+        filled = _PLACEHOLDER.sub(value, text)
+        if "{" in filled or "}" in filled:
+            raise UnknownWordError(f"{text} has a brace that is no placeholder")
+        return filled
+
+    def uses_generic(self, text: str, bound: Bound) -> bool:
+        """Whether a text speaks of all roles rather than of one that it names."""
+        return any(bound[name].generic for name, _, _ in _PLACEHOLDER.findall(text) if name in bound)
+
+    def environment_account(self, name: str) -> str | None:
+        """Account of an environment by its name."""
+        word = self._environments.get(name)
+        return word.account if word else None
+
+    def _where(self, chosen: Callable[[Deployment], bool]) -> list[Word]:
+        return [self._environments[d.environment.value] for d in self._platform.deployments() if chosen(d)]
+
+    def _others(self, variable: str, bound: Bound) -> list[Word]:
+        word = bound.get(variable)
+        if word is None:
+            raise UnknownWordError(f"others of {variable}: no such variable is bound before{meant(variable, bound)}")
+        if word in self._environments.values():
+            return [other for other in self._environments.values() if other is not word]
+        names = [name for name in (*self._approvals, _ANOTHER_MODEL) if _slug(name) != word.text]
+        return [_model(name, self._approvals.get(name, _REVIEWED)) for name in names]
+
+    def _reviewed(self) -> list[str]:
+        return [name for name, approval in self._approvals.items() if approval == _REVIEWED]
+
+    def _arn_prefix(self, word: Word, service: str) -> str | None:
+        if word.account is None:
+            return None
+        region = "" if service == "iam" else self._platform.region
+        return f"arn:{self._platform.partition}:{service}:{region}:{word.account}"
+
+    def _environment(self, deployment: Deployment) -> Word:
+        fixed = {
+            "name": deployment.environment.value,
+            "account": deployment.account,
+            "data": deployment.data_bucket,
+            "models": deployment.models_bucket,
+            "capture": deployment.capture_bucket,
+            "logs": deployment.logs_bucket,
+            "trail": deployment.trail_bucket,
+            "boundary": deployment.boundary_arn,
+            "people": deployment.people_account,
+        }
+
+        def part(name: str) -> str | None:
+            kind, _, rest = name.partition(".")
+            if kind == "key":
+                return self._landscape.keys.get((deployment.account, deployment.key_alias(rest)))
+            if kind == "value":
+                return self._landscape.published.get(deployment.account, {}).get(deployment.parameter(rest))
+            return fixed.get(name)
+
+        return Word(text=deployment.prefix, parts=part, account=deployment.account)
+
+    def _account(self, account: str) -> Word:
+        def part(name: str) -> str | None:
+            kind, _, rest = name.partition(".")
+            if kind == "key":
+                return self._landscape.keys.get((account, f"alias/{self._platform.name}-{rest}"))
+            if name == "assets_key":
+                return self._landscape.keys.get((account, f"alias/cdk-{self._platform.name}-assets-key"))
+            return account if name == "account" else None
+
+        return Word(text=account, parts=part, account=account)
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown word: what was probably meant, or what there is."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    return f"; meant: {close[0]}" if close else f"; accepted: {', '.join(names)}"
+
+
+def _slug(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _plain(text: str) -> Word:
+    return Word(text=text, parts=lambda _: None)
+
+
+def _model(name: str, approval: str) -> Word:
+    return Word(text=_slug(name), parts={"name": name, "approval": approval}.get)
+
+
+def _role(role: Role) -> Word:
+    parts = {"account": role.account, "arn": role.arn}
+    return Word(text=role.name, parts=parts.get, account=role.account, generic=True)

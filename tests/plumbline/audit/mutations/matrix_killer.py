@@ -1,0 +1,120 @@
+"""The access matrix as a killer: a mutant dies when a row no longer comes to what it came to before."""
+
+import json
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import Self
+
+from plumbline.audit.access.bootstrapped import bootstrapped
+from plumbline.audit.access.engine import SimulationEngine
+from plumbline.audit.access.landscape import Policy
+from plumbline.audit.access.matrix import Access, MatrixReport, evaluate
+from plumbline.audit.access.simulation import Decision, Simulation
+from plumbline.audit.templates import AuditedTemplate
+from plumbline.configuration import load_models, load_platform
+from tests.house.assembly import ROOT
+from tests.plumbline.audit.mutations.operator import Mutant
+
+_POLICY_KEYS = ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument", "PermissionsBoundary", "ManagedPolicyArns")
+
+
+class _Remembering:
+    """An engine that asks each question once: a mutant changes a few of thousands."""
+
+    def __init__(self, engine: SimulationEngine) -> None:
+        self._engine = engine
+        self._known: dict[Hashable, Decision] = {}
+        self._texts: dict[int, tuple[Policy, str]] = {}
+
+    def decide(self, simulations: Sequence[Simulation]) -> list[Decision]:
+        keys = [self._key(simulation) for simulation in simulations]
+        unknown = {key: simulation for key, simulation in zip(keys, simulations, strict=True) if key not in self._known}
+        self._known.update(zip(unknown, self._engine.decide(list(unknown.values())), strict=True))
+        return [self._known[key] for key in keys]
+
+    def forget_policies(self) -> None:
+        """Policies are compared by their texts; which object holds which text is known for one landscape only."""
+        self._texts.clear()
+
+    def _key(self, simulation: Simulation) -> Hashable:
+        context = tuple((key, str(value)) for key, value in sorted(simulation.context.items()))
+        limits = (simulation.boundary, simulation.resource_policy, simulation.session, simulation.endpoint)
+        asked = (simulation.principal, simulation.action, simulation.resource, simulation.account, context)
+        organization = tuple(tuple(map(self._text, level)) for level in simulation.organization)
+        return (*asked, *map(self._text, limits), tuple(map(self._text, simulation.identity)), organization)
+
+    def _text(self, policy: Policy | None) -> str:
+        if policy is None:
+            return ""
+        known = self._texts.get(id(policy))
+        if known is None:
+            known = (policy, f"{policy.name}\n{json.dumps(policy.document)}")
+            self._texts[id(policy)] = known
+        return known[1]
+
+
+class MatrixKiller:
+    """The access matrix over the platform's templates; of other apps it knows nothing."""
+
+    name = "matrix"
+
+    def __init__(self, templates: Sequence[AuditedTemplate]) -> None:
+        """Takes the templates.
+
+        Args:
+            templates: All that belongs together; mutants are made of these.
+        """
+        self._platform, self._models = load_platform(ROOT), load_models(ROOT)
+        self._bootstrapped = bootstrapped(ROOT, self._platform)
+        apart = {template.file for template in self._bootstrapped.templates}
+        self._templates = tuple(template for template in templates if template.file not in apart)
+        self._is_the_platform = any(t.stack_name.startswith(self._platform.name) for t in templates)
+        self._running = SimulationEngine()
+        self._engine = _Remembering(self._running)
+
+    def __enter__(self) -> Self:
+        if self._is_the_platform:
+            self._running.__enter__()
+            self._before = _decided(self._report(None))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_the_platform:
+            self._running.__exit__(None, None, None)
+
+    def killed_by(self, mutant: Mutant) -> tuple[str, ...]:
+        """Decides every row anew."""
+        if not self._is_the_platform or not _touches_a_policy(mutant):
+            return ()
+        after = _decided(self._report(mutant))
+        return tuple(sorted({row[0] for row, decided in self._before.items() if after.get(row, decided) != decided}))
+
+    def _report(self, mutant: Mutant | None) -> MatrixReport:
+        self._engine.forget_policies()
+        templates: list[AuditedTemplate] = [*self._templates, *self._bootstrapped.templates]
+        if mutant is not None:
+            body = mutant.apply().body  # of the bootstrap, the same in every account
+            templates = [replace(t, body=body) if t.file == mutant.template.file else t for t in templates]
+        return evaluate(
+            templates=templates,
+            platform=self._platform,
+            models=self._models,
+            engine=self._engine,
+            parameters=self._bootstrapped.parameters,
+        )
+
+
+_Row = tuple[str, str, str, str, tuple[str, ...]]
+
+
+def _decided(report: MatrixReport) -> dict[_Row, Access]:
+    """What every row comes to; a row that a mutant leaves undecided says so, too."""
+    return {
+        (row.rule, row.principal, row.request, row.network, row.circumstances): verdict.decided
+        for verdict in report.verdicts
+        for row in (verdict.row,)
+    }
+
+
+def _touches_a_policy(mutant: Mutant) -> bool:
+    return any(key in location for location, _ in mutant.changes for key in _POLICY_KEYS) or "olicy" in mutant.site.type
