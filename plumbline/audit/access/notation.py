@@ -15,13 +15,14 @@ may_not = ["read {env.data}/another_model/prepared/part-0.parquet"]
 ```
 
 - `each` binds variables, each over a set (`environments`, `training`, `serving`, `models`, `reviewed models`,
-  `accounts`, `roles`, `roles like {name}-*`, `others of env`, an environment's name) or over a list; one row for every combination.
+  `accounts`, `roles`, `roles like {name}-*`, `others of env`, an environment's name) or over a list; one row for every
+  combination.
 - `who` is a role by its name, a service principal, `<name> of <account>` (a role that no template makes and whose own
   policies allow everything, e.g. `administrator of {env.account}`), or a list of these; `except` has patterns of those
   who are left out.
 - `network` is the way of the request: `internet` (left out), `own` (the endpoints of the caller's account), or the
-  name of an environment. What `may_not` denies on the way `own` is denied past the endpoints' policies, too: these must not
-  hide what a role's own policies would allow.
+  name of an environment. What `may_not` denies on the way `own` is denied past the endpoints' policies, too: these
+  must not hide what a role's own policies would allow.
 - `with` has condition keys and values, and `in` circumstances, that hold for the whole rule.
 - `may` and `may_not` have requests (`requests.py` says which there are); `but_not` has circumstances in which what the
   rule allows is denied: each of these rows has an allowed twin.
