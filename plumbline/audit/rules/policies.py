@@ -81,11 +81,15 @@ class Statement:
         return "*" in self.principals.get("AWS", ()) or bool(self.other_principals and self.allows)
 
     def limits(self, *keys: str) -> bool:
-        """Whether a condition limits it by one of these keys, in lower case, to something narrower than everything."""
+        """Whether a condition limits it by one of these keys, in lower case, to something narrower than everything.
+
+        One that ends in `IfExists` does not: who brings no such key, as a stranger without credentials, gets in.
+        """
         return any(
             key in keys and values and not any(value in ("*", "") for value in values)
             for operator, found in self.conditions.items()
             if not operator.lower().startswith(("null", "stringnot", "arnnot", "forallvalues"))
+            and not operator.lower().endswith("ifexists")
             for key, values in found.items()
         )
 

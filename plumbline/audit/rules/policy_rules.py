@@ -136,14 +136,35 @@ def allows_named_actions(*, id_: str, what: str, types: tuple[str, ...], severit
 def denies_plain_http(statements: tuple[Statement, ...]) -> bool:
     """Whether a policy refuses everybody who comes without TLS."""
     return any(
-        not statement.allows
-        and statement.is_for_everybody
-        and any(
-            operator.lower().startswith("bool") and "false" in [v.lower() for v in keys.get("aws:securetransport", ())]
-            for operator, keys in statement.conditions.items()
-        )
+        denies_everybody(statement, on=("aws:securetransport",), operators=("bool",))
+        and any(keys.get("aws:securetransport") == ("false",) for keys in statement.conditions.values())
         for statement in statements
     )
+
+
+def denies_everybody(statement: Statement, *, on: tuple[str, ...], operators: tuple[str, ...]) -> bool:
+    """Whether a statement denies everybody on a condition, and no other condition takes that back.
+
+    Args:
+        statement: The statement.
+        on: Keys of the condition, in lower case.
+        operators: How the condition's operator begins, in lower case. `Null` of the same key, services of AWS, and
+            principals who are exempt by what they are may stand beside it.
+    """
+    if statement.allows or not statement.is_for_everybody:
+        return False
+    found = [(operator.lower(), key) for operator, keys in statement.conditions.items() for key in keys]
+    asked = [(operator, key) for operator, key in found if key in on and operator.startswith(operators)]
+    beside = [one for one in found if one not in asked]
+    return bool(asked) and all(_exempts(operator, key, on) for operator, key in beside)
+
+
+def _exempts(operator: str, key: str, on: tuple[str, ...]) -> bool:
+    if operator.startswith("null"):
+        return key in on
+    if operator.startswith("bool"):
+        return key in ("aws:principalisawsservice", "aws:viaawsservice")
+    return operator.startswith(("stringnot", "arnnot")) and key.startswith("aws:principal")
 
 
 def _has_a_policy(resource: Resource) -> bool:

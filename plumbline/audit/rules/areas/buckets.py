@@ -24,6 +24,7 @@ from plumbline.audit.rules.expectations import (
 from plumbline.audit.rules.policies import Statement, covers, resource_statements
 from plumbline.audit.rules.policy_rules import (
     allows_named_actions,
+    denies_everybody,
     denies_plain_http,
     is_closed_to_the_public,
     names_foreigners,
@@ -191,11 +192,8 @@ def access_lists_are_off(bucket: Resource) -> Iterator[Violation]:
 def buckets_refuse_strangers(bucket: Resource) -> Iterator[Violation]:
     """AWS whitepaper, "Building a Data Perimeter on AWS", the identity perimeter on resources."""
     for statement in _policy(bucket):
-        by_others = any(
-            operator.lower().startswith("stringnot") and any(key in keys for key in _STRANGERS)
-            for operator, keys in statement.conditions.items()
-        )
-        if not statement.allows and statement.is_for_everybody and by_others and statement.names_action("s3:getobject"):
+        by_others = denies_everybody(statement, on=_STRANGERS, operators=("stringnot",))
+        if by_others and statement.names_action("s3:getobject"):
             return
     message = "No bucket policy denies principals of other accounts; accepted: a Deny on aws:PrincipalAccount."
     yield Violation(path="", message=message)
@@ -246,10 +244,8 @@ def buckets_refuse_other_keys(bucket: Resource) -> Iterator[Violation]:
     """S3 user guide, "Using server-side encryption with AWS KMS keys (SSE-KMS)", requiring a particular key."""
     key = "s3:x-amz-server-side-encryption-aws-kms-key-id"
     for statement in _policy(bucket):
-        by_other = any(
-            op.lower().startswith(("stringnot", "arnnot")) and key in keys for op, keys in statement.conditions.items()
-        )
-        if not statement.allows and statement.is_for_everybody and by_other and statement.names_action("s3:putobject"):
+        by_other = denies_everybody(statement, on=(key,), operators=("stringnot", "arnnot"))
+        if by_other and statement.names_action("s3:putobject"):
             return
     message = f"No bucket policy denies objects under another key; accepted: a Deny of s3:PutObject on {key}."
     yield Violation(path="", message=message)

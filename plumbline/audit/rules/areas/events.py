@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from plumbline.audit.findings import Severity
 from plumbline.audit.rules.controls import AVAILABILITY, ENCRYPTION_AT_REST, MONITORING, OUTSIDERS, answers
-from plumbline.audit.rules.expectations import must_be_a_key, must_be_given
+from plumbline.audit.rules.expectations import must_be, must_be_a_key, must_be_given
 from plumbline.audit.rules.part import Part
 from plumbline.audit.rules.policy_rules import is_closed_to_the_public, names_foreigners
 from plumbline.audit.rules.rule import Violation, rule
@@ -81,3 +81,32 @@ def lost_events_are_kept(found: Resource) -> Iterator[Violation]:
 )
 def buses_are_encrypted(bus: Resource) -> Iterator[Violation]:
     yield from must_be_a_key(bus.at("KmsKeyIdentifier"))
+
+
+@rule(
+    id="PL-EVT-06",
+    title="Event rules are enabled",
+    sense="A rule that is switched off raises no alarm and starts nothing, and looks as if it did.",
+    remedy="Leave State out, or set it to ENABLED; delete a rule that nobody needs.",
+    severity=Severity.MEDIUM,
+    controls=answers(MONITORING),
+    types=(RULE,),
+)
+def rules_are_enabled(found: Resource) -> Iterator[Violation]:
+    """EventBridge API reference, "PutRule": enabled by default."""
+    states = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+    yield from must_be(found.at("State"), lambda value: value is None or value in states, "ENABLED")
+
+
+@rule(
+    id="PL-EVT-07",
+    title="Scheduled calls that fail are kept",
+    sense="A schedule that could not call its target tries again for a day, and then forgets it.",
+    remedy="Give the target a DeadLetterConfig with a queue, and put an alarm on the queue.",
+    severity=Severity.MEDIUM,
+    controls=answers(AVAILABILITY, MONITORING),
+    types=("AWS::Scheduler::Schedule",),
+)
+def lost_schedules_are_kept(schedule: Resource) -> Iterator[Violation]:
+    """EventBridge Scheduler user guide, "Configuring a dead-letter queue for EventBridge Scheduler"."""
+    yield from must_be_given(schedule.at("Target.DeadLetterConfig.Arn"), "a queue")

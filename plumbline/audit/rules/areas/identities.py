@@ -19,7 +19,7 @@ from plumbline.audit.rules.controls import (
     answers,
 )
 from plumbline.audit.rules.definition import readable_steps
-from plumbline.audit.rules.expectations import must_be_given
+from plumbline.audit.rules.expectations import must_be, must_be_given, number, wrong
 from plumbline.audit.rules.policies import (
     IDENTITY_TYPES,
     Statement,
@@ -93,6 +93,20 @@ _JOB_GUARDS = {
 }
 _MODEL_GUARDS = {name: _JOB_GUARDS[name] for name in ("VPC", "network isolation")}
 _CONFIG_GUARDS = {"volume key": _JOB_GUARDS["volume key"]}
+_MANAGED_BY_AWS = ":iam::aws:policy/"
+# Ways to assume a role (IAM user guide, "Using a policy to manage who can assume a role"), and what may come along.
+_ASSUMES = frozenset(
+    f"sts:{name}"
+    for name in (
+        "assumerole",
+        "assumerolewithsaml",
+        "assumerolewithwebidentity",
+        "setcontext",
+        "setsourceidentity",
+        "tagsession",
+    )
+)
+_LONGEST_SESSION = 3600
 _PERIMETER = ("aws:sourcevpc", "aws:sourcevpce", "aws:vpceaccount", "aws:vpceorgid")
 
 
@@ -276,7 +290,7 @@ def roles_are_not_open(role: Resource) -> Iterator[Violation]:
 )
 def nobody_has_a_managed_policy(resource: Resource) -> Iterator[Violation]:
     for part in resource.at("ManagedPolicyArns").items:
-        if ":iam::aws:policy/" in part.text:
+        if _MANAGED_BY_AWS in part.text:
             yield Violation(
                 path=part.path,
                 message=f"{part.name} is {part.text}; accepted: a policy of your own.",
@@ -294,7 +308,11 @@ def nobody_has_a_managed_policy(resource: Resource) -> Iterator[Violation]:
     types=(ROLE, "AWS::IAM::User"),
 )
 def roles_have_a_boundary(role: Resource) -> Iterator[Violation]:
-    yield from must_be_given(role.at("PermissionsBoundary"), "the ARN of a permission boundary")
+    boundary = role.at("PermissionsBoundary")
+    yield from must_be_given(boundary, "the ARN of a permission boundary")
+    for value in boundary.possible:
+        if _MANAGED_BY_AWS in str(value):
+            yield wrong(boundary, value, "a policy of your own, since AWS changes its policies at will")
 
 
 @rule(
@@ -526,6 +544,41 @@ def roles_say_who_assumes_them(role: Resource) -> Iterator[Violation]:
                 "aws:PrincipalArn.",
                 at="Principal",
             )
+
+
+@rule(
+    id="PL-IAM-21",
+    title="Sessions end after an hour",
+    sense="A session outlives the reason to have it, and nobody can end one that was stolen.",
+    remedy="Leave MaxSessionDuration out, or set it to 3600.",
+    severity=Severity.LOW,
+    controls=answers(LEAST_PRIVILEGE, HARDENING),
+    types=(ROLE,),
+)
+def sessions_end_after_an_hour(role: Resource) -> Iterator[Violation]:
+    """IAM API reference, "CreateRole": 3600 to 43200 seconds, 3600 by default."""
+    yield from must_be(
+        role.at("MaxSessionDuration"),
+        lambda value: value is None or (number(value) or _LONGEST_SESSION + 1) <= _LONGEST_SESSION,
+        f"{_LONGEST_SESSION} seconds",
+    )
+
+
+@rule(
+    id="PL-IAM-22",
+    title="A trust lets a role be assumed, and nothing else",
+    sense="A wildcard lets in whatever way of assuming STS learns next, federations that nobody chose included.",
+    remedy="Name sts:AssumeRole, with sts:TagSession or sts:SetSourceIdentity where they are needed.",
+    severity=Severity.MEDIUM,
+    controls=answers(LEAST_PRIVILEGE),
+    types=(ROLE,),
+)
+def a_trust_only_lets_assume(role: Resource) -> Iterator[Violation]:
+    for statement in _trust(role):
+        other = [action for action in statement.actions if action not in _ASSUMES]
+        if statement.allows and (other or statement.other_actions):
+            said = ", ".join(other) or "all but a list"
+            yield statement.violation(f"allows {said}; accepted: ways to assume a role, in full.", at="Action")
 
 
 def _publishes(statement: Statement) -> bool:

@@ -19,7 +19,7 @@ from plumbline.audit.rules.expectations import (
     must_be_true,
     must_hold,
 )
-from plumbline.audit.rules.policies import resource_statements
+from plumbline.audit.rules.policies import Statement, resource_statements
 from plumbline.audit.rules.policy_rules import (
     denies_plain_http,
     is_closed_to_the_public,
@@ -185,8 +185,9 @@ def the_trail_can_raise_alarms(trail: Resource) -> Iterator[Violation]:
 def the_trail_cannot_be_deleted(trail: Resource) -> Iterator[Violation]:
     """S3 user guide, "Locking objects with Object Lock"; of a bucket that is among the templates."""
     for bucket in _buckets(trail):
-        lock = bucket.at("ObjectLockConfiguration.Rule.DefaultRetention.Mode")
-        if not lock.is_there or not any(
+        lock = bucket.at("ObjectLockConfiguration")
+        is_default = lock.at("ObjectLockEnabled").text == "Enabled" and lock.at("Rule.DefaultRetention.Mode").is_there
+        if not is_default or not any(
             is_true(value) for value in bucket.at("ObjectLockEnabled").possible if not isinstance(value, Unknown)
         ):
             message = (
@@ -199,6 +200,29 @@ def _buckets(trail: Resource) -> Iterator[Resource]:
     for bucket in trail.template.all.of_account(trail.template, "AWS::S3::Bucket"):
         if bucket.reference == trail.at("S3BucketName").text:
             yield bucket
+
+
+@rule(
+    id="PL-TRL-07",
+    title="A bucket that is there for a trail has one",
+    sense="A trail that was dropped leaves its bucket behind, and nobody notices that nothing is recorded any more.",
+    remedy="Keep the trail in the templates, or delete the statement that lets CloudTrail write.",
+    severity=Severity.HIGH,
+    controls=answers(AUDIT_TRAIL, security_hub=("CloudTrail.1",)),
+    types=("AWS::S3::BucketPolicy",),
+    applies=lambda policy: any(_lets_a_trail_write(statement) for statement in resource_statements(policy)),
+)
+def a_bucket_for_a_trail_has_one(policy: Resource) -> Iterator[Violation]:
+    """CloudTrail user guide, "Amazon S3 bucket policy for CloudTrail"; another account's trail may write, too."""
+    bucket = policy.at("Bucket").text
+    if not any(trail.at("S3BucketName").text == bucket for trail in policy.template.all.of_type(TRAIL)):
+        message = f"CloudTrail may write into {bucket}, and no trail does; accepted: a trail, or no such statement."
+        yield Violation(path="Properties.PolicyDocument", message=message)
+
+
+def _lets_a_trail_write(statement: Statement) -> bool:
+    services = statement.principals.get("Service", ())
+    return statement.allows and "cloudtrail.amazonaws.com" in services and statement.names_action("s3:putobject")
 
 
 @rule(

@@ -17,14 +17,23 @@ _WAYS_OUT = (
     "AWS::EC2::EIP",
     "AWS::EC2::EgressOnlyInternetGateway",
     "AWS::EC2::InternetGateway",
+    "AWS::EC2::CarrierGateway",
     "AWS::EC2::NatGateway",
     "AWS::EC2::TransitGatewayAttachment",
     "AWS::EC2::TransitGatewayVpcAttachment",
     "AWS::EC2::VPCGatewayAttachment",
     "AWS::EC2::VPCPeeringConnection",
+    "AWS::EC2::VPNConnection",
     "AWS::EC2::VPNGateway",
 )
-_GATEWAYS = ("EgressOnlyInternetGatewayId", "GatewayId", "NatGatewayId", "TransitGatewayId", "VpcPeeringConnectionId")
+_GATEWAYS = (
+    "CarrierGatewayId",
+    "EgressOnlyInternetGatewayId",
+    "GatewayId",
+    "NatGatewayId",
+    "TransitGatewayId",
+    "VpcPeeringConnectionId",
+)
 _EVERYWHERE = ("0.0.0.0/0", "::/0")  # an address range to look for, nothing binds to it
 _INGRESS = "AWS::EC2::SecurityGroupIngress"
 _EGRESS = "AWS::EC2::SecurityGroupEgress"
@@ -151,14 +160,14 @@ def nobody_comes_in_from_everywhere(resource: Resource) -> Iterator[Violation]:
 
 @rule(
     id="PL-VPC-06",
-    title="Nothing goes out on every port",
-    sense="A group without rules for what goes out lets everything out.",
+    title="Nothing goes out to everywhere on many ports",
+    sense="A group without rules for what goes out lets everything out, and so does a range of ports.",
     remedy="Name the port, 443, and what is reached by it; for nothing, a rule to 255.255.255.255/32.",
     severity=Severity.MEDIUM,
     controls=answers(NETWORK_BOUNDARY),
     types=(GROUP, _EGRESS),
 )
-def nothing_goes_out_on_every_port(resource: Resource) -> Iterator[Violation]:
+def nothing_goes_out_on_many_ports(resource: Resource) -> Iterator[Violation]:
     """CloudFormation, "AWS::EC2::SecurityGroup": without SecurityGroupEgress everything may go out."""
     ends = _ends(resource, "Egress")
     if resource.type == GROUP:
@@ -169,9 +178,14 @@ def nothing_goes_out_on_every_port(resource: Resource) -> Iterator[Violation]:
             yield Violation(path="Properties.SecurityGroupEgress", message=message)
     for part in ends:
         everywhere = part.at("CidrIp").text in _EVERYWHERE or part.at("CidrIpv6").text in _EVERYWHERE
-        if everywhere and part.at("IpProtocol").text in ("-1", "all"):
-            message = f"{part.name} lets every port out to everywhere; accepted: the ports that are needed."
+        if everywhere and _is_many_ports(part):
+            message = f"{part.name} lets many ports out to everywhere; accepted: one port at a time."
             yield Violation(path=part.path, message=message)
+
+
+def _is_many_ports(part: Part) -> bool:
+    """Whether a rule is about more than one port; one without ports, such as of ICMP, is about the protocol."""
+    return part.at("IpProtocol").text in ("-1", "all") or part.at("FromPort").text != part.at("ToPort").text
 
 
 @rule(

@@ -3,9 +3,16 @@
 from collections.abc import Iterator
 
 from plumbline.audit.findings import Severity
-from plumbline.audit.rules.controls import AUDIT_PROTECTION, CHANGE_CONTROL, ENCRYPTION_AT_REST, RECOVERY, answers
+from plumbline.audit.rules.controls import (
+    AUDIT_PROTECTION,
+    CHANGE_CONTROL,
+    ENCRYPTION_AT_REST,
+    OUTSIDERS,
+    RECOVERY,
+    answers,
+)
 from plumbline.audit.rules.expectations import must_be, must_be_a_key, must_be_true
-from plumbline.audit.rules.rule import STACK, Violation, rule
+from plumbline.audit.rules.rule import ANY, STACK, Violation, rule
 from plumbline.audit.rules.template import Resource
 
 STATEFUL = (
@@ -24,6 +31,7 @@ STATEFUL = (
     "AWS::SageMaker::ModelPackageGroup",
     "AWS::SecretsManager::Secret",
 )
+_POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 _WITH_SNAPSHOTS = ("AWS::RDS::DBCluster", "AWS::RDS::DBInstance")
 _TABLES = ("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table")
 
@@ -133,3 +141,42 @@ def tables_are_protected(table: Resource) -> Iterator[Violation]:
 def file_systems_are_encrypted(system: Resource) -> Iterator[Violation]:
     yield from must_be_true(system.at("Encrypted"))
     yield from must_be_a_key(system.at("KmsKeyId"))
+
+
+@rule(
+    id="PL-DATA-08",
+    title="What outlives its stack outlives its replacement, and the other way round",
+    sense="A resource that is kept in one way and deleted in the other is kept by luck: a renamed one is gone.",
+    remedy="Set DeletionPolicy and UpdateReplacePolicy alike.",
+    severity=Severity.LOW,
+    controls=answers(RECOVERY),
+    types=(ANY,),
+    applies=lambda resource: any(resource.attribute(name).text.startswith("Retain") for name in _POLICIES),
+)
+def both_ways_are_alike(resource: Resource) -> Iterator[Violation]:
+    """CloudFormation user guide, "UpdateReplacePolicy attribute": the one says nothing about the other."""
+    for name in _POLICIES:
+        yield from must_be(
+            resource.attribute(name), lambda value: str(value).startswith("Retain"), "Retain, as the other way says"
+        )
+
+
+@rule(
+    id="PL-DATA-09",
+    title="The policy of a bucket that outlives its stack outlives it, too",
+    sense="The bucket stays with all it holds, and its denials are gone.",
+    remedy="Set DeletionPolicy of the bucket's policy to that of the bucket.",
+    severity=Severity.MEDIUM,
+    controls=answers(RECOVERY, OUTSIDERS),
+    types=("AWS::S3::BucketPolicy",),
+    applies=lambda policy: any(
+        bucket.reference == policy.at("Bucket").text and bucket.attribute("DeletionPolicy").text.startswith("Retain")
+        for bucket in policy.template.of_type("AWS::S3::Bucket")
+    ),
+)
+def policies_stay_with_their_buckets(policy: Resource) -> Iterator[Violation]:
+    """CloudFormation user guide, "DeletionPolicy attribute": it is deleted by default."""
+    for name in _POLICIES:
+        yield from must_be(
+            policy.attribute(name), lambda value: str(value).startswith("Retain"), "Retain, as the bucket says"
+        )
