@@ -496,6 +496,8 @@ def what_is_allowed_is_listed(resource: Resource) -> Iterator[Violation]:
 )
 def grants_are_for_services(resource: Resource) -> Iterator[Violation]:
     """KMS developer guide, "Grants in AWS KMS"; SageMaker makes one for each encrypted volume."""
+    if any(_denies_grants_to_people(statement) for statement in identity_statements(resource)):
+        return
     for statement in _allowing(resource):
         if statement.names_action("kms:creategrant") and not statement.limits("kms:grantisforawsresource"):
             yield statement.violation(
@@ -579,6 +581,17 @@ def a_trust_only_lets_assume(role: Resource) -> Iterator[Violation]:
         if statement.allows and (other or statement.other_actions):
             said = ", ".join(other) or "all but a list"
             yield statement.violation(f"allows {said}; accepted: ways to assume a role, in full.", at="Action")
+
+
+def _denies_grants_to_people(statement: Statement) -> bool:
+    key = "kms:grantisforawsresource"
+    return (
+        not statement.allows
+        and statement.names_action("kms:creategrant")
+        and "*" in statement.resources
+        and statement.condition_keys == {key}
+        and any(op.lower().startswith("bool") and keys[key] == ("false",) for op, keys in statement.conditions.items())
+    )
 
 
 def _publishes(statement: Statement) -> bool:
