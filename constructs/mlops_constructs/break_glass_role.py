@@ -43,7 +43,8 @@ class BreakGlassRole(Construct):
             deployment.arn("sagemaker", "training-job/pipelines-*"),
         ]
         configs = deployment.arn("sagemaker", "endpoint-config/*")
-        log_groups = [deployment.arn("logs", f"log-group:{name}:*") for name in ("/aws/sagemaker/*", "/aws/lambda/*")]
+        functions = f"/{deployment.platform.name}/{deployment.environment}/functions/*"
+        log_groups = [deployment.arn("logs", f"log-group:{name}:*") for name in ("/aws/sagemaker/*", functions)]
         self.person = PersonRole(
             self,
             "Person",

@@ -21,9 +21,10 @@ from dataclasses import dataclass, field, replace
 from plumbline.audit.access.landscape import Landscape
 from plumbline.audit.access.vocabulary import STRANGER, UnknownWordError, meant
 
-# Buckets that are in no template, by the beginnings of their names. Image layers lie in a bucket of AWS's.
+# Buckets that are in no template, by the beginnings of their names: a stranger's; AWS's, in which image layers lie; and
+# one in the caller's account that is not the platform's.
 AWS_ITSELF = "000000000000"
-_FOREIGN_BUCKETS = {"stranger-": STRANGER, "prod-": AWS_ITSELF}
+_OTHER_BUCKETS = {"stranger-": STRANGER, "prod-": AWS_ITSELF, "unrelated": None}
 # Endpoints that are not called as the prefix of the actions is (AWS PrivateLink guide, "AWS services that integrate").
 _ENDPOINTS = {"cloudwatch": "monitoring", "ecr": "ecr.api", "sagemaker": "sagemaker.api", "tag": "tagging"}
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
@@ -142,13 +143,13 @@ class Requests:
             raise UnknownWordError(f"the key {resource} is in no template")
         return account or None
 
-    def _bucket_account(self, bucket: str) -> str:
+    def _bucket_account(self, bucket: str) -> str | None:
         if bucket in self._landscape.buckets:
             return self._landscape.buckets[bucket].account
-        account = next((a for start, a in _FOREIGN_BUCKETS.items() if bucket.startswith(start)), None)
-        if account is None:
+        start = next((start for start in _OTHER_BUCKETS if bucket.startswith(start)), None)
+        if start is None:
             raise UnknownWordError(f"the bucket {bucket} is in no template{meant(bucket, self._landscape.buckets)}")
-        return account
+        return _OTHER_BUCKETS[start]
 
     def _object(self, action: str, path: str) -> Need:
         return self._plain(action, f"arn:{self._partition}:s3:::{path}")
