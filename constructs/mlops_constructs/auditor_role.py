@@ -103,13 +103,19 @@ class AuditorRole(Construct):
         )
         waive(
             self.person,
-            Waiver(
-                id="auditor-sees-all",
-                rule="AwsSolutions::AwsSolutions-IAM5",
-                reason="An auditor has to see all of an account, also what nobody told the platform of; each action is "
-                "named, and reads configuration or the audit trail only.",
-                owner="platform",
-                until=date(2027, 11, 30),
-                findings=("Resource::*",),
+            *(
+                Waiver(
+                    id="auditor-sees-all",
+                    rule=rule,
+                    reason="An auditor has to see all of an account, also what nobody told the platform of; each "
+                    "action is named, and reads configuration or the audit trail only.",
+                    owner="platform",
+                    until=date(2027, 11, 30),
+                    findings=(finding,),
+                )
+                for rule, finding in (
+                    ("AwsSolutions::AwsSolutions-IAM5", "Resource::*"),
+                    ("Plumbline::PL-IAM-23", "Look"),
+                )
             ),
         )

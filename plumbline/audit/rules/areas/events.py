@@ -7,7 +7,7 @@ from plumbline.audit.findings import Severity
 from plumbline.audit.rules.controls import AVAILABILITY, ENCRYPTION_AT_REST, MONITORING, OUTSIDERS, answers
 from plumbline.audit.rules.expectations import must_be, must_be_a_key, must_be_given
 from plumbline.audit.rules.part import Part
-from plumbline.audit.rules.policy_rules import is_closed_to_the_public, names_foreigners
+from plumbline.audit.rules.policy_rules import allows_named_actions, is_closed_to_the_public, names_foreigners
 from plumbline.audit.rules.rule import Violation, rule
 from plumbline.audit.rules.template import Resource
 
@@ -20,6 +20,7 @@ _NOT_QUEUED = re.compile(r":(log-group):")
 buses_are_closed = is_closed_to_the_public(
     id_="PL-EVT-01", what="Event buses", types=_BUS_POLICIES, security_hub=("EventBridge.3",)
 )
+buses_name_actions = allows_named_actions(id_="PL-EVT-08", what="event buses", types=_BUS_POLICIES)
 buses_name_foreigners = names_foreigners(id_="PL-EVT-02", what="Event buses", types=_BUS_POLICIES)
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from plumbline.audit.findings import Severity
+from plumbline.audit.rules.actions import bounded_actions
 from plumbline.audit.rules.controls import (
     ENCRYPTION_AT_REST,
     HARDENING,
@@ -22,6 +23,7 @@ from plumbline.audit.rules.definition import readable_steps
 from plumbline.audit.rules.expectations import must_be, must_be_given, number, wrong
 from plumbline.audit.rules.policies import (
     IDENTITY_TYPES,
+    RESOURCE_POLICIES,
     Statement,
     account_of,
     identity_documents,
@@ -106,7 +108,9 @@ _ASSUMES = frozenset(
         "tagsession",
     )
 )
+_WHO = ("aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths", "aws:sourcevpce")
 _LONGEST_SESSION = 3600
+_SHOWN = 3
 _PERIMETER = ("aws:sourcevpc", "aws:sourcevpce", "aws:vpceaccount", "aws:vpceorgid")
 
 
@@ -581,6 +585,49 @@ def a_trust_only_lets_assume(role: Resource) -> Iterator[Violation]:
         if statement.allows and (other or statement.other_actions):
             said = ", ".join(other) or "all but a list"
             yield statement.violation(f"allows {said}; accepted: ways to assume a role, in full.", at="Action")
+
+
+@rule(
+    id="PL-IAM-23",
+    title="What a resource bounds is not allowed on everything",
+    sense="On * the action reaches what other teams have in the account, and what is made tomorrow.",
+    remedy="Name the resources, by a prefix where their names come and go.",
+    severity=Severity.HIGH,
+    controls=answers(LEAST_PRIVILEGE),
+    types=IDENTITY_TYPES,
+    applies=_grants,
+)
+def actions_are_bounded_by_resources(resource: Resource) -> Iterator[Violation]:
+    """Service authorization reference: actions that know a resource type, but for those that list."""
+    for statement in _allowing(resource):
+        if "*" in statement.resources and not any(_narrows_resources(key) for key in statement.condition_keys):
+            bounded = [action for pattern in statement.actions for action in bounded_actions(pattern)]
+            if bounded:
+                more = f" and {len(bounded) - _SHOWN} more" if len(bounded) > _SHOWN else ""
+                said = ", ".join(bounded[:_SHOWN])
+                yield statement.violation(f"allows {said}{more} on *; accepted: named resources.", at="Resource")
+
+
+@rule(
+    id="PL-IAM-24",
+    title="Policies of resources name whom they let in",
+    sense="With a principal of *, a condition on the source lets every service in, and one on the caller lets "
+    "principals in whom no policy of their own allows anything.",
+    remedy="Name the service, the role, or the account's root; keep the conditions.",
+    severity=Severity.MEDIUM,
+    controls=answers(OUTSIDERS, LEAST_PRIVILEGE),
+    types=tuple(kind for kind in RESOURCE_POLICIES if kind != "AWS::EC2::VPCEndpoint"),
+)
+def policies_name_whom_they_let_in(resource: Resource) -> Iterator[Violation]:
+    """IAM user guide, "Principal": * in a policy of a resource, unlike an account's root, needs no policy beside it."""
+    accepted = () if resource.type in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey") else _WHO
+    for statement in resource_statements(resource):
+        if statement.allows and statement.is_for_everybody and not statement.limits(*accepted):
+            yield statement.violation("lets * in, on a condition or none; accepted: named principals.", at="Principal")
+
+
+def _narrows_resources(key: str) -> bool:
+    return ":resourcetag/" in key or key in ("aws:resourceorgid", "ec2:subnet", "ec2:vpc")
 
 
 def _denies_grants_to_people(statement: Statement) -> bool:

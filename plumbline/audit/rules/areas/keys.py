@@ -6,7 +6,12 @@ from plumbline.audit.findings import Severity
 from plumbline.audit.rules.controls import KEY_MANAGEMENT, LEAST_PRIVILEGE, RECOVERY, answers
 from plumbline.audit.rules.expectations import must_be, must_be_true, wrong
 from plumbline.audit.rules.policies import account_of, is_whole_account, resource_statements
-from plumbline.audit.rules.policy_rules import is_closed_to_the_public, names_foreigners, names_sources
+from plumbline.audit.rules.policy_rules import (
+    allows_named_actions,
+    is_closed_to_the_public,
+    names_foreigners,
+    names_sources,
+)
 from plumbline.audit.rules.rule import Violation, rule
 from plumbline.audit.rules.template import Resource
 
@@ -79,6 +84,7 @@ def root_uses_keys_as_narrowed(key: Resource) -> Iterator[Violation]:
 
 
 keys_name_foreigners = names_foreigners(id_="PL-KMS-05", what="Keys", types=_KEYS)
+keys_name_actions = allows_named_actions(id_="PL-KMS-08", what="keys", types=_KEYS)
 keys_name_sources = names_sources(id_="PL-KMS-06", what="Keys", types=_KEYS)
 
 

@@ -21,6 +21,7 @@ from plumbline.audit.rules.expectations import (
 )
 from plumbline.audit.rules.policies import Statement, resource_statements
 from plumbline.audit.rules.policy_rules import (
+    allows_named_actions,
     denies_plain_http,
     is_closed_to_the_public,
     names_foreigners,
@@ -297,4 +298,7 @@ topics_are_closed = is_closed_to_the_public(
 messages_name_sources = names_sources(id_="PL-MSG-07", what="Queues and topics", types=(*_QUEUE_POLICY, *_TOPIC_POLICY))
 messages_name_foreigners = names_foreigners(
     id_="PL-MSG-08", what="Queues and topics", types=(*_QUEUE_POLICY, *_TOPIC_POLICY)
+)
+messages_name_actions = allows_named_actions(
+    id_="PL-MSG-09", what="queues and topics", types=(*_QUEUE_POLICY, *_TOPIC_POLICY)
 )

@@ -30,7 +30,7 @@ def test_what_is_wrong_with_the_pipeline_is_named(judgement: Judgement) -> None:
 
 
 def test_what_is_wrong_with_the_role_is_named(judgement: Judgement) -> None:
-    expected = {f"PL-IAM-{number:02}" for number in (1, 3, 4, 5, 8, 9, 12, 13)}
+    expected = {f"PL-IAM-{number:02}" for number in (1, 3, 4, 5, 8, 9, 12, 13, 23)}
     assert _by_resource(judgement)["Role"] == expected
 
 
