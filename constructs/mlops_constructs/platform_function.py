@@ -138,7 +138,7 @@ class PlatformFunction(Construct):
                     owner="platform",
                     until=date(2027, 11, 30),
                 )
-                for rule in compliance_rules("LambdaInsideVPC")
+                for rule in (*compliance_rules("LambdaInsideVPC"), "Plumbline::PL-LM-08")
             ),
         )
 

@@ -4,8 +4,16 @@ from collections.abc import Iterator
 
 from plumbline.audit.findings import Severity
 from plumbline.audit.rules.areas.models import secrets_in
-from plumbline.audit.rules.controls import AVAILABILITY, ENCRYPTION_AT_REST, MONITORING, OUTSIDERS, SECRETS, answers
-from plumbline.audit.rules.expectations import must_be_a_key, must_be_one_of
+from plumbline.audit.rules.controls import (
+    AVAILABILITY,
+    ENCRYPTION_AT_REST,
+    MONITORING,
+    NETWORK_BOUNDARY,
+    OUTSIDERS,
+    SECRETS,
+    answers,
+)
+from plumbline.audit.rules.expectations import must_be_a_key, must_be_one_of, must_hold, wrong
 from plumbline.audit.rules.policies import account_of, is_whole_account
 from plumbline.audit.rules.rule import Violation, rule
 from plumbline.audit.rules.template import Resource
@@ -130,3 +138,22 @@ def functions_name_foreigners(permission: Resource) -> Iterator[Violation]:
     if foreign and not permission.at("SourceArn").is_there:
         message = f"Principal is all of {principal.text}; accepted: a role of it."
         yield Violation(path=principal.path, message=message)
+
+
+@rule(
+    id="PL-LM-08",
+    title="Functions run in a VPC, in two subnets",
+    sense="Outside a VPC a function reaches the internet: what it holds leaves by a way that no endpoint policy sees.",
+    remedy="Set VpcConfig with two subnets and a security group.",
+    severity=Severity.LOW,
+    controls=answers(NETWORK_BOUNDARY, security_hub=("Lambda.3", "Lambda.5")),
+    types=(FUNCTION,),
+)
+def functions_run_in_a_vpc(function: Resource) -> Iterator[Violation]:
+    """Lambda developer guide, "Giving Lambda functions access to resources in an Amazon VPC"."""
+    vpc = function.at("VpcConfig")
+    if not vpc.is_there:
+        yield wrong(vpc, None, "two subnets and a security group")
+        return
+    yield from must_hold(vpc.at("SubnetIds"), 2, "subnets")
+    yield from must_hold(vpc.at("SecurityGroupIds"), 1, "security group")
