@@ -9,6 +9,8 @@ from plumbline.audit.rules.controls import (
     AVAILABILITY,
     CHANGE_CONTROL,
     ENCRYPTION_AT_REST,
+    HARDENING,
+    LEAST_PRIVILEGE,
     LIMITS,
     MONITORING,
     answers,
@@ -22,6 +24,7 @@ from plumbline.audit.rules.expectations import (
     must_be_given,
     must_be_true,
     must_hold,
+    must_not_be_true,
     wrong,
 )
 from plumbline.audit.rules.part import Part
@@ -335,3 +338,32 @@ def batches_are_moderate(endpoint: Resource) -> Iterator[Violation]:
 )
 def deployments_keep_capacity(endpoint: Resource) -> Iterator[Violation]:
     yield from must_be_true(endpoint.at("RetainAllVariantProperties"))
+
+
+@rule(
+    id="PL-EP-11",
+    title="Nobody opens a shell on an endpoint",
+    sense="Whoever gets into the container through Systems Manager reads the model and every request.",
+    remedy="Leave EnableSSMAccess out of the variants.",
+    severity=Severity.HIGH,
+    controls=answers(HARDENING, LEAST_PRIVILEGE),
+    types=(CONFIG,),
+)
+def endpoints_have_no_shell(config: Resource) -> Iterator[Violation]:
+    """SageMaker developer guide, "Access containers through SSM"."""
+    for variant in (*_variants(config), *config.at("ShadowProductionVariants").items):
+        yield from must_not_be_true(variant.at("EnableSSMAccess"), subject=variant.at("VariantName").text)
+
+
+@rule(
+    id="PL-EP-12",
+    title="Answers of asynchronous endpoints are encrypted with a customer managed key",
+    sense="The answers wait in S3 for whoever asked.",
+    remedy="Set AsyncInferenceConfig.OutputConfig.KmsKeyId.",
+    severity=Severity.MEDIUM,
+    controls=answers(ENCRYPTION_AT_REST),
+    types=(CONFIG,),
+    applies=lambda config: config.at("AsyncInferenceConfig").is_there,
+)
+def asynchronous_answers_are_encrypted(config: Resource) -> Iterator[Violation]:
+    yield from must_be_a_key(config.at("AsyncInferenceConfig.OutputConfig.KmsKeyId"))

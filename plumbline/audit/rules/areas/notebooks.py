@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from plumbline.audit.findings import Severity
 from plumbline.audit.rules.controls import (
+    AVAILABILITY,
     ENCRYPTION_AT_REST,
     FLAWS,
     HARDENING,
@@ -174,3 +175,16 @@ def shared_outputs_are_encrypted(domain: Resource) -> Iterator[Violation]:
     else:
         option = sharing.at("NotebookOutputOption")
         yield from must_be(option, lambda value: value in (None, "Disabled"), "Disabled, or a customer managed key")
+
+
+@rule(
+    id="PL-STU-06",
+    title="Studio is in two subnets",
+    sense="With one subnet nobody works while its zone is down, and the subnets cannot be changed later.",
+    remedy="Name two subnets of different zones in SubnetIds.",
+    severity=Severity.LOW,
+    controls=answers(AVAILABILITY),
+    types=(DOMAIN,),
+)
+def studio_is_in_two_subnets(domain: Resource) -> Iterator[Violation]:
+    yield from must_hold(domain.at("SubnetIds"), 2, "subnets")

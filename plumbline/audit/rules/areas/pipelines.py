@@ -38,12 +38,21 @@ from plumbline.audit.rules.template import Resource
 from plumbline.audit.rules.values import Unknown
 
 PIPELINE = "AWS::SageMaker::Pipeline"
+PROCESSING_JOB = "AWS::SageMaker::ProcessingJob"
 _JOBS = ("Processing", "QualityCheck", "ClarifyCheck", "Training", "Tuning", "AutoML")
+# Steps that run nothing beside the pipeline, or that a rule of their own looks at.
+_OTHERS = ("Condition", "Fail", "Model", "RegisterModel", "Transform")
 _LONGEST = 432_000
 
 
 def _jobs(pipeline: Resource) -> Iterator[tuple[Step, Part]]:
-    """Every step that starts a job, with the arguments of the job: a tuning step may have several."""
+    """Every step that starts a job, with the arguments of the job: a tuning step may have several.
+
+    A job that a template has itself is taken as such a step.
+    """
+    if pipeline.type == PROCESSING_JOB:
+        yield Step(name="", type="Processing", arguments=pipeline.properties), pipeline.properties
+        return
     for step in readable_steps(pipeline, *_JOBS):
         if step.type == "Tuning":
             many = step.arguments.at("TrainingJobDefinitions")
@@ -86,12 +95,12 @@ def definitions_can_be_read(pipeline: Resource) -> Iterator[Violation]:
 
 @rule(
     id="PL-PD-02",
-    title="Jobs of pipelines are isolated from the network",
+    title="Jobs are isolated from the network",
     sense="A job reads all of the training data; a connection of its own could carry it away.",
     remedy="Set EnableNetworkIsolation of each job to true; code comes in by a channel.",
     severity=Severity.HIGH,
     controls=answers(NETWORK_BOUNDARY),
-    types=(PIPELINE,),
+    types=(PIPELINE, PROCESSING_JOB),
     applies=_has_jobs,
 )
 def jobs_are_isolated(pipeline: Resource) -> Iterator[Violation]:
@@ -103,12 +112,12 @@ def jobs_are_isolated(pipeline: Resource) -> Iterator[Violation]:
 
 @rule(
     id="PL-PD-03",
-    title="Jobs of pipelines run in a VPC, in two subnets",
+    title="Jobs run in a VPC, in two subnets",
     sense="Outside a VPC no security group, endpoint policy or flow log sees what a job does with the training data.",
     remedy="Give each job a VpcConfig with private subnets of at least two zones and a closed security group.",
     severity=Severity.HIGH,
     controls=answers(NETWORK_BOUNDARY),
-    types=(PIPELINE,),
+    types=(PIPELINE, PROCESSING_JOB),
     applies=_has_jobs,
 )
 def jobs_run_in_a_vpc(pipeline: Resource) -> Iterator[Violation]:
@@ -118,12 +127,12 @@ def jobs_run_in_a_vpc(pipeline: Resource) -> Iterator[Violation]:
 
 @rule(
     id="PL-PD-04",
-    title="Jobs of pipelines encrypt what their instances exchange",
+    title="Jobs encrypt what their instances exchange",
     sense="A distributed job sends data and weights from one instance to another.",
     remedy="Set EnableInterContainerTrafficEncryption of each job to true.",
     severity=Severity.MEDIUM,
     controls=answers(ENCRYPTION_IN_TRANSIT),
-    types=(PIPELINE,),
+    types=(PIPELINE, PROCESSING_JOB),
     applies=_has_jobs,
 )
 def jobs_encrypt_between_instances(pipeline: Resource) -> Iterator[Violation]:
@@ -138,7 +147,7 @@ def jobs_encrypt_between_instances(pipeline: Resource) -> Iterator[Violation]:
     remedy="Set VolumeKmsKeyId of each job's cluster.",
     severity=Severity.MEDIUM,
     controls=answers(ENCRYPTION_AT_REST),
-    types=(PIPELINE,),
+    types=(PIPELINE, PROCESSING_JOB),
     applies=_has_jobs,
 )
 def job_volumes_are_encrypted(pipeline: Resource) -> Iterator[Violation]:
@@ -160,7 +169,7 @@ def job_volumes_are_encrypted(pipeline: Resource) -> Iterator[Violation]:
     remedy="Set KmsKeyId of each job's output configuration.",
     severity=Severity.MEDIUM,
     controls=answers(ENCRYPTION_AT_REST),
-    types=(PIPELINE,),
+    types=(PIPELINE, PROCESSING_JOB),
     applies=_has_jobs,
 )
 def job_outputs_are_encrypted(pipeline: Resource) -> Iterator[Violation]:
@@ -173,12 +182,12 @@ def job_outputs_are_encrypted(pipeline: Resource) -> Iterator[Violation]:
 
 @rule(
     id="PL-PD-07",
-    title="Jobs of pipelines have a time limit",
+    title="Jobs have a time limit",
     sense="A job that hangs is billed until somebody looks.",
     remedy=f"Set StoppingCondition.MaxRuntimeInSeconds of each job, to at most {_LONGEST} s.",
     severity=Severity.LOW,
     controls=answers(LIMITS),
-    types=(PIPELINE,),
+    types=(PIPELINE, PROCESSING_JOB),
     applies=_has_jobs,
 )
 def jobs_end(pipeline: Resource) -> Iterator[Violation]:
@@ -196,7 +205,7 @@ def jobs_end(pipeline: Resource) -> Iterator[Violation]:
     remedy="Name the image by its digest, or by a tag that says its content in a repository with immutable tags.",
     severity=Severity.HIGH,
     controls=answers(INTEGRITY, CHANGE_CONTROL),
-    types=(PIPELINE,),
+    types=(PIPELINE, PROCESSING_JOB),
     applies=_has_jobs,
 )
 def job_images_are_pinned(pipeline: Resource) -> Iterator[Violation]:
@@ -274,7 +283,7 @@ def spot_training_keeps_its_progress(pipeline: Resource) -> Iterator[Violation]:
     remedy="Keep the secret in Secrets Manager, and its ARN in the environment.",
     severity=Severity.CRITICAL,
     controls=answers(SECRETS),
-    types=(PIPELINE,),
+    types=(PIPELINE, PROCESSING_JOB),
     applies=_has_jobs,
 )
 def jobs_carry_no_secret(pipeline: Resource) -> Iterator[Violation]:
@@ -315,7 +324,43 @@ def models_of_pipelines_are_isolated(pipeline: Resource) -> Iterator[Violation]:
         yield from must_be_in_a_vpc(step.arguments.at("VpcConfig"), subject=step.name)
 
 
+@rule(
+    id="PL-PD-15",
+    title="Steps of pipelines are of a kind that is looked at",
+    sense="A step that calls a function, a queue or a cluster runs past every rule about jobs.",
+    remedy="Use steps that start jobs of SageMaker, or waive the step with a reason.",
+    severity=Severity.MEDIUM,
+    controls=answers(CHANGE_CONTROL, NETWORK_BOUNDARY),
+    types=(PIPELINE,),
+    applies=lambda pipeline: bool(readable_steps(pipeline)),
+)
+def steps_are_looked_at(pipeline: Resource) -> Iterator[Violation]:
+    for step in readable_steps(pipeline):
+        if step.type not in (*_JOBS, *_OTHERS):
+            yield Violation(
+                path=step.arguments.path,
+                message=f"Step {step.name} is of type {step.type or 'none'}, which no rule looks into; accepted: "
+                f"{', '.join((*_JOBS, *_OTHERS))}.",
+                subject=step.name,
+            )
+
+
+@rule(
+    id="PL-PD-16",
+    title="Batch transforms are encrypted with a customer managed key",
+    sense="A transform reads all that is to be predicted, and writes what was.",
+    remedy="Set TransformResources.VolumeKmsKeyId and TransformOutput.KmsKeyId.",
+    severity=Severity.MEDIUM,
+    controls=answers(ENCRYPTION_AT_REST),
+    types=(PIPELINE,),
+    applies=lambda pipeline: bool(readable_steps(pipeline, "Transform")),
+)
+def transforms_are_encrypted(pipeline: Resource) -> Iterator[Violation]:
+    for step in readable_steps(pipeline, "Transform"):
+        for path in ("TransformResources.VolumeKmsKeyId", "TransformOutput.KmsKeyId"):
+            yield from must_be_a_key(step.arguments.at(path), subject=step.name)
+
+
 def _is_spot(job: Part) -> bool:
-    return any(
-        not isinstance(value, Unknown) and is_true(value) for value in job.at("EnableManagedSpotTraining").possible
-    )
+    """Whether a job runs on spot instances, or may: what a parameter says can be said anew with every run."""
+    return any(isinstance(value, Unknown) or is_true(value) for value in job.at("EnableManagedSpotTraining").possible)

@@ -81,7 +81,9 @@ def all_bases() -> Mapping[str, Json]:
     """Every base by its name."""
     found: dict[str, Json] = {}
     for path in sorted(FOLDER.glob("*.yaml")):
-        found |= yaml.safe_load(path.read_text(encoding="utf-8"))["bases"]
+        bases = yaml.safe_load(path.read_text(encoding="utf-8"))["bases"]
+        assert not bases.keys() & found.keys(), f"{path.name}: {bases.keys() & found.keys()} is in two files"
+        found |= bases
     # Through JSON, so that what YAML's references share is changed in one place only.
     return dict(json.loads(json.dumps(found)))
 
