@@ -116,10 +116,13 @@ def examine(
             under_way.detail(f"{number} of {len(templates)}")
         under_way.outcome = f"{lint_rule_count()} rules"
     places = _Places(templates)
-    found += [places.finding(one) for one in (*reported.open_findings, *reported.excused)] if reported else []
+    packs = pack_rules()
+    # The report of a synth has our own rules and the schema rules, too, which have just been asked.
+    of_packs = {rule.pack for rule in packs}
+    said = (*reported.open_findings, *reported.excused) if reported else ()
+    found += [places.finding(one) for one in said if one.rule.partition("::")[0] in of_packs]
     judged = [places.judged(finding, waivers) for finding in dict.fromkeys(found)]
     judged.sort(key=_order)
-    packs = pack_rules()
     rule_sets = (
         RuleSet(name="Plumbline", rules=len(RULES)),
         RuleSet(name="CloudFormation-Validate", rules=schema_rule_count()),

@@ -36,6 +36,12 @@ def test_a_finding_of_our_own_rules_is_qualified_and_can_be_waived(tmp_path: Pat
     assert "Plumbline::PL-MSG-01" not in {judged.finding.rule for judged in excused.open_findings}
 
 
+def test_a_finding_that_synth_reported_of_our_own_rules_counts_once(tmp_path: Path) -> None:
+    subject = template(tmp_path, {"Queue": {"Type": "AWS::SQS::Queue"}}, constructs=_CONSTRUCTS)
+    examination = examined(subject, said=reported(("Plumbline::PL-MSG-01", "dev/Queue/Resource")))
+    assert [judged.finding.rule for judged in examination.findings].count("Plumbline::PL-MSG-01") == 1
+
+
 def test_a_waiver_of_cfn_lint_excuses_its_finding(tmp_path: Path) -> None:
     subject = template(tmp_path, {"Queue": _QUEUE}, constructs=_CONSTRUCTS, Parameters={"Unused": {"Type": "String"}})
     (judged,) = [j for j in examined(subject).open_findings if j.finding.rule == "CfnLint::W2001"]
