@@ -4,7 +4,7 @@
 
 Every operator of `tests/plumbline/audit/mutations` is applied at every place of the platform's synthesized templates,
 of the bootstrap template, and of one app that has nothing to do with the platform. Ends with 1 when a mutant survives
-and nobody has written why that does no harm, or when a written reason speaks of no survivor.
+and nobody has written why that does no harm, or, of all mutants, when a written reason speaks of no survivor.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from tests.plumbline.audit.mutations.matrix_killer import MatrixKiller  # noqa: 
 from tests.plumbline.audit.mutations.operator import mutants  # noqa: E402
 from tests.plumbline.audit.mutations.schema_killer import SchemaKiller  # noqa: E402
 from tests.plumbline.audit.mutations.subjects import platform_templates, unrelated_templates  # noqa: E402
-from tests.plumbline.audit.mutations.survivors import read_survivals, stale  # noqa: E402
+from tests.plumbline.audit.mutations.survivors import in_force, read_survivals, stale  # noqa: E402
 
 KILLERS = {"rules": RulesKiller, "schema": SchemaKiller, "matrix": MatrixKiller}
 
@@ -84,7 +84,9 @@ def main() -> int:
     ]
     show(found)
     unexplained = [fate for fate in found if fate.unexplained]
-    unneeded = stale(read_survivals(), [fate.mutant for fate in found if fate.survived])
+    counted = in_force(read_survivals(), killers=arguments.against)
+    # Of a kind of which one was tried another may survive: only all of them tell which reason nobody needs.
+    unneeded = [] if arguments.one_of_each else stale(counted, [fate.mutant for fate in found if fate.survived])
     killed = sum(not fate.survived for fate in found)
     print(
         f"\n{len(found)} mutants, {killed} killed ({killed / len(found):.1%}), {len(found) - killed} survive,", end=" "

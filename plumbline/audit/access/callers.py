@@ -7,7 +7,7 @@ from plumbline.audit.access.landscape import Landscape, Policy
 from plumbline.audit.access.managed_by_aws import EVERYTHING
 from plumbline.audit.access.vocabulary import UnknownWordError, meant
 
-_OTHER = re.compile(r"([\w+=,.@-]+) of (\d{12})")
+_OTHER = re.compile(r"([\w+=,.@-]+) of (\d{12})(?: within ([\w+=,.@-]+))?")
 _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 
 
@@ -40,21 +40,25 @@ def find_caller(text: str, landscape: Landscape, *, partition: str) -> Caller:
 
     Args:
         text: A role by its name, a service principal, or `<name> of <account>`: a role that no template makes, whose
-            own policies allow everything.
+            own policies allow everything; with ` within <policy>` one of the account's policies bounds it.
         landscape: The roles.
         partition: Of the ARNs.
 
     Raises:
-        UnknownWordError: There is no such role.
+        UnknownWordError: There is no such role or policy.
     """
     other = _OTHER.fullmatch(text)
     if other:
-        name, account = other.groups()
+        name, account, bound = other.groups()
+        boundary = landscape.managed_policies.get(f"arn:{partition}:iam::{account}:policy/{bound}")
+        if bound and boundary is None:
+            raise UnknownWordError(f"the policy {bound} of account {account} is in no template")
         return Caller(
             principal=f"arn:{partition}:sts::{account}:assumed-role/{name}/session",
             role_arn=f"arn:{partition}:iam::{account}:role/{name}",
             account=account,
             policies=(EVERYTHING,),
+            boundary=boundary,
         )
     if _SERVICE.fullmatch(text):
         return Caller(principal=text)

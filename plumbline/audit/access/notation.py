@@ -18,8 +18,8 @@ may_not = ["read {env.data}/another_model/prepared/part-0.parquet"]
   `accounts`, `roles`, `roles like {name}-*`, `others of env`, an environment's name) or over a list; one row for every
   combination.
 - `who` is a role by its name, a service principal, `<name> of <account>` (a role that no template makes and whose own
-  policies allow everything, e.g. `administrator of {env.account}`), or a list of these; `except` has patterns of those
-  who are left out.
+  policies allow everything, e.g. `administrator of {env.account}`; with ` within <policy>`, nothing but that policy
+  bounds it), or a list of these; `except` has patterns of those who are left out.
 - `network` is the way of the request: `internet` (left out), `own` (the endpoints of the caller's account), or the
   name of an environment. What `may_not` denies on the way `own` is denied past the endpoints' policies, too: these
   must not hide what a role's own policies would allow.

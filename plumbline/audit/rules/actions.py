@@ -15,6 +15,8 @@ _ON_EVERYTHING = frozenset(
         "route53:associatevpcwithhostedzone",
     )
 )
+# Actions that list, and by the names that they list tell of content.
+_LISTS_CONTENT = frozenset(("s3:listbucket", "s3:listbucketversions"))
 # Kinds of resources that few accounts have, on actions that without them know none: metrics of OpenTelemetry.
 _RARE = frozenset(("dataset",))
 
@@ -42,7 +44,8 @@ def _is_bounded(service: str, action: str) -> bool:
         return False
     details = _reference().actions.get_action_details(service, action)
     kinds = {resource["name"] for resource in details["resourceTypes"]} - _RARE
-    return bool(kinds) and details["accessLevel"] != "List"
+    only_lists = details["accessLevel"] == "List" and f"{service}:{action.lower()}" not in _LISTS_CONTENT
+    return bool(kinds) and not only_lists
 
 
 @functools.cache

@@ -83,6 +83,8 @@ _UNBOUNDED = (
 )
 
 
+# What cannot be worked out, in a text.
+_HOLE = re.compile(r"\$\{[^}]*\}")
 _OBJECT = re.compile(r"^arn:[^:]*:s3:::(?P<bucket>[^/]+)/(?P<key>.*)$")
 _JOBS = ("sagemaker:createhyperparametertuningjob", "sagemaker:createprocessingjob", "sagemaker:createtrainingjob")
 # What a job must be tied to, and the condition keys that do it (service authorization reference, "Amazon SageMaker").
@@ -108,7 +110,14 @@ _ASSUMES = frozenset(
         "tagsession",
     )
 )
-_WHO = ("aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths", "aws:sourcevpce")
+_ORGANIZATION = ("aws:principalorgid", "aws:principalorgpaths")
+# Kinds of resources whose names nobody chooses: ids of AWS's, and names that CloudFormation invents where a change
+# replaces the resource. Nothing after the service stands for all of its kinds.
+_NAMED_BY_AWS: Mapping[str, tuple[str, ...]] = {
+    "ec2": (),
+    "kms": ("key",),
+    "sagemaker": ("app", "domain", "endpoint-config", "model", "space", "user-profile"),
+}
 _LONGEST_SESSION = 3600
 _SHOWN = 3
 _PERIMETER = ("aws:sourcevpc", "aws:sourcevpce", "aws:vpceaccount", "aws:vpceorgid")
@@ -274,11 +283,7 @@ def accounts_assume_with_named_principals(role: Resource) -> Iterator[Violation]
 )
 def roles_are_not_open(role: Resource) -> Iterator[Violation]:
     for statement in _trust(role):
-        if (
-            statement.allows
-            and statement.is_for_everybody
-            and not statement.limits("aws:principalarn", "aws:principalorgid")
-        ):
+        if statement.allows and statement.is_for_everybody and not statement.limits(*_ORGANIZATION):
             yield statement.violation("lets everybody assume the role; accepted: named principals.", at="Principal")
 
 
@@ -613,17 +618,45 @@ def actions_are_bounded_by_resources(resource: Resource) -> Iterator[Violation]:
     title="Policies of resources name whom they let in",
     sense="With a principal of *, a condition on the source lets every service in, and one on the caller lets "
     "principals in whom no policy of their own allows anything.",
-    remedy="Name the service, the role, or the account's root; keep the conditions.",
+    remedy="Name the service, the role, or the account's root, and keep the conditions.",
     severity=Severity.MEDIUM,
     controls=answers(OUTSIDERS, LEAST_PRIVILEGE),
     types=tuple(kind for kind in RESOURCE_POLICIES if kind != "AWS::EC2::VPCEndpoint"),
 )
 def policies_name_whom_they_let_in(resource: Resource) -> Iterator[Violation]:
-    """IAM user guide, "Principal": * in a policy of a resource, unlike an account's root, needs no policy beside it."""
-    accepted = () if resource.type in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey") else _WHO
+    """IAM user guide, "Principal": * in a policy of a resource, unlike an account's root, needs no policy beside it.
+
+    An organisation is no principal: only a condition names it.
+    """
     for statement in resource_statements(resource):
-        if statement.allows and statement.is_for_everybody and not statement.limits(*accepted):
-            yield statement.violation("lets * in, on a condition or none; accepted: named principals.", at="Principal")
+        if statement.allows and statement.is_for_everybody and not statement.limits(*_ORGANIZATION):
+            yield statement.violation(
+                "lets * in; accepted: named principals, or those of an organisation.", at="Principal"
+            )
+
+
+@rule(
+    id="PL-IAM-25",
+    title="What has a name of one's own choosing is allowed by its name",
+    sense="All pipelines, all endpoints, all parameters of an account are those of other teams, too.",
+    remedy="Name the resource, or the prefix that its names begin with.",
+    severity=Severity.MEDIUM,
+    controls=answers(LEAST_PRIVILEGE),
+    types=IDENTITY_TYPES,
+    applies=_grants,
+)
+def resources_are_allowed_by_name(resource: Resource) -> Iterator[Violation]:
+    """Service authorization reference, resource types; what AWS or CloudFormation names is left out."""
+    for statement in _allowing(resource):
+        wide = [one for one in statement.resources if one != "*" and _is_anything(one) and not _is_named_by_aws(one)]
+        if wide and any(bounded_actions(pattern) for pattern in statement.actions):
+            yield statement.violation(f"is about {', '.join(wide)}; accepted: names, or prefixes.", at="Resource")
+
+
+def _is_named_by_aws(resource: str) -> bool:
+    _, _, service, _, _, rest = _HOLE.sub("x", resource).split(":", 5)
+    kinds = _NAMED_BY_AWS.get(service)
+    return kinds is not None and (not kinds or rest.partition("/")[0] in kinds)
 
 
 def _narrows_resources(key: str) -> bool:
@@ -651,7 +684,8 @@ def _passes(statement: Statement) -> bool:
 
 def _is_anything(resource: str) -> bool:
     """Whether a resource of a policy stands for everything of its kind."""
-    return resource == "*" or bool(re.fullmatch(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:(?:[a-z-]+[:/])?\*", resource))
+    plain = _HOLE.sub("x", resource)
+    return resource == "*" or bool(re.fullmatch(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:(?:[a-z-]+[:/])?\*", plain))
 
 
 def _unnamed_roles(statement: Statement, verb: str) -> Iterator[Violation]:

@@ -10,8 +10,6 @@ from plumbline.errors import PlumblineError
 from tests.plumbline.audit.mutations.operator import Mutant
 
 SURVIVORS = Path(__file__).with_name("survivors.toml")
-# Survivors that ought to be noticed: each with the rule that would. Nothing in it is a reason.
-GAPS = Path(__file__).with_name("gaps.toml")
 _KEYS = {"operator", "type", "path", "reason"}
 _FEWEST_WORDS = 8
 
