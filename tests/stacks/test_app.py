@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.house.assembly import ROOT
+from plumbline.audit.templates import read_assembly
+from plumbline.configuration import Environment
+from tests.house.assembly import ROOT, Assembly
 
 _PARTS = ("app.py", "constructs", "pipeline_definitions", "plumbline", "runtime", "stacks")
 
@@ -72,3 +74,13 @@ def test_the_configuration_beside_the_app_counts_and_not_the_one_of_the_current_
 def test_the_cli_adds_nothing_to_a_template() -> None:
     # Version reporting would put a resource of the CDK's own into every template.
     assert json.loads((ROOT / "cdk.json").read_text())["versionReporting"] is False
+
+
+def test_every_stack_of_production_and_every_stack_with_state_is_protected_from_termination(assembly: Assembly) -> None:
+    production = next(d for d in assembly.platform.deployments() if d.environment is Environment.PRODUCTION)
+    stacks = {template.stack_name: template for template in read_assembly(assembly.folder)}
+    unprotected = {name for name, template in stacks.items() if not template.termination_protection}
+    assert [name for name in unprotected if stacks[name].account == production.account] == []
+    with_state = {name for name in stacks if name.endswith(("-foundation", "-delivery", "-workbench"))}
+    assert len(with_state) >= len(list(assembly.platform.deployments())) + 1
+    assert unprotected.isdisjoint(with_state)
