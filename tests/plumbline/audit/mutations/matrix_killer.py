@@ -104,13 +104,13 @@ class MatrixKiller:
         )
 
 
-_Row = tuple[str, str, str, str, tuple[str, ...]]
+_Row = tuple[str, str, str, str, tuple[str, ...], str]
 
 
 def _decided(report: MatrixReport) -> dict[_Row, Access]:
     """What every row comes to; a row that a mutant leaves undecided says so, too."""
     return {
-        (row.rule, row.principal, row.request, row.network, row.circumstances): verdict.decided
+        (row.rule, row.principal, row.request, row.network, row.circumstances, str(row.set)): verdict.decided
         for verdict in report.verdicts
         for row in (verdict.row,)
     }
