@@ -1,13 +1,14 @@
 """Judges templates by every rule set, and says which findings a waiver excuses."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from plumbline.audit.access.vocabulary import meant
 from plumbline.audit.findings import Finding, Severity
 from plumbline.audit.linting import Linter, LintFinding, lint_rule_count
-from plumbline.audit.packs import pack_rules
+from plumbline.audit.packs import PackRule, pack_rules
 from plumbline.audit.rules import RULES, Judgement, judge
 from plumbline.audit.schema_engine import judge_schema, schema_rule_count
 from plumbline.audit.steps import StepMaker
@@ -137,23 +138,40 @@ def examine(
         ),
     )
     asked = {rule_set.name for rule_set in rule_sets if not rule_set.left_out}
-    unknown = [waived for waived in waivers if waived.rule.partition("::")[0] not in {one.name for one in rule_sets}]
+    unknown = _unknown(waivers, rule_sets=rule_sets, packs=packs)
     return Examination(
         findings=tuple(judged),
         waivers=waivers,
         problems=(
             *broken_waivers(waivers),
-            *(
-                f"{waived.construct}: the waiver {waived.decision} is of {waived.rule}, which is in no set of rules; "
-                f"accepted: {', '.join(rule_set.name for rule_set in rule_sets)}."
-                for waived in unknown
-            ),
-            *_unfit(judged, waivers, asked=asked, today=today),
+            *unknown.values(),
+            *_unfit(judged, [one for one in waivers if one not in unknown], asked=asked, today=today),
             *excusable(templates, [(j.waived, j.finding) for j in judged if j.waived is not None]),
         ),
         rule_sets=rule_sets,
         judgement=judgement,
     )
+
+
+def _unknown(
+    waivers: Sequence[Waived], *, rule_sets: Sequence[RuleSet], packs: Sequence[PackRule]
+) -> Mapping[Waived, str]:
+    """Sentences on waivers of rules that there are not; which rules cfn-lint and the schema have, they alone know."""
+    names = [rule_set.name for rule_set in rule_sets]
+    ids = {f"Plumbline::{rule.id}" for rule in RULES} | {rule.id for rule in packs}
+    listed = {one.partition("::")[0] for one in ids}
+    found: dict[Waived, str] = {}
+    for waived in waivers:
+        rule = waived.rule.partition("[")[0]
+        name = rule.partition("::")[0]
+        of = f"{waived.construct}: the waiver {waived.decision} is of {rule}"
+        if name not in names:
+            found[waived] = f"{of}, which is in no set of rules; accepted: {', '.join(names)}."
+        elif name in listed and rule not in ids:
+            found[waived] = (
+                f"{of}, and there is no such rule{meant(rule, (one for one in ids if one.startswith(name)))}."
+            )
+    return found
 
 
 class _Places:

@@ -97,6 +97,15 @@ def test_a_waiver_of_rules_that_were_not_asked_is_not_stale(tmp_path: Path) -> N
     assert not examined(subject, waivers=(waived(_RULE, "dev/Queue"),)).problems
 
 
+def test_a_waiver_of_a_rule_that_there_is_not_is_named_with_what_was_meant(tmp_path: Path) -> None:
+    subject = template(tmp_path, {"Queue": _QUEUE}, constructs=_CONSTRUCTS)
+    (problem,) = examined(subject, waivers=(waived("Plumbline::PL-MSQ-01", "dev/Queue"),)).problems
+    assert problem == (
+        "dev/Queue: the waiver a-decision is of Plumbline::PL-MSQ-01, and there is no such rule; "
+        "meant: Plumbline::PL-MSG-01."
+    )
+
+
 def test_a_waiver_of_a_set_that_nobody_knows_is_named(tmp_path: Path) -> None:
     subject = template(tmp_path, {"Queue": _QUEUE}, constructs=_CONSTRUCTS)
     (problem,) = examined(subject, waivers=(waived("AwsSolution::AwsSolutions-SQS3", "dev/Queue"),)).problems
