@@ -4,6 +4,7 @@
 // Usage: node synth.mjs TREE_JSON OUTPUT_FOLDER CONTEXT_JSON
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 
 const [tree, outdir, context] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
@@ -51,6 +52,7 @@ const LEVEL2 = {
   'aws-cdk-lib.aws_logs.LogGroup': (scope, id) => new cdk.aws_logs.LogGroup(scope, id, { retention: 365 }),
   'aws-cdk-lib.aws_events.EventBus': (scope, id) => new cdk.aws_events.EventBus(scope, id),
   'aws-cdk-lib.aws_ecr.Repository': (scope, id) => new cdk.aws_ecr.Repository(scope, id, { imageScanOnPush: true }),
+  'aws-cdk-lib.aws_s3_assets.Asset': (scope, id) => new cdk.aws_s3_assets.Asset(scope, id, { path: join(dirname(context), 'functions') }),
   'aws-cdk-lib.CfnParameter': (scope, id) => new cdk.CfnParameter(scope, id, { type: 'String' }),
   'aws-cdk-lib.CfnOutput': (scope, id) => new cdk.CfnOutput(scope, id, { value: 'value' }),
 };

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 
-from aws_cdk import Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -100,7 +99,8 @@ def _measured(document: object) -> int:
         return sum(len(json.dumps(key)) + 2 + _measured(value) for key, value in document.items()) + 1
     if isinstance(document, list):
         return sum(_measured(item) + 1 for item in document) + 1
-    if isinstance(document, str) and Token.is_unresolved(document):
+    if isinstance(document, str):
+        # Asking the CDK whether a text holds tokens would cross to JavaScript for each text of each policy.
         literal, tokens = _without_tokens(document)
         return len(json.dumps(literal)) + tokens * _TOKEN_LENGTH
     return len(json.dumps(document))
