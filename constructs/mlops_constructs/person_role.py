@@ -58,6 +58,8 @@ class PersonRole(Construct):
 def _trust(deployment: Deployment, person: Person) -> list[Statement]:
     account = f"arn:{deployment.partition}:iam::{deployment.people_account}"
     principal = {"AWS": f"{account}:root"}
+    # STS sends its events to the region that was asked: what is asked elsewhere, break-glass's rule does not hear.
+    in_region = {"StringEquals": {"aws:RequestedRegion": deployment.region}} if person is Person.BREAK_GLASS else {}
     with_factor = Statement(
         sid="AssumeWithSecondFactor",
         principal=principal,
@@ -65,6 +67,7 @@ def _trust(deployment: Deployment, person: Person) -> list[Statement]:
         conditions={
             "ArnLike": {"aws:PrincipalArn": [f"{account}:role/*", f"{account}:user/*"]},
             "Bool": {"aws:MultiFactorAuthPresent": "true"},
+            **in_region,
         },
     )
     roles = deployment.platform.people.sign_in_roles

@@ -94,8 +94,8 @@ class ServiceControlPolicy(Construct):
 
     Guarantees: in production nothing of the control plane is changed but by the delivery and release roles, by
     CloudFormation for them, the bootstrap's roles, break-glass and the landing zone's; keys are not
-    deleted, buckets not opened, jobs not started without VPC and keys, other regions not used, the organisation not
-    left.
+    deleted, buckets not opened, the trail's files not unlocked, jobs not started without VPC and keys, other regions
+    not used, the organisation not left.
 
     Leaves out: the management account and service-linked roles, which no service control policy binds.
 
@@ -172,6 +172,7 @@ def service_control_policy(platform: Platform, organization: Organization) -> di
                 ["s3:PutAccountPublicAccessBlock", "s3:PutBucketAcl", "s3:PutBucketPublicAccessBlock"],
                 {"ArnNotLike": {"aws:PrincipalArn": ours}},
             ),
+            deny("ObjectsStayLocked", ["s3:BypassGovernanceRetention"], {}),
             deny(
                 "JobsInVpc",
                 [*job, "sagemaker:CreateModel"],
