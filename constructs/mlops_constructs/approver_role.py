@@ -8,12 +8,18 @@ from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import ONE_A_MODEL
 from plumbline.configuration import Deployment, Person
 
+# What a pipeline registers with a version: the keys of its customer metadata.
+EVIDENCE = ("commit", "dataset-uri", "dataset-version", "execution", "trigger", "trigger-reason")
+
 
 class ApproverRole(Construct):
     """Says that a registered version, or a release, may go on, and nothing else.
 
     Guarantees: it changes the approval status of versions and answers approvals of release pipelines; it neither makes
-    a version nor changes what one says of itself, and reads no data.
+    a version nor changes the evidence that one was registered with, and reads no data.
+
+    Leaves out: what else `UpdateModelPackage` takes, such as another inference specification, for which IAM has no
+    condition key; the trail has it.
 
     Attributes:
         person: The role.
@@ -49,7 +55,10 @@ class ApproverRole(Construct):
                     conditions={
                         "StringEquals": {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]},
                         # What a version says of where it comes from is not an approver's to change.
-                        "Null": {"sagemaker:CustomerMetadataPropertiesToRemove": "true"},
+                        "Null": {
+                            "sagemaker:CustomerMetadataPropertiesToRemove": "true",
+                            **{f"sagemaker:CustomerMetadataProperties/{name}": "true" for name in EVIDENCE},
+                        },
                     },
                 ),
                 Statement(

@@ -22,12 +22,13 @@ _MODELS_KEY = "keys/models"
 _OPERATIONS_KEY = "keys/operations"
 
 
-_OF_SERVING = (_SUBNET_A, _SUBNET_B, _JOB_SECURITY_GROUP, _DATA_KEY, _MODELS_KEY)
+_OF_SERVING = (_SUBNET_A, _SUBNET_B, _JOB_SECURITY_GROUP, _DATA_KEY, _MODELS_KEY, _OPERATIONS_KEY)
 
 
 def serving_value_arns(deployment: Deployment) -> list[str]:
-    """ARNs of the parameters that the stack of an endpoint reads."""
-    return _arns(deployment, _OF_SERVING)
+    """ARNs of the parameters that the stack of an endpoint reads, the version of the bootstrap included."""
+    version = deployment.arn("ssm", f"parameter/cdk-bootstrap/{deployment.platform.name}/version")
+    return [*_arns(deployment, _OF_SERVING), version]
 
 
 def key_value_arns(deployment: Deployment) -> list[str]:

@@ -155,7 +155,13 @@ def service_control_policy(platform: Platform, organization: Organization) -> di
     def deny(sid: str, actions: list[str], conditions: dict[str, dict[str, str | list[str]]]) -> Statement:
         return Statement(sid=sid, effect="Deny", actions=actions, resources=["*"], conditions=conditions)
 
-    job = ["sagemaker:CreateProcessingJob", "sagemaker:CreateTrainingJob"]
+    isolated = [
+        "sagemaker:CreateHyperParameterTuningJob",
+        "sagemaker:CreateProcessingJob",
+        "sagemaker:CreateTrainingJob",
+    ]
+    # These know no isolation (service authorization reference).
+    job = [*isolated, "sagemaker:CreateAutoMLJob*", "sagemaker:CreateNotebookInstance"]
     return policy_json(
         [
             deny(
@@ -184,7 +190,7 @@ def service_control_policy(platform: Platform, organization: Organization) -> di
                 {"Null": {"sagemaker:VolumeKmsKey": "true", "sagemaker:VolumeKmsKeyArn": "true"}},
             ),
             # IfExists: a job that says nothing of isolation has none.
-            deny("JobsIsolated", job, {"BoolIfExists": {"sagemaker:NetworkIsolation": "false"}}),
+            deny("JobsIsolated", isolated, {"BoolIfExists": {"sagemaker:NetworkIsolation": "false"}}),
             Statement(
                 sid="OneRegion",
                 effect="Deny",

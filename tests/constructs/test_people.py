@@ -1,9 +1,12 @@
 """The roles that people take: how, and for what."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from plumbline.configuration import Deployment, Environment, Person
-from tests.house.assembly import Assembly, Json, Template, listed, role_statements
+from tests.house.assembly import ROOT, Assembly, Json, Template, listed, role_statements
 
 _EVERYWHERE = pytest.mark.parametrize("environment", list(Environment))
 _WRITES = ("Create", "Delete", "Put", "Update", "Start", "Stop", "Set", "Attach", "Detach", "Invoke", "Send", "Publish")
@@ -33,6 +36,36 @@ def test_a_person_shows_a_second_factor_and_stays_an_hour(
     assert trust["Principal"] == {"AWS": deployment.iam_arn("root")}
     assert trust["Condition"]["Bool"] == {"aws:MultiFactorAuthPresent": "true"}
     assert role["MaxSessionDuration"] == 3600
+
+
+@_EVERYWHERE
+def test_the_glass_is_broken_in_the_platforms_region_only(assembly: Assembly, environment: Environment) -> None:
+    role = _role(assembly, environment, Person.BREAK_GLASS)["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"]["StringEquals"] == {"aws:RequestedRegion": assembly.platform.region}
+
+
+def test_an_approver_changes_none_of_the_evidence_that_pipelines_register(assembly: Assembly) -> None:
+    approves = role_statements(_role(assembly, Environment.STAGING, Person.APPROVER))["ApproveVersions"]
+    kept = approves["Condition"]["Null"]
+    registered = {name for path in ROOT.glob("pipeline_definitions/*/definition.json") for name in _metadata(path)}
+    assert registered
+    assert {f"sagemaker:CustomerMetadataProperties/{name}" for name in registered} <= {k for k, v in kept.items() if v}
+
+
+def _metadata(definition: Path) -> set[str]:
+    found: set[str] = set()
+
+    def look(value: Json) -> None:
+        if isinstance(value, dict):
+            found.update(value.get("CustomerMetadataProperties", {}))
+            value = list(value.values())
+        if isinstance(value, list):
+            for item in value:
+                look(item)
+
+    look(json.loads(definition.read_text()))
+    return found
 
 
 def test_data_scientists_have_no_role_in_production(assembly: Assembly) -> None:
@@ -65,7 +98,7 @@ def test_an_approver_approves_and_rejects_and_nothing_else(assembly: Assembly) -
     assert changes == {"sagemaker:UpdateModelPackage", "codepipeline:PutApprovalResult"}
     condition = role_statements(role)["ApproveVersions"]["Condition"]
     assert condition["StringEquals"] == {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]}
-    assert condition["Null"] == {"sagemaker:CustomerMetadataPropertiesToRemove": "true"}
+    assert condition["Null"]["sagemaker:CustomerMetadataPropertiesToRemove"] == "true"
 
 
 @_EVERYWHERE

@@ -30,6 +30,18 @@ def test_the_release_role_deploys_the_serving_stack_of_its_model_only(
 
 
 @_SERVING
+@pytest.mark.parametrize("job", [ModelJob.RELEASE, ModelJob.RELEASE_EXECUTION])
+def test_whoever_releases_reads_every_value_that_the_serving_stack_names(
+    assembly: Assembly, environment: Environment, job: ModelJob
+) -> None:
+    deployment, model = assembly.platform.deployment(environment), assembly.models[0]
+    parameters = assembly[deployment.stack_name("serving", model)].body["Parameters"].values()
+    named = {one["Default"] for one in parameters if one["Type"].startswith("AWS::SSM::")}
+    granted = listed(role_statements(_role(assembly, deployment, job))["ReadValues"]["Resource"])
+    assert named == {arn.partition(":parameter")[2] for arn in granted}
+
+
+@_SERVING
 def test_the_release_role_is_assumed_by_the_release_pipeline_of_its_model_only(
     assembly: Assembly, environment: Environment
 ) -> None:

@@ -226,6 +226,9 @@ def _request(call: Call, handler: Handler, resource: Resource, item: str) -> Req
 
 def _known(resource: Resource) -> dict[str, str]:
     bus = str(resource.properties.get("EventBusName", "default")).rpartition("/")[2]
+    # Services of other accounts lie below com.amazonaws.vpce (AWS PrivateLink guide, "Create an endpoint service").
+    service = str(resource.properties.get("ServiceName", ""))
+    is_of_aws = service.startswith("com.amazonaws.") and not service.startswith("com.amazonaws.vpce.")
     return {
         "account": resource.account,
         "region": resource.region,
@@ -236,6 +239,7 @@ def _known(resource: Resource) -> dict[str, str]:
         "path": str(resource.properties.get("Path", "/")),
         "parameter": resource.name.removeprefix("/"),
         "bus": bus,
+        "service_owner": "amazon" if is_of_aws else "",
         "rule": resource.name if bus == "default" else f"{bus}/{resource.name}",
     }
 

@@ -7,7 +7,7 @@ from plumbline.rehearsal.provisioning.notation import Call, Handler, calls, pass
 _VPC = "ec2:{here}:vpc/{VpcId}"
 _GROUP = "ec2:{here}:security-group/{GroupId}"
 _RULE = "ec2:{here}:security-group-rule/*"
-_ENDPOINT_SERVICE = {"ec2:VpceServiceName": "{ServiceName}"}
+_ENDPOINT_SERVICE = {"ec2:VpceServiceName": "{ServiceName}", "ec2:VpceServiceOwner": "{service_owner}"}
 
 
 def _described(*what: str) -> tuple[Call, ...]:
