@@ -59,9 +59,8 @@ def _metadata(definition: Path) -> set[str]:
     def look(value: Json) -> None:
         if isinstance(value, dict):
             found.update(value.get("CustomerMetadataProperties", {}))
-            value = list(value.values())
-        if isinstance(value, list):
-            for item in value:
+        if isinstance(value, dict | list):
+            for item in value.values() if isinstance(value, dict) else value:
                 look(item)
 
     look(json.loads(definition.read_text()))
