@@ -62,7 +62,9 @@ class ReleaseExecutionRole(Construct):
             account=deployment.account,
             role_name=deployment.role_name(model, ModelJob.RELEASE_EXECUTION),
             description=f"CloudFormation deploys the serving stack of {model.name}",
-            trust=[service_trust("cloudformation.amazonaws.com", account=deployment.account)],
+            # CloudFormation is not documented to say for which stack it assumes a service role. It takes one of the
+            # stack's own account only, from whoever may pass it.
+            trust=[service_trust("cloudformation.amazonaws.com")],
             statements=[
                 Statement(
                     sid="MakeIsolatedModels",

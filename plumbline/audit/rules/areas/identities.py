@@ -40,12 +40,12 @@ from plumbline.audit.rules.template import Resource, Templates, remembered
 ROLE = "AWS::IAM::Role"
 _SAGEMAKER = "sagemaker.amazonaws.com"
 # Services that say for whom they assume a role: each one's guide has a chapter "Cross-service confused deputy
-# prevention" with a trust policy. Others, such as Lambda and EC2, do not, and the condition would lock them out.
+# prevention" with a trust policy. Others, such as CloudFormation, Lambda and EC2, do not, and the condition would lock
+# them out.
 _SAY_FOR_WHOM = frozenset(
     f"{service}.amazonaws.com"
     for service in (
         "bedrock",
-        "cloudformation",
         "codebuild",
         "codepipeline",
         "ecs-tasks",
