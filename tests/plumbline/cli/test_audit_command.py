@@ -180,15 +180,13 @@ def test_a_comparison_is_markdown_on_standard_output(
 
 
 @pytest.mark.rehearsal
-def test_the_audit_of_this_checkout_passes_in_a_minute(tmp_path: Path) -> None:
+def test_the_audit_of_this_checkout_passes(tmp_path: Path) -> None:
     done = _plumb("--output", str(tmp_path))
     assert done.returncode == 0, done.stdout
     document = json.loads((tmp_path / "audit.json").read_text())
     assert document["passes"] is True
     assert document["figures"]["findings open"] == "0"
     assert len(document["matrix"]) >= 250
-    seconds = next(line for line in done.stdout.splitlines() if line.startswith("seconds"))
-    assert float(seconds.split()[1]) <= 60
 
 
 def test_the_folder_of_reports_is_none_of_gits_business() -> None:
