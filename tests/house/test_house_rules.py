@@ -194,11 +194,13 @@ def test_no_role_is_assumed_without_a_condition(assembly: Assembly) -> None:
 
 
 def _says_not_for_whom(statement: Json) -> bool:
-    """Two services that are not documented to send SourceAccount or SourceArn when they assume a role.
+    """Three services that are not documented to send SourceAccount or SourceArn when they assume a role.
 
-    CloudTrail, writing to CloudWatch Logs, is documented not to; Lambda takes roles of the function's account only.
+    CloudTrail, writing to CloudWatch Logs, is documented not to; CloudFormation takes roles of the stack's account,
+    and Lambda of the function's, and no other's.
     """
-    return statement["Principal"]["Service"] in ("cloudtrail.amazonaws.com", "lambda.amazonaws.com")
+    silent = ("cloudformation.amazonaws.com", "cloudtrail.amazonaws.com", "lambda.amazonaws.com")
+    return statement["Principal"]["Service"] in silent
 
 
 def test_a_service_assumes_a_role_for_its_own_account_only(assembly: Assembly) -> None:
