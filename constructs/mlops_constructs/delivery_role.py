@@ -7,6 +7,7 @@ from mlops_constructs.job_permissions import encrypt_objects, write_objects
 from mlops_constructs.object_prefix import Storage
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
+from mlops_constructs.service_trust import pipeline_trust
 from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import OBJECT_NAMES, ONE_A_MODEL
 from plumbline.configuration import Deployment, Model, ModelJob
@@ -44,7 +45,6 @@ class DeliveryRole(Construct):
         ]
         pipeline = deployment.arn("sagemaker", f"pipeline/{deployment.pipeline_name(model)}")
         executions = f"{pipeline}/execution/*"
-        delivery = f"arn:{deployment.partition}:iam::{platform.delivery_account}"
         self.role = PlatformRole(
             self,
             "Role",
@@ -52,16 +52,7 @@ class DeliveryRole(Construct):
             account=deployment.account,
             role_name=deployment.role_name(model, ModelJob.DELIVER),
             description=f"Brings code and data to {model.name} and starts its runs",
-            trust=[
-                Statement(
-                    sid="AssumeFromDelivery",
-                    principal={"AWS": f"{delivery}:root"},
-                    actions=["sts:AssumeRole"],
-                    conditions={
-                        "ArnEquals": {"aws:PrincipalArn": f"{delivery}:role/{platform.delivery_model_role(model)}"}
-                    },
-                )
-            ],
+            trust=[pipeline_trust(deployment, sid="AssumeFromDelivery", role_name=platform.delivery_model_role(model))],
             statements=[
                 *write_objects(writes),
                 *encrypt_objects(deployment, writes),

@@ -5,6 +5,7 @@ from constructs import Construct
 from mlops_constructs.environment_values import serving_value_arns
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
+from mlops_constructs.service_trust import pipeline_trust
 from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import STACK_IDS
 from plumbline.configuration import Deployment, Model, ModelJob
@@ -33,7 +34,6 @@ class ReleaseRole(Construct):
         super().__init__(scope, construct_id)
         platform = deployment.platform
         stacks = deployment.arn("cloudformation", f"stack/{deployment.stack_name('serving', model)}/*")
-        delivery = f"arn:{deployment.partition}:iam::{platform.delivery_account}"
         self.role = PlatformRole(
             self,
             "Role",
@@ -42,13 +42,8 @@ class ReleaseRole(Construct):
             role_name=deployment.role_name(model, ModelJob.RELEASE),
             description=f"Deploys the serving stack of {model.name}",
             trust=[
-                Statement(
-                    sid="AssumeFromReleasePipeline",
-                    principal={"AWS": f"{delivery}:root"},
-                    actions=["sts:AssumeRole"],
-                    conditions={
-                        "ArnEquals": {"aws:PrincipalArn": f"{delivery}:role/{platform.release_pipeline_role(model)}"}
-                    },
+                pipeline_trust(
+                    deployment, sid="AssumeFromReleasePipeline", role_name=platform.release_pipeline_role(model)
                 )
             ],
             statements=[

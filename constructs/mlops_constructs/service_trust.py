@@ -1,4 +1,4 @@
-"""Which AWS services assume the platform's roles, and for whom."""
+"""Which AWS services and pipelines assume the platform's roles, and for whom."""
 
 from mlops_constructs.policy import Statement
 from plumbline.configuration import Deployment
@@ -22,6 +22,23 @@ def service_trust(service: str, *, account: str | None = None, source_arn: str |
             **({"StringEquals": {"aws:SourceAccount": account}} if account else {}),
             **({"ArnLike": {"aws:SourceArn": source_arn}} if source_arn else {}),
         },
+    )
+
+
+def pipeline_trust(deployment: Deployment, *, sid: str, role_name: str) -> Statement:
+    """A pipeline of the delivery account, acting under its own role and no other.
+
+    Args:
+        deployment: The environment of the role that is assumed.
+        sid: Name of the statement.
+        role_name: The pipeline's role in the delivery account.
+    """
+    account = f"arn:{deployment.partition}:iam::{deployment.platform.delivery_account}"
+    return Statement(
+        sid=sid,
+        principal={"AWS": f"{account}:root"},
+        actions=["sts:AssumeRole"],
+        conditions={"ArnEquals": {"aws:PrincipalArn": f"{account}:role/{role_name}"}},
     )
 
 

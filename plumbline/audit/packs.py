@@ -4,6 +4,7 @@ cdk-nag reports what fails and keeps quiet about what it looked at, and its cata
 stand in the JavaScript of the installed package, in one shape throughout. A test holds the counts of this release.
 """
 
+import functools
 import re
 import tarfile
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ class PackRule:
         return resource_type.removeprefix("AWS::").lower() in self.types
 
 
+@functools.cache
 def pack_rules() -> tuple[PackRule, ...]:
     """Every rule of the packs that judge at synth, pack by pack."""
     scripts = _scripts()

@@ -1,56 +1,19 @@
 """The access matrix as a killer: a mutant dies when a row no longer comes to what it came to before."""
 
-import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
 from plumbline.audit.access.bootstrapped import bootstrapped
 from plumbline.audit.access.engine import SimulationEngine
-from plumbline.audit.access.landscape import Policy
 from plumbline.audit.access.matrix import Access, MatrixReport, evaluate
-from plumbline.audit.access.simulation import Decision, Simulation
+from plumbline.audit.access.simulation import RememberingEngine
 from plumbline.audit.templates import AuditedTemplate
 from plumbline.configuration import load_models, load_platform
 from tests.house.assembly import ROOT
 from tests.plumbline.audit.mutations.operator import Mutant
 
 _POLICY_KEYS = ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument", "PermissionsBoundary", "ManagedPolicyArns")
-
-
-class _Remembering:
-    """An engine that asks each question once: a mutant changes a few of thousands."""
-
-    def __init__(self, engine: SimulationEngine) -> None:
-        self._engine = engine
-        self._known: dict[Hashable, Decision] = {}
-        self._texts: dict[int, tuple[Policy, str]] = {}
-
-    def decide(self, simulations: Sequence[Simulation]) -> list[Decision]:
-        keys = [self._key(simulation) for simulation in simulations]
-        unknown = {key: simulation for key, simulation in zip(keys, simulations, strict=True) if key not in self._known}
-        self._known.update(zip(unknown, self._engine.decide(list(unknown.values())), strict=True))
-        return [self._known[key] for key in keys]
-
-    def forget_policies(self) -> None:
-        """Policies are compared by their texts; which object holds which text is known for one landscape only."""
-        self._texts.clear()
-
-    def _key(self, simulation: Simulation) -> Hashable:
-        context = tuple((key, str(value)) for key, value in sorted(simulation.context.items()))
-        limits = (simulation.boundary, simulation.resource_policy, simulation.session, simulation.endpoint)
-        asked = (simulation.principal, simulation.action, simulation.resource, simulation.account, context)
-        organization = tuple(tuple(map(self._text, level)) for level in simulation.organization)
-        return (*asked, *map(self._text, limits), tuple(map(self._text, simulation.identity)), organization)
-
-    def _text(self, policy: Policy | None) -> str:
-        if policy is None:
-            return ""
-        known = self._texts.get(id(policy))
-        if known is None:
-            known = (policy, f"{policy.name}\n{json.dumps(policy.document)}")
-            self._texts[id(policy)] = known
-        return known[1]
 
 
 class MatrixKiller:
@@ -70,7 +33,7 @@ class MatrixKiller:
         self._templates = tuple(template for template in templates if template.file not in apart)
         self._is_the_platform = any(t.stack_name.startswith(self._platform.name) for t in templates)
         self._running = SimulationEngine()
-        self._engine = _Remembering(self._running)
+        self._engine = RememberingEngine(self._running)
 
     def __enter__(self) -> Self:
         if self._is_the_platform:
@@ -90,7 +53,6 @@ class MatrixKiller:
         return tuple(sorted({row[0] for row, decided in self._before.items() if after.get(row, decided) != decided}))
 
     def _report(self, mutant: Mutant | None) -> MatrixReport:
-        self._engine.forget_policies()
         templates: list[AuditedTemplate] = [*self._templates, *self._bootstrapped.templates]
         if mutant is not None:
             body = mutant.apply().body  # of the bootstrap, the same in every account

@@ -160,7 +160,8 @@ def test_odd_values_anywhere_crash_no_rule(seed: int, count: int) -> None:
     ids=json.dumps,
 )
 def test_a_template_with_odd_sections_is_judged(body: Any) -> None:
-    judge([template(body)])
+    for finding in judge([template(body)]).findings:
+        assert finding.message.endswith(".")
 
 
 def test_names_that_refer_to_each_other_are_no_endless_loop() -> None:
