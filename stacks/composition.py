@@ -1,11 +1,12 @@
 """Which stacks are deployed where, and in which order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from aws_cdk import App, Stage
+from aws_cdk import App, Stack, Stage
 
 from plumbline.configuration import Deployment, Environment, Model, Platform
 from stacks.access import AccessStack
+from stacks.delivered import DeliveredStack
 from stacks.delivery import DeliveryStack
 from stacks.foundation import FoundationStack
 from stacks.operations import OperationsStack
@@ -19,10 +20,17 @@ _REGISTRY = Environment.STAGING
 _RELEASED_TO = {Environment.STAGING: Environment.PRODUCTION}
 
 
-def compose(app: App, *, platform: Platform, models: Sequence[Model], runtime_tag: str) -> None:
+def compose(
+    app: App,
+    *,
+    platform: Platform,
+    models: Sequence[Model],
+    runtime_tag: str,
+    tool_versions: Mapping[str, str],
+) -> None:
     """Defines every stack of the platform.
 
-    Nothing is handed from one Stage to another: names are computed from the configuration, ids are read from SSM
+    Nothing is handed from one account to another: names are computed from the configuration, ids are read from SSM
     parameters of the same account.
 
     Args:
@@ -30,21 +38,28 @@ def compose(app: App, *, platform: Platform, models: Sequence[Model], runtime_ta
         platform: The configuration.
         models: The models.
         runtime_tag: Tag of the runtime image that this repository's `runtime/` makes.
+        tool_versions: Exact versions of the command lines that deploy, by the name of their npm package.
     """
-    DeliveryStack(Stage(app, "delivery"), "delivery", platform=platform)
     if platform.organization:
         OrganizationStack(
             Stage(app, "organization"), "organization", platform=platform, organization=platform.organization
         )
     image = platform.runtime_image(runtime_tag)
-    for deployment in platform.deployments():
-        _environment(app, deployment, models, image)
+    stages = {d.environment: _environment(app, d, models, image) for d in platform.deployments()}
     for deployment in platform.deployments():
         if deployment.serves:
             _release(app, deployment, models)
+    DeliveryStack(
+        Stage(app, "delivery"),
+        "delivery",
+        platform=platform,
+        stages=stages,
+        delivered={d.environment: _delivered(app, d) for d in platform.deployments()},
+        tool_versions=tool_versions,
+    )
 
 
-def _environment(app: App, deployment: Deployment, models: Sequence[Model], image: str) -> None:
+def _environment(app: App, deployment: Deployment, models: Sequence[Model], image: str) -> Stage:
     stage = Stage(app, deployment.environment.value)
     target = _RELEASED_TO.get(deployment.environment)
     releases_to = deployment.platform.deployment(target) if target else None
@@ -69,6 +84,12 @@ def _environment(app: App, deployment: Deployment, models: Sequence[Model], imag
             releases_to=releases_to,
         )
         training.add_stack_dependency(operations)
+    return stage
+
+
+def _delivered(app: App, deployment: Deployment) -> Stack:
+    """What says which commit an environment has: a Stage of its own, for only the pipeline knows the commit."""
+    return DeliveredStack(Stage(app, f"delivered-{deployment.environment}"), "delivered", deployment=deployment)
 
 
 def _release(app: App, deployment: Deployment, models: Sequence[Model]) -> None:

@@ -1,45 +1,126 @@
 """What delivers to all accounts."""
 
+from collections.abc import Mapping
+
+from aws_cdk import Stack, Stage
 from constructs import Construct
 
+from mlops_constructs.access_log_bucket import AccessLogBucket
+from mlops_constructs.delivery_pipeline import DeliveryPipeline
+from mlops_constructs.foreign_reader import deploy_roles
+from mlops_constructs.operations_topic import OperationsTopic
+from mlops_constructs.pipeline_alerts import PipelineAlerts
+from mlops_constructs.policy import Statement
+from mlops_constructs.protected_bucket import ForeignRead, ProtectedBucket
 from mlops_constructs.protected_key import ProtectedKey
 from mlops_constructs.runtime_repository import RuntimeRepository
-from plumbline.configuration import Platform
+from mlops_constructs.service_key_use import events_use, log_groups_use
+from plumbline.configuration import Environment, Platform
 from stacks.platform_stack import PlatformStack
+
+# Records are evidence: none is deleted or overwritten in this time.
+_RECORD_DAYS = 365
 
 
 class DeliveryStack(PlatformStack):
-    """The repository of the runtime image and its key, in the delivery account."""
+    """Delivery pipeline, its buckets and key, and the repository of the runtime image, in the delivery account."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, platform: Platform) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        platform: Platform,
+        stages: Mapping[Environment, Stage],
+        delivered: Mapping[Environment, Stack],
+        tool_versions: Mapping[str, str],
+    ) -> None:
         """Composes the stack.
 
         Args:
             scope: The Stage.
             construct_id: Id in the Stage.
             platform: The configuration.
+            stages: The stacks of each environment, in the order in which a change reaches them.
+            delivered: The stack of each environment that says which commit it has.
+            tool_versions: Exact versions of the command lines that deploy, by the name of their npm package.
         """
+        delivery = platform.delivery
         super().__init__(
             scope,
             construct_id,
             platform=platform,
-            account=platform.delivery_account,
-            stack_name=f"{platform.name}-delivery",
-            description="Repository of the runtime image",
+            account=delivery.account,
+            stack_name=delivery.prefix,
+            description="Delivery pipeline and repository of the runtime image",
             tags={**platform.tags, "environment": "delivery"},
             termination_protection=True,
         )
-        execution_role = platform.execution_role_arn(platform.delivery_account)
+        readers = deploy_roles(platform)
+        log_groups = [delivery.arn("logs", f"log-group:/{platform.name}/{delivery.part}/*")]
         key = ProtectedKey(
             self,
             "Key",
-            account=platform.delivery_account,
-            region=platform.region,
-            partition=platform.partition,
-            alias=f"alias/{platform.name}-delivery",
-            description=f"Runtime image of {platform.name}",
-            administrators=[execution_role],
-            users=[execution_role],
-            services=("ecr",),
+            account=delivery.account,
+            region=delivery.region,
+            partition=delivery.partition,
+            alias=delivery.key_alias,
+            description=f"Images, artifacts, records and logs of {delivery.prefix}",
+            administrators=[delivery.execution_role_arn],
+            users=[
+                delivery.execution_role_arn,
+                delivery.deploy_role_arn,
+                delivery.iam_arn(f"role/{delivery.prefix}-*"),
+            ],
+            services=("ecr", "s3"),
+            readers=readers,
+            service_use=[log_groups_use(delivery, log_groups), events_use(delivery.operations_topic_arn)],
+        ).key
+        access_logs = AccessLogBucket(
+            self,
+            "AccessLogs",
+            bucket_name=delivery.logs_bucket,
+            accounts=platform.account_ids,
+            retention_days=platform.compliance.log_retention_days,
+        ).bucket
+        artifacts = ProtectedBucket(
+            self,
+            "Artifacts",
+            bucket_name=delivery.artifacts_bucket,
+            key=key,
+            access_logs=access_logs,
+            accounts=platform.account_ids,
+            foreign_reads=[ForeignRead(reader=reader, objects="*") for reader in readers],
+            # The bootstrap lets its deploy role read artifacts of other accounts' buckets only; here the bucket has to.
+            service_access=[
+                Statement(
+                    sid="ReadToDeploy",
+                    principal={"AWS": delivery.deploy_role_arn},
+                    actions=["s3:GetObject"],
+                    resources=[f"arn:{delivery.partition}:s3:::{delivery.artifacts_bucket}/*"],
+                )
+            ],
         )
-        RuntimeRepository(self, "Runtime", platform=platform, key=key.key, accounts=platform.account_ids)
+        ProtectedBucket(
+            self,
+            "Records",
+            bucket_name=delivery.records_bucket,
+            key=key,
+            access_logs=access_logs,
+            accounts=platform.account_ids,
+            locked_days=_RECORD_DAYS,
+        )
+        RuntimeRepository(self, "Runtime", platform=platform, key=key, accounts=platform.account_ids)
+        OperationsTopic(self, "Alerts", placement=delivery, key=key)
+        DeliveryPipeline(
+            self,
+            "Delivery",
+            delivery=delivery,
+            stages=stages,
+            delivered=delivered,
+            artifacts=artifacts,
+            key=key,
+            command_line_version=tool_versions["aws-cdk"],
+            publisher_version=tool_versions["cdk-assets"],
+        )
+        PipelineAlerts(self, "PipelineAlerts", delivery=delivery)

@@ -49,7 +49,7 @@ class FoundationStack(EnvironmentStack):
                 access_logs=buckets.logs.bucket,
                 watched=[buckets.data.bucket, buckets.models.bucket, buckets.capture.bucket],
             )
-        OperationsTopic(self, "Alerts", deployment=deployment, key=keys.operations.key)
+        OperationsTopic(self, "Alerts", placement=deployment, key=keys.operations.key)
         # What happens to a released model is told to where it came from, and nothing the other way.
         PlatformBus(self, "Events", deployment=deployment, senders=[releases_to] if releases_to else [])
         PublishedValues(self, "Values", deployment=deployment, network=network, keys=keys)

@@ -6,6 +6,7 @@ from mlops_constructs.account_guard import AccountGuard
 from mlops_constructs.approver_role import ApproverRole
 from mlops_constructs.auditor_role import AuditorRole
 from mlops_constructs.break_glass_role import BreakGlassRole
+from mlops_constructs.check_role import CheckRole
 from mlops_constructs.data_scientist_role import DataScientistRole
 from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.environment_values import EnvironmentValues
@@ -39,6 +40,7 @@ class OperationsStack(EnvironmentStack):
             DataScientistRole(self, "DataScientist", deployment=deployment, values=values)
         if deployment.registers:
             ApproverRole(self, "Approver", deployment=deployment)
+            CheckRole(self, "Check", deployment=deployment)
         failures = DeadLetterQueue(
             self, "Failures", deployment=deployment, purpose="events", key_arn=values.operations_key_arn
         )

@@ -31,7 +31,7 @@ class WorkbenchStack(EnvironmentStack):
             stateful=True,
         )
         values = EnvironmentValues(self, "Values", deployment=deployment)
-        execution_role = deployment.platform.execution_role_arn(deployment.account)
+        execution_role = deployment.execution_role_arn
         key = ProtectedKey(
             self,
             "Key",

@@ -1,7 +1,5 @@
 """What keeps, in an account, things that no template can say."""
 
-from datetime import date
-
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -9,8 +7,8 @@ from constructs import Construct
 from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.platform_function import PlatformFunction
 from mlops_constructs.policy import Statement
-from mlops_constructs.waiver import Waiver, waive
-from mlops_constructs.wildcards import STACK_IDS, WITHOUT_RESOURCES
+from mlops_constructs.waiver import waive
+from mlops_constructs.wildcards import INVENTED_NAMES, STACK_IDS, WITHOUT_RESOURCES
 from plumbline.configuration import Deployment
 
 # States in which a stack has just been made or changed.
@@ -117,13 +115,6 @@ class AccountGuard(Construct):
         waive(
             self.function.role,
             STACK_IDS.on(stacks),
-            Waiver(
-                id="group-ids",
-                rule="AwsSolutions::AwsSolutions-IAM5",
-                reason="EC2 invents the ids of security groups; ec2:Vpc binds the pattern to the platform's own VPC.",
-                owner="platform",
-                until=date(2027, 11, 30),
-                findings=(f"Resource::{groups}",),
-            ),
+            INVENTED_NAMES.on(groups),
             WITHOUT_RESOURCES.on("*"),
         )

@@ -70,7 +70,7 @@ class AuditTrail(Construct):
             "Copy",
             log_group_name=f"/{deployment.platform.name}/{deployment.environment}/audit-trail",
             encryption_key=key,
-            retention=retention(deployment),
+            retention=retention(deployment.platform),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         group_arn = self.log_group.log_group_arn

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from mlops_constructs.person_role import PersonRole
 from mlops_constructs.policy import Statement
+from mlops_constructs.told_by_topic import told_by_topic
 from mlops_constructs.waiver import Waiver, waive
 from mlops_constructs.wildcards import LOG_STREAMS, STACK_IDS, WITHOUT_RESOURCES
 from plumbline.configuration import Deployment, Person
@@ -123,18 +124,7 @@ class BreakGlassRole(Construct):
             },
             targets=[events.CfnRule.TargetProperty(id="Operations", arn=deployment.operations_topic_arn)],
         )
-        waive(
-            self.rule,
-            Waiver(
-                id="break-glass-queue",
-                rule="Plumbline::PL-EVT-04",
-                reason="The target is a topic of the same account, which EventBridge tries for a day; the trail holds "
-                "every use of the role as well.",
-                owner="platform",
-                until=date(2027, 11, 30),
-                findings=("Operations",),
-            ),
-        )
+        waive(self.rule, told_by_topic("Operations"))
         waive(
             self.person,
             STACK_IDS.on(stacks),

@@ -10,13 +10,13 @@ from mlops_constructs.policy import Statement
 from mlops_constructs.service_trust import pipeline_trust
 from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import OBJECT_NAMES, ONE_A_MODEL
-from plumbline.configuration import Deployment, Model, ModelJob
+from plumbline.configuration import DeliveryStep, Deployment, Model, ModelJob
 
 
 class DeliveryRole(Construct):
     """What the delivery account assumes in an environment to have a model trained.
 
-    Guarantees: only the delivery role of the model in the delivery account assumes it; it writes code, datasets and the
+    Guarantees: only the build that brings code, in the delivery account, assumes it; it writes code, datasets and the
     champion's mark of its own model and starts its own pipeline; it reads nothing and changes nothing that is deployed.
 
     Attributes:
@@ -52,7 +52,11 @@ class DeliveryRole(Construct):
             account=deployment.account,
             role_name=deployment.role_name(model, ModelJob.DELIVER),
             description=f"Brings code and data to {model.name} and starts its runs",
-            trust=[pipeline_trust(deployment, sid="AssumeFromDelivery", role_name=platform.delivery_model_role(model))],
+            trust=[
+                pipeline_trust(
+                    deployment, sid="AssumeFromDelivery", role_name=platform.delivery.role_name(DeliveryStep.CODE)
+                )
+            ],
             statements=[
                 *write_objects(writes),
                 *encrypt_objects(deployment, writes),

@@ -70,7 +70,7 @@ class EncryptionKeys(Construct):
         service_use: Sequence[Statement] = (),
     ) -> ProtectedKey:
         roles = deployment.iam_arn(f"role/{deployment.prefix}-*")
-        execution_role = deployment.platform.execution_role_arn(deployment.account)
+        execution_role = deployment.execution_role_arn
         return ProtectedKey(
             self,
             purpose.value.capitalize(),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plumbline.configuration import Deployment, Model, ModelJob
+from plumbline.configuration import Deployment, Model, ModelJob, Platform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +41,14 @@ def deploying_roles(deployment: Deployment, model: Model) -> ForeignReader:
         root=deployment.iam_arn("root"),
         role_arns=(deployment.role_arn(model, ModelJob.RELEASE_EXECUTION), deployment.role_arn(model, ModelJob.SERVE)),
     )
+
+
+def deploy_roles(platform: Platform) -> list[ForeignReader]:
+    """The roles through which the delivery account deploys stacks in other accounts, which read the templates."""
+    return [
+        ForeignReader(
+            account=deployment.account, root=deployment.iam_arn("root"), role_arns=(deployment.deploy_role_arn,)
+        )
+        for deployment in platform.deployments()
+        if deployment.account != platform.delivery_account
+    ]

@@ -73,7 +73,7 @@ class GuardedEndpoint(Construct):
             "LogGroup",
             log_group_name=endpoint_log_group(deployment, model),
             encryption_key=kms.Key.from_key_arn(self, "OperationsKey", values.operations_key_arn),
-            retention=retention(deployment),
+            retention=retention(deployment.platform),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         self.model = sagemaker.CfnModel(

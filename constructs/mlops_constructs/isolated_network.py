@@ -258,7 +258,7 @@ class IsolatedNetwork(Construct):
             "FlowLogGroup",
             log_group_name=f"/{deployment.platform.name}/{deployment.environment}/flow-logs",
             encryption_key=key,
-            retention=retention(deployment),
+            retention=retention(deployment.platform),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         role = PlatformRole(

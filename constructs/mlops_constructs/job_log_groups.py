@@ -44,6 +44,6 @@ class JobLogGroups(Construct):
             construct_id,
             log_group_name=name,
             encryption_key=key,
-            retention=retention(deployment),
+            retention=retention(deployment.platform),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )

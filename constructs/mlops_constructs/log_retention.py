@@ -2,7 +2,7 @@
 
 from aws_cdk import aws_logs as logs
 
-from plumbline.configuration import Deployment
+from plumbline.configuration import Platform
 
 _BY_DAYS = {
     1: logs.RetentionDays.ONE_DAY,
@@ -30,6 +30,6 @@ _BY_DAYS = {
 }
 
 
-def retention(deployment: Deployment) -> logs.RetentionDays:
-    """The configured number of days that logs of an environment are kept."""
-    return _BY_DAYS[deployment.platform.compliance.log_retention_days]
+def retention(platform: Platform) -> logs.RetentionDays:
+    """The configured number of days that logs are kept."""
+    return _BY_DAYS[platform.compliance.log_retention_days]

@@ -5,13 +5,13 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from mlops_constructs.policy import Statement, policy_json
-from plumbline.configuration import Deployment
+from plumbline.configuration import Placement
 
 
 class OperationsTopic(Construct):
-    """An encrypted topic to which alarms and rules of one environment publish.
+    """An encrypted topic to which alarms and rules of one part of the platform publish.
 
-    Guarantees: only CloudWatch, for this environment's alarms, and EventBridge publish, and only over TLS; messages are
+    Guarantees: only CloudWatch, for its own alarms, and EventBridge publish, and only over TLS; messages are
     encrypted with the given key; the configured address is subscribed.
 
     Leaves out: confirming the subscription, which is the addressee's to do.
@@ -20,18 +20,18 @@ class OperationsTopic(Construct):
         topic: The topic.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, placement: Placement, key: kms.IKey) -> None:
         """Defines the topic.
 
         Args:
             scope: Parent construct.
             construct_id: Id below the parent.
-            deployment: The environment.
+            placement: The environment, or delivery.
             key: Key of the messages; its policy admits CloudWatch and EventBridge for this topic.
         """
         super().__init__(scope, construct_id)
-        self.topic = sns.CfnTopic(self, "Topic", topic_name=deployment.operations_topic, kms_master_key_id=key.key_arn)
-        topic_arn = deployment.operations_topic_arn
+        self.topic = sns.CfnTopic(self, "Topic", topic_name=placement.operations_topic, kms_master_key_id=key.key_arn)
+        topic_arn = placement.operations_topic_arn
         policy = sns.CfnTopicPolicy(
             self,
             "Policy",
@@ -44,8 +44,8 @@ class OperationsTopic(Construct):
                         actions=["sns:Publish"],
                         resources=[topic_arn],
                         conditions={
-                            "ArnLike": {"aws:SourceArn": deployment.arn("cloudwatch", f"alarm:{deployment.prefix}-*")},
-                            "StringEquals": {"aws:SourceAccount": deployment.account},
+                            "ArnLike": {"aws:SourceArn": placement.arn("cloudwatch", f"alarm:{placement.prefix}-*")},
+                            "StringEquals": {"aws:SourceAccount": placement.account},
                         },
                     ),
                     # EventBridge user guide, "Using resource-based policies": a topic's policy for EventBridge takes no
@@ -67,7 +67,7 @@ class OperationsTopic(Construct):
                 ]
             ),
         )
-        email = deployment.platform.alerts.email
+        email = placement.platform.alerts.email
         if email:
             subscription = sns.CfnSubscription(
                 self, "Email", protocol="email", topic_arn=self.topic.ref, endpoint=email

@@ -70,7 +70,7 @@ class PlatformFunction(Construct):
             "Logs",
             log_group_name=f"/{deployment.platform.name}/{deployment.environment}/functions/{name}",
             encryption_key=kms.Key.from_key_arn(self, "LogKey", key_arn),
-            retention=retention(deployment),
+            retention=retention(deployment.platform),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         self.role = PlatformRole(

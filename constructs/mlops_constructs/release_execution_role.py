@@ -1,7 +1,5 @@
 """The role with which CloudFormation carries a release of a model out."""
 
-from datetime import date
-
 from constructs import Construct
 
 from mlops_constructs.environment_values import EnvironmentValues, serving_value_arns
@@ -9,11 +7,9 @@ from mlops_constructs.guarded_endpoint import endpoint_log_group
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.service_trust import service_trust
-from mlops_constructs.waiver import Waiver, waive
-from mlops_constructs.wildcards import LOG_STREAMS, ONE_A_MODEL, WITHOUT_RESOURCES
+from mlops_constructs.waiver import waive
+from mlops_constructs.wildcards import INVENTED_NAMES, LOG_STREAMS, ONE_A_MODEL, WITHOUT_RESOURCES
 from plumbline.configuration import Deployment, Model, ModelJob
-
-_REVIEW = date(2027, 11, 30)
 
 
 class ReleaseExecutionRole(Construct):
@@ -149,15 +145,7 @@ class ReleaseExecutionRole(Construct):
         )
         waive(
             self.role,
-            Waiver(
-                id="names-by-cloudformation",
-                rule="AwsSolutions::AwsSolutions-IAM5",
-                reason="CloudFormation invents the names of models and endpoint configurations; conditions bind "
-                "isolation, subnets and the volume key instead.",
-                owner="platform",
-                until=_REVIEW,
-                findings=tuple(f"Resource::{resource}" for resource in (models, configs)),
-            ),
+            INVENTED_NAMES.on(models, configs),
             ONE_A_MODEL.on(versions),
             LOG_STREAMS.on(f"{log_group}:*"),
             WITHOUT_RESOURCES.on("*"),

@@ -140,7 +140,7 @@ def service_control_policy(platform: Platform, organization: Organization) -> di
     production = platform.deployment(Environment.PRODUCTION)
     deploying = [
         f"arn:{platform.partition}:iam::*:role/cdk-{platform.name}-*",
-        f"arn:{platform.partition}:iam::*:role/{platform.name}-delivery-*",
+        platform.delivery.iam_arn(f"role/{platform.delivery.prefix}-*"),
         production.iam_arn(f"role/{production.prefix}-*-release"),
         production.iam_arn(f"role/{production.prefix}-*-release-execution"),
     ]

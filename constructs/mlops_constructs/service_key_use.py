@@ -7,20 +7,20 @@ resource that they act for.
 from collections.abc import Sequence
 
 from mlops_constructs.policy import Statement
-from plumbline.configuration import Deployment
+from plumbline.configuration import Deployment, Placement
 
 
-def log_groups_use(deployment: Deployment, log_groups: Sequence[str]) -> Statement:
+def log_groups_use(placement: Placement, log_groups: Sequence[str]) -> Statement:
     """CloudWatch Logs encrypts log groups.
 
     Args:
-        deployment: The environment.
+        placement: The environment, or delivery.
         log_groups: Patterns of the ARNs of the log groups (`kms:EncryptionContext:aws:logs:arn`; CloudWatch Logs user
             guide, "Encrypt log data in CloudWatch Logs using AWS Key Management Service").
     """
     return Statement(
         sid="EncryptLogGroups",
-        principal={"Service": f"logs.{deployment.region}.amazonaws.com"},
+        principal={"Service": f"logs.{placement.region}.amazonaws.com"},
         actions=[
             "kms:Decrypt",
             "kms:DescribeKey",
@@ -34,7 +34,7 @@ def log_groups_use(deployment: Deployment, log_groups: Sequence[str]) -> Stateme
     )
 
 
-def alarms_use(deployment: Deployment, topic_arn: str) -> Statement:
+def alarms_use(placement: Placement, topic_arn: str) -> Statement:
     """CloudWatch tells an encrypted topic of an alarm.
 
     Source: SNS developer guide, "Enable compatibility between event sources from AWS services and encrypted topics".
@@ -45,9 +45,9 @@ def alarms_use(deployment: Deployment, topic_arn: str) -> Statement:
         actions=["kms:Decrypt", "kms:GenerateDataKey"],
         resources=["*"],
         conditions={
-            "ArnLike": {"aws:SourceArn": deployment.arn("cloudwatch", f"alarm:{deployment.prefix}-*")},
+            "ArnLike": {"aws:SourceArn": placement.arn("cloudwatch", f"alarm:{placement.prefix}-*")},
             "StringEquals": {
-                "aws:SourceAccount": deployment.account,
+                "aws:SourceAccount": placement.account,
                 "kms:EncryptionContext:aws:sns:topicArn": topic_arn,
             },
         },

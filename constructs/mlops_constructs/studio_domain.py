@@ -54,7 +54,7 @@ class StudioDomain(Construct):
             "Logs",
             log_group_name=STUDIO_LOG_GROUP,
             encryption_key=kms.Key.from_key_arn(self, "LogKey", values.operations_key_arn),
-            retention=retention(deployment),
+            retention=retention(deployment.platform),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         idle = sagemaker.CfnDomain.IdleSettingsProperty(

@@ -53,6 +53,11 @@ ONE_A_MODEL = Wildcards(
     reason="Pipelines, their runs and approvals, versions and jobs come and go with the models; the environment's "
     "prefix, the model's own name, or the name that SageMaker Pipelines gives its jobs bounds them.",
 )
+INVENTED_NAMES = Wildcards(
+    id="invented-names",
+    reason="AWS invents these names and ids; conditions beside them bind what they may stand for: isolation and "
+    "subnets of models, the volume key of endpoint configurations, the VPC of security groups.",
+)
 NETWORK_INTERFACES = Wildcards(
     id="network-interfaces",
     reason="EC2 invents the ids of network interfaces; creation is bound to the job subnets and a security group of "

@@ -10,13 +10,19 @@ from plumbline.configuration.bootstrap import (
     cdk_bootstrap_arguments,
     execution_policy_arns,
 )
+from plumbline.configuration.delivery import Delivery, DeliveryStep
 from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob, Person
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
 from plumbline.configuration.model import Model, load_model, load_models
+from plumbline.configuration.placement import Placement
 from plumbline.configuration.platform import Account, Organization, Platform, Workbench, load_platform
+from plumbline.configuration.source import Source, SourceProvider
+from plumbline.configuration.tools import tool_versions
 
 __all__ = [
     "Account",
+    "Delivery",
+    "DeliveryStep",
     "Deployment",
     "Environment",
     "KeyPurpose",
@@ -24,7 +30,10 @@ __all__ = [
     "ModelJob",
     "Organization",
     "Person",
+    "Placement",
     "Platform",
+    "Source",
+    "SourceProvider",
     "Workbench",
     "bootstrap_parameters",
     "bootstrap_template",
@@ -36,4 +45,5 @@ __all__ = [
     "load_models",
     "load_platform",
     "runtime_tag",
+    "tool_versions",
 ]

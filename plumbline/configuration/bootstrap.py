@@ -5,6 +5,7 @@ from pathlib import Path
 from plumbline.configuration.platform import Platform
 
 _EXECUTION_POLICIES = ("identities", "storage", "network", "services")
+_IN_DELIVERY = ("delivery",)
 
 
 def bootstrap_template(root: Path) -> Path:
@@ -14,14 +15,18 @@ def bootstrap_template(root: Path) -> Path:
 
 def bootstrap_parameters(platform: Platform) -> dict[str, str]:
     """The values of the plain template's parameters; the same in every account."""
-    return {"Name": platform.name, "Accounts": ",".join(platform.account_ids)}
+    return {
+        "Name": platform.name,
+        "Accounts": ",".join(platform.account_ids),
+        "Delivery": platform.delivery_account,
+    }
 
 
 def execution_policy_arns(platform: Platform, account: str) -> tuple[str, ...]:
     """ARNs of the policies that CloudFormation works with in an account, which the plain template makes."""
     return tuple(
         f"arn:{platform.partition}:iam::{account}:policy/{platform.name}-execution-{part}"
-        for part in _EXECUTION_POLICIES
+        for part in (*_EXECUTION_POLICIES, *(_IN_DELIVERY if account == platform.delivery_account else ()))
     )
 
 

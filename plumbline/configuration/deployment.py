@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from plumbline.configuration.placement import Placement
+
 if TYPE_CHECKING:
     from plumbline.configuration.model import Model
-    from plumbline.configuration.platform import Platform
 
 
 class Environment(StrEnum):
@@ -50,32 +51,21 @@ class Person(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deployment:
+class Deployment(Placement):
     """One environment in its account and region.
 
     Attributes:
-        platform: The configuration it belongs to.
         environment: Which of the three.
-        account: 12-digit account id.
-        region: AWS region, e.g. `eu-west-1`.
         cidr: IPv4 block of the VPC.
     """
 
-    platform: "Platform"
     environment: Environment
-    account: str
-    region: str
     cidr: str
 
     @property
-    def partition(self) -> str:
-        """`aws`, `aws-cn` or `aws-us-gov`."""
-        return self.platform.partition
-
-    @property
-    def prefix(self) -> str:
-        """What every name of this environment begins with, e.g. `plumbline-staging`."""
-        return f"{self.platform.name}-{self.environment}"
+    def part(self) -> str:
+        """`dev`, `staging` or `production`."""
+        return self.environment.value
 
     @property
     def is_production(self) -> bool:
@@ -107,10 +97,6 @@ class Deployment:
         """Whether endpoints run here (staging and production)."""
         return self.environment is not Environment.DEV
 
-    def bucket(self, purpose: str) -> str:
-        """Globally unique bucket name, e.g. `plumbline-staging-data-222222222222`."""
-        return f"{self.prefix}-{purpose}-{self.account}"
-
     @property
     def data_bucket(self) -> str:
         """Bucket of datasets, prepared data and evaluations."""
@@ -125,11 +111,6 @@ class Deployment:
     def capture_bucket(self) -> str:
         """Bucket of what endpoints were asked and answered."""
         return self.bucket("capture")
-
-    @property
-    def logs_bucket(self) -> str:
-        """Bucket of S3 access logs (SSE-S3: the service writes with no other key)."""
-        return self.bucket("logs")
 
     @property
     def trail_bucket(self) -> str:
@@ -147,16 +128,6 @@ class Deployment:
         return self.arn("cloudtrail", f"trail/{self.trail_name}")
 
     @property
-    def operations_topic(self) -> str:
-        """Name of the topic that tells people what needs them."""
-        return f"{self.prefix}-operations"
-
-    @property
-    def operations_topic_arn(self) -> str:
-        """ARN of the topic that tells people what needs them."""
-        return self.arn("sns", self.operations_topic)
-
-    @property
     def event_bus(self) -> str:
         """Name of the platform's event bus."""
         return self.prefix
@@ -164,10 +135,6 @@ class Deployment:
     def key_alias(self, purpose: KeyPurpose | str) -> str:
         """Alias of the KMS key of a purpose."""
         return f"alias/{self.prefix}-{purpose}"
-
-    def parameter(self, path: str) -> str:
-        """Name of an SSM parameter, e.g. `/plumbline/staging/keys/data`."""
-        return f"/{self.platform.name}/{self.environment}/{path}"
 
     def stack_name(self, kind: str, model: "Model | None" = None) -> str:
         """Name of a stack, e.g. `plumbline-staging-training-flight-delays`."""
@@ -226,14 +193,21 @@ class Deployment:
         return self.iam_arn(f"role/{self.notebook_role_name}")
 
     @property
+    def commit_parameter(self) -> str:
+        """Name of the SSM parameter that says which commit this environment was deployed from."""
+        return self.parameter("delivered/commit")
+
+    @property
+    def check_role_name(self) -> str:
+        """Name of the role in which delivery checks what it has deployed."""
+        return f"{self.prefix}-check"
+
+    @property
+    def check_role_arn(self) -> str:
+        """ARN of the role in which delivery checks what it has deployed."""
+        return self.iam_arn(f"role/{self.check_role_name}")
+
+    @property
     def boundary_arn(self) -> str:
         """ARN of the permission boundary of this account."""
         return self.platform.boundary_arn(self.account)
-
-    def iam_arn(self, resource: str) -> str:
-        """ARN of an IAM resource of this account."""
-        return f"arn:{self.partition}:iam::{self.account}:{resource}"
-
-    def arn(self, service: str, resource: str) -> str:
-        """ARN of a resource of this account and region."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"

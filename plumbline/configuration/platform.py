@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from plumbline.configuration.delivery import Delivery
 from plumbline.configuration.deployment import Deployment, Environment
 from plumbline.configuration.reading import Settings, read_settings, refusal
+from plumbline.configuration.source import Source
 
 if TYPE_CHECKING:
     from plumbline.configuration.model import Model
@@ -181,6 +183,7 @@ class Platform(Settings):
     )
     tags: dict[str, str] = Field(default_factory=dict, description="a table of tag names and values, both text")
     accounts: Accounts = Field(description="tables dev, staging and production")
+    source: Source = Field(description="a table with provider, and what that provider needs")
     compliance: Compliance = Field(default_factory=Compliance, description="a table with log_retention_days")
     organization: Organization | None = Field(
         default=None, description="a table with id, management_account and targets; left out, there is none"
@@ -225,6 +228,11 @@ class Platform(Settings):
         return self.accounts.delivery.id if self.accounts.delivery else self.accounts.staging.id
 
     @property
+    def delivery(self) -> Delivery:
+        """What delivers to all accounts, with its names."""
+        return Delivery(platform=self, account=self.delivery_account, region=self.region)
+
+    @property
     def account_ids(self) -> tuple[str, ...]:
         """Every account of the platform, once, in a fixed order."""
         return tuple(dict.fromkeys([*(d.account for d in self.deployments()), self.delivery_account]))
@@ -263,15 +271,6 @@ class Platform(Settings):
     def keeps_own_trails(self) -> bool:
         """Whether each account records itself, since no trail of an organisation is named."""
         return self.organization is None or self.organization.trail is None
-
-    def execution_role_arn(self, account: str) -> str:
-        """ARN of the role with which CloudFormation deploys in an account; `cdk bootstrap` makes it."""
-        role = f"cdk-{self.name}-cfn-exec-role-{account}-{self.region}"
-        return f"arn:{self.partition}:iam::{account}:role/{role}"
-
-    def delivery_model_role(self, model: "Model") -> str:
-        """Name of the delivery account's role that brings code and data to a model."""
-        return f"{self.name}-delivery-{model.slug}"
 
     def release_pipeline_role(self, model: "Model") -> str:
         """Name of the delivery account's role that releases a model."""

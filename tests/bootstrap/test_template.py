@@ -30,7 +30,11 @@ def _policies(*, name: str, region: str, accounts: int) -> dict[str, Json]:
     values = TemplateValues(
         body=template.body,
         place=Place(stack_name="bootstrap", account="1" * 12, region=region),
-        parameters={"Name": name, "Accounts": ",".join(str(number) * 12 for number in range(1, accounts + 1))},
+        parameters={
+            "Name": name,
+            "Accounts": ",".join(str(number) * 12 for number in range(1, accounts + 1)),
+            "Delivery": "1" * 12,
+        },
         published={},
     )
     found = {}
@@ -59,9 +63,20 @@ def test_every_policy_fits_also_with_the_longest_names() -> None:
 
 def test_cloudformation_gets_the_policies_that_the_template_makes(policies: dict[str, Json]) -> None:
     platform = load_platform(ROOT)
-    named = {arn.rpartition("/")[2] for arn in execution_policy_arns(platform, "1" * 12)}
+    account = platform.delivery_account
+    named = {arn.rpartition("/")[2] for arn in execution_policy_arns(platform, account)}
     assert named == policies.keys() - {platform.boundary_name}
     assert len(named) <= MOST_POLICIES
+
+
+def test_only_where_it_delivers_cloudformation_makes_builds() -> None:
+    platform = load_platform(ROOT)
+    with_builds = [
+        account
+        for account in platform.account_ids
+        if any(arn.endswith("-execution-delivery") for arn in execution_policy_arns(platform, account))
+    ]
+    assert with_builds == [platform.delivery_account]
 
 
 def test_the_cdk_is_bootstrapped_with_them_and_trusts_the_delivery_account_only() -> None:

@@ -83,11 +83,7 @@ def test_only_roles_of_the_environment_use_a_key(assembly: Assembly, staging: De
 
 def test_only_cloudformation_and_the_root_user_change_a_key(assembly: Assembly, staging: Deployment) -> None:
     changing = _policy(assembly, staging, KeyPurpose.DATA)["AdministerByIdentityPolicy"]["Condition"]
-    assert changing == {
-        "ArnEquals": {
-            "aws:PrincipalArn": [assembly.platform.execution_role_arn(staging.account), staging.iam_arn("root")]
-        }
-    }
+    assert changing == {"ArnEquals": {"aws:PrincipalArn": [staging.execution_role_arn, staging.iam_arn("root")]}}
 
 
 def test_every_log_group_has_a_name_that_the_operations_key_knows(assembly: Assembly) -> None:

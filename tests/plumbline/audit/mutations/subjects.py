@@ -17,7 +17,7 @@ def platform_templates() -> tuple[AuditedTemplate, ...]:
     from aws_cdk import App
 
     from plumbline.audit.access.bootstrapped import bootstrapped
-    from plumbline.configuration import load_models, load_platform
+    from plumbline.configuration import load_models, load_platform, tool_versions
     from stacks.composition import compose
 
     folder = Path(tempfile.mkdtemp(prefix="assembly-"))
@@ -25,7 +25,9 @@ def platform_templates() -> tuple[AuditedTemplate, ...]:
     # Without the rules of synth, which judge the templates as they are, and have tests of their own.
     app = App(outdir=str(folder), context=context, builtin_cloud_formation_validation=False)
     platform = load_platform(ROOT)
-    compose(app, platform=platform, models=load_models(ROOT), runtime_tag=RUNTIME_TAG)
+    compose(
+        app, platform=platform, models=load_models(ROOT), runtime_tag=RUNTIME_TAG, tool_versions=tool_versions(ROOT)
+    )
     app.synth()
     first = next(t for t in bootstrapped(ROOT, platform).templates if t.stack_name == platform.bootstrap_stack)
     return (*read_assembly(folder), first)

@@ -1,0 +1,104 @@
+"""Names of what delivers to all accounts, in the delivery account."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from plumbline.configuration.placement import Placement
+
+
+class DeliveryStep(StrEnum):
+    """What a build of the delivery pipeline is for; each has a project, a role and a log group of its own."""
+
+    BUILD = "build"
+    UPDATE = "update"
+    ASSETS = "assets"
+    IMAGE = "image"
+    CODE = "code"
+    CHECK = "check"
+    COMPARE = "compare"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery(Placement):
+    """The delivery pipeline in its account and region."""
+
+    @property
+    def part(self) -> str:
+        """`delivery`."""
+        return "delivery"
+
+    @property
+    def pipeline_name(self) -> str:
+        """Name of the pipeline that takes a commit to every account."""
+        return self.prefix
+
+    @property
+    def pipeline_arn(self) -> str:
+        """ARN of the pipeline that takes a commit to every account."""
+        return self.arn("codepipeline", self.pipeline_name)
+
+    @property
+    def pipeline_role_name(self) -> str:
+        """Name of the pipeline's own role."""
+        return f"{self.prefix}-pipeline"
+
+    @property
+    def pipeline_role_arn(self) -> str:
+        """ARN of the pipeline's own role."""
+        return self.iam_arn(f"role/{self.pipeline_role_name}")
+
+    @property
+    def artifacts_bucket(self) -> str:
+        """Bucket of what the pipeline's actions hand to each other."""
+        return self.bucket("artifacts")
+
+    @property
+    def records_bucket(self) -> str:
+        """Bucket of evidence that nobody changes: what an approval was decided on."""
+        return self.bucket("records")
+
+    def evidence_key(self, execution: str) -> str:
+        """What begins the keys of the records of one execution of the pipeline."""
+        return f"audit/{execution}/"
+
+    def evidence_url(self, execution: str) -> str:
+        """Where a person reads, in the console, what an approval is decided on."""
+        host = "console.amazonaws.cn" if self.partition == "aws-cn" else "console.aws.amazon.com"
+        host = "console.amazonaws-us-gov.com" if self.partition == "aws-us-gov" else host
+        key = f"{self.evidence_key(execution)}difference.md"
+        return f"https://{host}/s3/object/{self.records_bucket}?region={self.region}&prefix={key}"
+
+    @property
+    def source_bucket(self) -> str:
+        """Bucket into which a source archive is put, when the source is S3."""
+        return self.bucket("source")
+
+    @property
+    def connection_arn(self) -> str:
+        """ARN of the connection to the repository, when the source has one."""
+        return self.arn("codeconnections", f"connection/{self.platform.source.connection}")
+
+    @property
+    def key_alias(self) -> str:
+        """Alias of the key of images, artifacts, records and logs."""
+        return f"alias/{self.prefix}"
+
+    def project_name(self, step: DeliveryStep) -> str:
+        """Name of a build project."""
+        return f"{self.prefix}-{step}"
+
+    def project_arn(self, step: DeliveryStep) -> str:
+        """ARN of a build project."""
+        return self.arn("codebuild", f"project/{self.project_name(step)}")
+
+    def role_name(self, step: DeliveryStep) -> str:
+        """Name of the role of a build."""
+        return f"{self.prefix}-{step}"
+
+    def role_arn(self, step: DeliveryStep) -> str:
+        """ARN of the role of a build."""
+        return self.iam_arn(f"role/{self.role_name(step)}")
+
+    def log_group(self, step: DeliveryStep) -> str:
+        """Name of the log group of a build."""
+        return f"/{self.platform.name}/{self.part}/{step}"

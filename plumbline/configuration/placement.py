@@ -1,0 +1,87 @@
+"""A part of the platform in its account: what its names begin with, and the ARNs of what they name."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plumbline.configuration.platform import Platform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement(ABC):
+    """An environment, or delivery, in one account and region.
+
+    Attributes:
+        platform: The configuration it belongs to.
+        account: 12-digit account id.
+        region: AWS region, e.g. `eu-west-1`.
+    """
+
+    platform: "Platform"
+    account: str
+    region: str
+
+    @property
+    @abstractmethod
+    def part(self) -> str:
+        """Which part of the platform it is, e.g. `staging` or `delivery`."""
+
+    @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn` or `aws-us-gov`."""
+        return self.platform.partition
+
+    @property
+    def prefix(self) -> str:
+        """What every name of this part begins with, e.g. `plumbline-staging`."""
+        return f"{self.platform.name}-{self.part}"
+
+    def bucket(self, purpose: str) -> str:
+        """Globally unique bucket name, e.g. `plumbline-staging-data-222222222222`."""
+        return f"{self.prefix}-{purpose}-{self.account}"
+
+    @property
+    def logs_bucket(self) -> str:
+        """Bucket of S3 access logs (SSE-S3: the service writes with no other key)."""
+        return self.bucket("logs")
+
+    @property
+    def operations_topic(self) -> str:
+        """Name of the topic that tells people what needs them."""
+        return f"{self.prefix}-operations"
+
+    @property
+    def operations_topic_arn(self) -> str:
+        """ARN of the topic that tells people what needs them."""
+        return self.arn("sns", self.operations_topic)
+
+    def parameter(self, path: str) -> str:
+        """Name of an SSM parameter, e.g. `/plumbline/staging/keys/data`."""
+        return f"/{self.platform.name}/{self.part}/{path}"
+
+    @property
+    def execution_role_arn(self) -> str:
+        """ARN of the role with which CloudFormation deploys in this account; `cdk bootstrap` makes it."""
+        return self.iam_arn(f"role/{self._bootstrap_role('cfn-exec')}")
+
+    @property
+    def deploy_role_arn(self) -> str:
+        """ARN of the role with which a stack's deployment is asked for in this account; `cdk bootstrap` makes it."""
+        return self.iam_arn(f"role/{self._bootstrap_role('deploy')}")
+
+    @property
+    def publishing_role_arn(self) -> str:
+        """ARN of the role with which files of stacks are published in this account; `cdk bootstrap` makes it."""
+        return self.iam_arn(f"role/{self._bootstrap_role('file-publishing')}")
+
+    def iam_arn(self, resource: str) -> str:
+        """ARN of an IAM resource of this account."""
+        return f"arn:{self.partition}:iam::{self.account}:{resource}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """ARN of a resource of this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def _bootstrap_role(self, purpose: str) -> str:
+        return f"cdk-{self.platform.name}-{purpose}-role-{self.account}-{self.region}"
