@@ -6,6 +6,7 @@ from aws_cdk import Stack, Stage
 from constructs import Construct
 
 from mlops_constructs.access_log_bucket import AccessLogBucket
+from mlops_constructs.delivery_approver_role import DeliveryApproverRole
 from mlops_constructs.delivery_pipeline import DeliveryPipeline
 from mlops_constructs.foreign_reader import deploy_roles
 from mlops_constructs.operations_topic import OperationsTopic
@@ -123,4 +124,5 @@ class DeliveryStack(PlatformStack):
             command_line_version=tool_versions["aws-cdk"],
             publisher_version=tool_versions["cdk-assets"],
         )
+        DeliveryApproverRole(self, "Approver", delivery=delivery, key_arn=key.key_arn)
         PipelineAlerts(self, "PipelineAlerts", delivery=delivery)

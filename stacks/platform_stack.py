@@ -41,5 +41,12 @@ class PlatformStack(Stack):
             description=description,
             tags=tags,
             termination_protection=termination_protection,
-            synthesizer=DefaultStackSynthesizer(qualifier=platform.name),
+            # The CDK's own defaults, without its placeholders: what a pipeline's template says is what is meant.
+            synthesizer=DefaultStackSynthesizer(
+                qualifier=platform.name,
+                deploy_role_arn=platform.bootstrap_role_arn(account, "deploy"),
+                cloud_formation_execution_role=platform.bootstrap_role_arn(account, "cfn-exec"),
+                file_asset_publishing_role_arn=platform.bootstrap_role_arn(account, "file-publishing"),
+                lookup_role_arn=platform.bootstrap_role_arn(account, "lookup"),
+            ),
         )

@@ -13,10 +13,10 @@ EVIDENCE = ("commit", "dataset-uri", "dataset-version", "execution", "trigger", 
 
 
 class ApproverRole(Construct):
-    """Says that a registered version, or a release, may go on, and nothing else.
+    """Says that a registered version may go on, and nothing else.
 
-    Guarantees: it changes the approval status of versions and answers approvals of release pipelines; it neither makes
-    a version nor changes the evidence that one was registered with, and reads no data.
+    Guarantees: it changes the approval status of versions; it neither makes a version nor changes the evidence that one
+    was registered with, and reads no data.
 
     Leaves out: what else `UpdateModelPackage` takes, such as another inference specification, for which IAM has no
     condition key; the trail has it.
@@ -31,22 +31,18 @@ class ApproverRole(Construct):
         Args:
             scope: Parent construct.
             construct_id: Id below the parent.
-            deployment: The environment whose registry holds the versions; its account is the delivery account too, or
-                releases are approved there.
+            deployment: The environment whose registry holds the versions.
         """
         super().__init__(scope, construct_id)
         platform = deployment.platform
         versions = deployment.arn("sagemaker", f"model-package/{deployment.prefix}-*")
         groups = deployment.arn("sagemaker", f"model-package-group/{deployment.prefix}-*")
-        delivery = f"arn:{platform.partition}:codepipeline:{platform.region}:{platform.delivery_account}"
-        approvals = f"{delivery}:{platform.name}-release-*/*/*"
-        pipelines = f"{delivery}:{platform.name}-release-*"
         self.person = PersonRole(
             self,
             "Person",
-            deployment=deployment,
+            placement=deployment,
             person=Person.APPROVER,
-            description=f"Approves versions and releases of {platform.name}",
+            description=f"Approves versions of {platform.name}",
             statements=[
                 Statement(
                     sid="ApproveVersions",
@@ -70,12 +66,6 @@ class ApproverRole(Construct):
                     ],
                     resources=[versions, groups],
                 ),
-                Statement(sid="ApproveReleases", actions=["codepipeline:PutApprovalResult"], resources=[approvals]),
-                Statement(
-                    sid="SeeReleases",
-                    actions=["codepipeline:GetPipelineExecution", "codepipeline:GetPipelineState"],
-                    resources=[pipelines],
-                ),
             ],
         )
-        waive(self.person, ONE_A_MODEL.on(versions, groups, approvals, pipelines))
+        waive(self.person, ONE_A_MODEL.on(versions, groups))

@@ -96,7 +96,7 @@ class AuditorRole(Construct):
         self.person = PersonRole(
             self,
             "Person",
-            deployment=deployment,
+            placement=deployment,
             person=Person.AUDITOR,
             description=f"Auditors of {deployment.prefix}",
             statements=[Statement(sid="Look", actions=_LOOKS, resources=["*"])],

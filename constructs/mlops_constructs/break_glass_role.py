@@ -49,7 +49,7 @@ class BreakGlassRole(Construct):
         self.person = PersonRole(
             self,
             "Person",
-            deployment=deployment,
+            placement=deployment,
             person=Person.BREAK_GLASS,
             description=f"Emergencies in {deployment.prefix}; every use raises an alarm",
             statements=[

@@ -84,7 +84,7 @@ class DataScientistRole(Construct):
         self.person = PersonRole(
             self,
             "Person",
-            deployment=deployment,
+            placement=deployment,
             person=Person.DATA_SCIENTIST,
             description=f"Data scientists in {deployment.environment}",
             statements=[

@@ -228,21 +228,21 @@ class DeliveryPipeline(Construct):
             resource = cast("codebuild.CfnProject", project.node.default_child)
             resource.name = self._delivery.project_name(step)
             resource.add_resource_dependency(self.roles.builds[step].role)
-        waive(
-            self,
-            *(
-                Waiver(
-                    id="builds-of-the-pipeline",
-                    rule=rule,
-                    reason="The builds take their source from the pipeline, which has it by a connection, a repository "
-                    "of the account or a bucket: a project holds no credentials of a repository.",
-                    owner="platform",
-                    until=date(2027, 11, 30),
-                )
-                for rule in compliance_rules("CodeBuildProjectSourceRepoUrl")
-                if "NIST" not in rule
-            ),
-        )
+            waive(
+                project,
+                *(
+                    Waiver(
+                        id="builds-of-the-pipeline",
+                        rule=rule,
+                        reason="A build takes its source from the pipeline, which has it by a connection, a repository "
+                        "of the account or a bucket: a project holds no credentials of a repository.",
+                        owner="platform",
+                        until=date(2027, 11, 30),
+                    )
+                    for rule in compliance_rules("CodeBuildProjectSourceRepoUrl")
+                    if "NIST" not in rule
+                ),
+            )
         waive(
             made[DeliveryStep.IMAGE],
             Waiver(

@@ -6,11 +6,11 @@ from constructs import Construct
 
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
-from plumbline.configuration import Deployment, Person
+from plumbline.configuration import Person, Placement
 
 
 class PersonRole(Construct):
-    """A role for people of one environment.
+    """A role for people of one environment, or of delivery.
 
     Guarantees: only identities of the account in which people sign in assume it, only when their own policies allow it
     too, and only with a second factor, or, except for break-glass, through the configured sign-in roles of an identity
@@ -27,7 +27,7 @@ class PersonRole(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        deployment: Deployment,
+        placement: Placement,
         person: Person,
         description: str,
         statements: Sequence[Statement],
@@ -37,7 +37,7 @@ class PersonRole(Construct):
         Args:
             scope: Parent construct.
             construct_id: Id below the parent.
-            deployment: The environment.
+            placement: The environment, or delivery.
             person: What the role is for; its name follows from it.
             description: The same in words.
             statements: What it may do.
@@ -46,20 +46,20 @@ class PersonRole(Construct):
         self.role = PlatformRole(
             self,
             "Role",
-            platform=deployment.platform,
-            account=deployment.account,
-            role_name=deployment.person_role_name(person),
+            platform=placement.platform,
+            account=placement.account,
+            role_name=placement.person_role_name(person),
             description=description,
-            trust=_trust(deployment, person),
+            trust=_trust(placement, person),
             statements=statements,
         )
 
 
-def _trust(deployment: Deployment, person: Person) -> list[Statement]:
-    account = f"arn:{deployment.partition}:iam::{deployment.people_account}"
+def _trust(placement: Placement, person: Person) -> list[Statement]:
+    account = f"arn:{placement.partition}:iam::{placement.people_account}"
     principal = {"AWS": f"{account}:root"}
     # STS sends its events to the region that was asked: what is asked elsewhere, break-glass's rule does not hear.
-    in_region = {"StringEquals": {"aws:RequestedRegion": deployment.region}} if person is Person.BREAK_GLASS else {}
+    in_region = {"StringEquals": {"aws:RequestedRegion": placement.region}} if person is Person.BREAK_GLASS else {}
     with_factor = Statement(
         sid="AssumeWithSecondFactor",
         principal=principal,
@@ -70,7 +70,7 @@ def _trust(deployment: Deployment, person: Person) -> list[Statement]:
             **in_region,
         },
     )
-    roles = deployment.platform.people.sign_in_roles
+    roles = placement.platform.people.sign_in_roles
     if person is Person.BREAK_GLASS or not roles:
         return [with_factor]
     through_provider = Statement(

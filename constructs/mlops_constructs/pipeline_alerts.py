@@ -45,7 +45,8 @@ class PipelineAlerts(Construct):
             detail_type="CodePipeline Action Execution State Change",
             detail={"pipeline": ours, "state": ["STARTED"], "type": {"category": ["Approval"]}},
         )
-        waive(self, told_by_topic("Operations"))
+        for rule in (self.failure, self.approval):
+            waive(rule, told_by_topic("Operations"))
 
     def _rule(
         self,

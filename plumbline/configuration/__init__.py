@@ -11,10 +11,10 @@ from plumbline.configuration.bootstrap import (
     execution_policy_arns,
 )
 from plumbline.configuration.delivery import Delivery, DeliveryStep
-from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob, Person
+from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
 from plumbline.configuration.model import Model, load_model, load_models
-from plumbline.configuration.placement import Placement
+from plumbline.configuration.placement import Person, Placement
 from plumbline.configuration.platform import Account, Organization, Platform, Workbench, load_platform
 from plumbline.configuration.source import Source, SourceProvider
 from plumbline.configuration.tools import tool_versions

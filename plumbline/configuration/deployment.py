@@ -41,15 +41,6 @@ class ModelJob(StrEnum):
     RELEASE_EXECUTION = "release-execution"
 
 
-class Person(StrEnum):
-    """What a role of people is for."""
-
-    DATA_SCIENTIST = "data-scientist"
-    APPROVER = "approver"
-    AUDITOR = "auditor"
-    BREAK_GLASS = "break-glass"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Deployment(Placement):
     """One environment in its account and region.
@@ -156,14 +147,6 @@ class Deployment(Placement):
         """ARN of the role of one job of a model."""
         return self.iam_arn(f"role/{self.role_name(model, job)}")
 
-    def person_role_name(self, person: Person) -> str:
-        """Name of a role that people assume."""
-        return f"{self.prefix}-{person}"
-
-    def person_role_arn(self, person: Person) -> str:
-        """ARN of a role that people assume."""
-        return self.iam_arn(f"role/{self.person_role_name(person)}")
-
     def dead_letter_queue(self, purpose: str) -> str:
         """Name of the queue of what failed."""
         return f"{self.prefix}-{purpose}-failed"
@@ -176,11 +159,6 @@ class Deployment(Placement):
     def break_glass_rule(self) -> str:
         """Name of the rule that tells of the use of break-glass."""
         return f"{self.prefix}-break-glass"
-
-    @property
-    def people_account(self) -> str:
-        """Account in which the people of this environment sign in."""
-        return self.platform.people.account or self.account
 
     @property
     def notebook_role_name(self) -> str:

@@ -2,10 +2,20 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from plumbline.configuration.platform import Platform
+
+
+class Person(StrEnum):
+    """What a role of people is for."""
+
+    DATA_SCIENTIST = "data-scientist"
+    APPROVER = "approver"
+    AUDITOR = "auditor"
+    BREAK_GLASS = "break-glass"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +66,19 @@ class Placement(ABC):
         """ARN of the topic that tells people what needs them."""
         return self.arn("sns", self.operations_topic)
 
+    def person_role_name(self, person: Person) -> str:
+        """Name of a role that people assume."""
+        return f"{self.prefix}-{person}"
+
+    def person_role_arn(self, person: Person) -> str:
+        """ARN of a role that people assume."""
+        return self.iam_arn(f"role/{self.person_role_name(person)}")
+
+    @property
+    def people_account(self) -> str:
+        """Account in which the people of this part sign in."""
+        return self.platform.people.account or self.account
+
     def parameter(self, path: str) -> str:
         """Name of an SSM parameter, e.g. `/plumbline/staging/keys/data`."""
         return f"/{self.platform.name}/{self.part}/{path}"
@@ -63,17 +86,17 @@ class Placement(ABC):
     @property
     def execution_role_arn(self) -> str:
         """ARN of the role with which CloudFormation deploys in this account; `cdk bootstrap` makes it."""
-        return self.iam_arn(f"role/{self._bootstrap_role('cfn-exec')}")
+        return self.platform.bootstrap_role_arn(self.account, "cfn-exec")
 
     @property
     def deploy_role_arn(self) -> str:
         """ARN of the role with which a stack's deployment is asked for in this account; `cdk bootstrap` makes it."""
-        return self.iam_arn(f"role/{self._bootstrap_role('deploy')}")
+        return self.platform.bootstrap_role_arn(self.account, "deploy")
 
     @property
     def publishing_role_arn(self) -> str:
         """ARN of the role with which files of stacks are published in this account; `cdk bootstrap` makes it."""
-        return self.iam_arn(f"role/{self._bootstrap_role('file-publishing')}")
+        return self.platform.bootstrap_role_arn(self.account, "file-publishing")
 
     def iam_arn(self, resource: str) -> str:
         """ARN of an IAM resource of this account."""
@@ -82,6 +105,3 @@ class Placement(ABC):
     def arn(self, service: str, resource: str) -> str:
         """ARN of a resource of this account and region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
-
-    def _bootstrap_role(self, purpose: str) -> str:
-        return f"cdk-{self.platform.name}-{purpose}-role-{self.account}-{self.region}"

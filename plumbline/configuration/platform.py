@@ -272,6 +272,15 @@ class Platform(Settings):
         """Whether each account records itself, since no trail of an organisation is named."""
         return self.organization is None or self.organization.trail is None
 
+    def bootstrap_role_arn(self, account: str, purpose: str) -> str:
+        """ARN of a role that `cdk bootstrap` makes in an account.
+
+        Args:
+            account: The account.
+            purpose: `cfn-exec`, `deploy`, `file-publishing`, `image-publishing` or `lookup`.
+        """
+        return f"arn:{self.partition}:iam::{account}:role/cdk-{self.name}-{purpose}-role-{account}-{self.region}"
+
     def release_pipeline_role(self, model: "Model") -> str:
         """Name of the delivery account's role that releases a model."""
         return f"{self.name}-release-{model.slug}"

@@ -157,7 +157,8 @@ class _Stack:
         """Adds the SSM parameters: other stacks of the account take their values."""
         self._name_what_is_not_read()
         own = self._landscape.published.setdefault(self.place.account, {})
-        for parameter in self._resources("AWS::SSM::Parameter"):
+        # What only a deployment knows, such as the commit that is delivered, no policy reads.
+        for parameter in self._resources("AWS::SSM::Parameter", tolerant=True):
             own[parameter.name] = str(parameter.properties.get("Value"))
 
     def read_policies(self) -> None:
@@ -319,7 +320,7 @@ class _Stack:
             name = str(resource.properties.get("Name"))
             self._landscape.service_control_policies.append(Policy(name=name, document=resource.document("Content")))
 
-    def _resources(self, resource_type: str) -> Iterator[_Resource]:
+    def _resources(self, resource_type: str, *, tolerant: bool = False) -> Iterator[_Resource]:
         values = TemplateValues(
             body=self._template.body,
             place=self.place,
@@ -350,7 +351,8 @@ class _Stack:
                     ),
                 )
             except UnresolvableError as error:
-                self._problem(f"{self._template.file}: {error}")
+                if not tolerant:
+                    self._problem(f"{self._template.file}: {error}")
 
     def _name_what_is_not_read(self) -> None:
         if not self.place.account or not self.place.region:

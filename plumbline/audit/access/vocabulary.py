@@ -74,6 +74,7 @@ class Vocabulary:
             "region": _plain(platform.region),
             "partition": _plain(platform.partition),
             "delivery": self._account(platform.delivery_account),
+            "connection": _plain(platform.source.connection or "none"),
             "stranger": self._account(STRANGER),
         }
         self.traits = frozenset(
@@ -91,7 +92,7 @@ class Vocabulary:
         """The words of a set, or of the items of a list.
 
         Args:
-            wanted: `models`, `others of model`, `roles like {name}-*`, an environment, … or a list of plain words.
+            wanted: `models`, `others of model`, `roles like {name}-* except {name}-x, {name}-y`, an environment, … or a list of plain words.
             bound: Variables that the rule has bound before.
 
         Raises:
@@ -104,11 +105,14 @@ class Vocabulary:
         if wanted in self._sets:
             return list(self._sets[wanted]())
         if wanted.startswith("roles like "):
-            pattern = self.fill(wanted.removeprefix("roles like "), bound)
-            return [word for word in self._sets["roles"]() if fnmatchcase(word.text, pattern)]
+            pattern, _, excepted = self.fill(wanted.removeprefix("roles like "), bound).partition(" except ")
+            others = excepted.split(", ")
+            return [
+                word for word in self._sets["roles"]() if fnmatchcase(word.text, pattern) and word.text not in others
+            ]
         if wanted.startswith("others of "):
             return self._others(wanted.removeprefix("others of "), bound)
-        known = [*self._sets, *self._environments, "others of <variable>", "roles like <pattern>"]
+        known = [*self._sets, *self._environments, "others of <variable>", "roles like <pattern> except <names>"]
         raise UnknownWordError(f"there is no set {wanted}; accepted: {', '.join(known)}, or a list")
 
     def fill(self, text: str, bound: Bound) -> str:
@@ -198,7 +202,7 @@ class Vocabulary:
                 return self._landscape.keys.get((account, f"alias/{self._platform.name}-{rest}"))
             if name == "assets_key":
                 return self._landscape.keys.get((account, f"alias/cdk-{self._platform.name}-assets-key"))
-            return account if name == "account" else None
+            return {"account": account, "people": self._platform.people.account or account}.get(name)
 
         return Word(text=account, parts=part, account=account)
 
