@@ -27,11 +27,12 @@ from plumbline.errors import PlumblineError
 _NOT_OURS = "the access matrix is about this platform's own accounts and roles"
 
 
-def audit_checkout(root: Path, *, today: date, step: StepMaker) -> Record:
+def audit_checkout(root: Path, *, today: date, step: StepMaker, assembly: Path | None = None) -> Record:
     """Synthesizes and audits the app of a checkout.
 
     Args:
         root: The checkout.
+        assembly: Where the app is synthesized to and stays; left out, it goes when it has been audited.
         today: The day with which the ends of waivers are compared.
         step: Shows what is going on.
 
@@ -39,7 +40,7 @@ def audit_checkout(root: Path, *, today: date, step: StepMaker) -> Record:
         PlumblineError: The app does not synthesize; exit code 2.
     """
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "assembly"
+        folder = assembly or Path(name) / "assembly"
         with step("Synthesize the app, with every rule on") as under_way:
             synthesize_app(root, folder)
             templates = deployed_templates(root, folder)

@@ -19,7 +19,7 @@ from plumbline.audit.packs import pack_rules
 from plumbline.audit.steps import StepMaker
 from plumbline.audit.synthesis import deployed_templates, synthesize_app
 from plumbline.audit.template_changes import StateLoss, state_losses
-from plumbline.audit.templates import AuditedTemplate
+from plumbline.audit.templates import AuditedTemplate, read_assembly
 from plumbline.audit.validation_report import read_report
 from plumbline.errors import PlumblineError
 
@@ -99,20 +99,48 @@ def compare(root: Path, reference: str, *, today: date, step: StepMaker) -> Comp
             old_templates = deployed_templates(folder / "before", before)
             new_templates = deployed_templates(root, after)
             under_way.outcome = f"{len(old_templates)} and {len(new_templates)} templates"
-        linter = Linter()
-        old_examination = _examine(old_templates, before, today=today, step=step, linter=linter)
-        new_examination = _examine(new_templates, after, today=today, step=step, linter=linter)
-        said_then = read_report(before)
-        # A commit of before there was a record: what has found something has been asked.
-        found_then = {one.rule.partition("::")[0] for one in (*said_then.open_findings, *said_then.excused)}
-        asked_then = read_gate_record(before).rule_sets | found_then
-        asked_now = read_gate_record(after).rule_sets & {rule.pack for rule in pack_rules()}
-        return _compared(
-            reference,
-            (old_templates, old_examination),
-            (new_templates, new_examination),
-            not_compared=tuple(sorted(asked_now - asked_then)),
-        )
+        return _judged(reference, (old_templates, before), (new_templates, after), today=today, step=step)
+
+
+def compare_assemblies(before: Path, after: Path, *, reference: str, today: date, step: StepMaker) -> Comparison:
+    """Audits two cloud assemblies that lie here, and says what differs.
+
+    Args:
+        before: The folder of the one.
+        after: The folder of the other.
+        reference: What the first is called.
+        today: The day with which the ends of waivers are compared.
+        step: Shows what is going on.
+
+    Raises:
+        PlumblineError: There is no assembly in a folder; exit code 2.
+    """
+    return _judged(reference, (read_assembly(before), before), (read_assembly(after), after), today=today, step=step)
+
+
+def _judged(
+    reference: str,
+    old: tuple[Sequence[AuditedTemplate], Path],
+    new: tuple[Sequence[AuditedTemplate], Path],
+    *,
+    today: date,
+    step: StepMaker,
+) -> Comparison:
+    """Compares templates, each with the folder of its assembly, in which reports and waivers lie."""
+    linter = Linter()
+    old_examination = _examine(*old, today=today, step=step, linter=linter)
+    new_examination = _examine(*new, today=today, step=step, linter=linter)
+    said_then = read_report(old[1])
+    # A commit of before there was a record: what has found something has been asked.
+    found_then = {one.rule.partition("::")[0] for one in (*said_then.open_findings, *said_then.excused)}
+    asked_then = read_gate_record(old[1]).rule_sets | found_then
+    asked_now = read_gate_record(new[1]).rule_sets & {rule.pack for rule in pack_rules()}
+    return _compared(
+        reference,
+        (old[0], old_examination),
+        (new[0], new_examination),
+        not_compared=tuple(sorted(asked_now - asked_then)),
+    )
 
 
 def _compared(

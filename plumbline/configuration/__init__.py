@@ -10,6 +10,7 @@ from plumbline.configuration.bootstrap import (
     cdk_bootstrap_arguments,
     execution_policy_arns,
 )
+from plumbline.configuration.contract import Contract, load_contract
 from plumbline.configuration.delivery import Delivery, DeliveryStep
 from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
@@ -21,6 +22,7 @@ from plumbline.configuration.tools import tool_versions
 
 __all__ = [
     "Account",
+    "Contract",
     "Delivery",
     "DeliveryStep",
     "Deployment",
@@ -41,6 +43,7 @@ __all__ = [
     "code_archive",
     "code_digest",
     "execution_policy_arns",
+    "load_contract",
     "load_model",
     "load_models",
     "load_platform",

@@ -92,7 +92,8 @@ class Vocabulary:
         """The words of a set, or of the items of a list.
 
         Args:
-            wanted: `models`, `others of model`, `roles like {name}-* except {name}-x, {name}-y`, an environment, … or a list of plain words.
+            wanted: `models`, `others of model`, `roles like {name}-* except {name}-x`, an environment, … or a list of
+                plain words.
             bound: Variables that the rule has bound before.
 
         Raises:
