@@ -1,9 +1,8 @@
 """Which commit an environment has."""
 
-from aws_cdk import CfnParameter
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from mlops_constructs.delivered_commit import DeliveredCommit
 from plumbline.configuration import Deployment
 from stacks.environment_stack import EnvironmentStack
 
@@ -27,18 +26,4 @@ class DeliveredStack(EnvironmentStack):
             description="The commit that was delivered",
             stateful=False,
         )
-        commit = CfnParameter(
-            self,
-            "Commit",
-            description="The commit",
-            allowed_pattern="^[0-9a-f]{40}$|^[A-Za-z0-9._-]{1,64}$",
-            constraint_description="a commit of git, or the version of a source archive",
-        )
-        ssm.CfnParameter(
-            self,
-            "Value",
-            name=deployment.commit_parameter,
-            type="String",
-            value=commit.value_as_string,
-            description=f"The commit that {deployment.prefix} was deployed from",
-        )
+        DeliveredCommit(self, "Delivered", deployment=deployment)

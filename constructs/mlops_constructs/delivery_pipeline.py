@@ -15,6 +15,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct, IDependable
 
 from mlops_constructs.build_project import BuildLogs, build_options, build_step
+from mlops_constructs.delivered_commit import PARAMETER
 from mlops_constructs.delivery_roles import DeliveryRoles
 from mlops_constructs.delivery_steps import ApprovalStep, ParameterizedStackStep
 from mlops_constructs.waiver import Waiver, compliance_rules, waive
@@ -34,7 +35,7 @@ class DeliveryPipeline(Construct):
     before; production waits for a person, who is shown what changes; after an environment its account says which
     commit it has.
 
-    Leaves out: rehearsals, which are for a laptop; the models' releases, which are pipelines of their own.
+    Leaves out: the models' releases, which are pipelines of their own.
 
     Attributes:
         pipeline: The pipeline.
@@ -160,7 +161,7 @@ class DeliveryPipeline(Construct):
             stack=stack,
             template_path=f"assembly-{Stage.of(stack).stage_name}/{stack.template_file}",  # type: ignore[union-attr]
             assembly=self._pipeline.cloud_assembly_file_set,
-            parameters={"Commit": self._source.source_attribute(_COMMIT)},
+            parameters={PARAMETER: self._source.source_attribute(_COMMIT)},
             role=self._role(f"{name}DeployRole", deployment.deploy_role_arn),
             execution_role=self._role(f"{name}ExecutionRole", deployment.execution_role_arn),
         )

@@ -94,7 +94,7 @@ def test_data_scientists_write_datasets_and_code_in_dev_and_nothing_else(assembl
 def test_an_approver_approves_and_rejects_and_nothing_else(assembly: Assembly) -> None:
     role = _role(assembly, Environment.STAGING, Person.APPROVER)
     changes = {action for action in _allowed(role) if action.split(":")[1].startswith(_WRITES)}
-    assert changes == {"sagemaker:UpdateModelPackage", "codepipeline:PutApprovalResult"}
+    assert changes == {"sagemaker:UpdateModelPackage"}
     condition = role_statements(role)["ApproveVersions"]["Condition"]
     assert condition["StringEquals"] == {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]}
     assert condition["Null"]["sagemaker:CustomerMetadataPropertiesToRemove"] == "true"

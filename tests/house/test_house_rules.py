@@ -67,7 +67,7 @@ def test_each_account_gets_the_stacks_that_the_design_names(assembly: Assembly) 
     dev, staging, production = platform.deployments()
     expected = {f"{platform.name}-delivery": platform.delivery_account}
     for deployment in (dev, staging, production):
-        for kind in ("foundation", "operations"):
+        for kind in ("foundation", "operations", "delivered"):
             expected[deployment.stack_name(kind)] = deployment.account
     expected[dev.stack_name("workbench")] = dev.account
     for model in assembly.models:
@@ -137,7 +137,8 @@ def test_stacks_with_state_and_all_of_production_are_protected_from_termination(
     unprotected = {name for name, template in assembly.templates.items() if not template.termination_protection}
     staging = assembly.platform.deployment(Environment.STAGING)
     assert unprotected == {
-        staging.stack_name(kind, model) for model in assembly.models for kind in ("access", "serving")
+        *(staging.stack_name(kind, model) for model in assembly.models for kind in ("access", "serving")),
+        *(deployment.stack_name("delivered") for deployment in assembly.platform.deployments()[:2]),
     }
 
 

@@ -16,6 +16,7 @@ _PARTS = (
     "cdk.json",
     "constructs",
     "functions",
+    "package.json",
     "pipeline_definitions",
     "platform.toml",
     "plumbline",

@@ -11,7 +11,7 @@ from plumbline.audit.templates import read_assembly
 from plumbline.configuration import Environment
 from tests.house.assembly import ROOT, Assembly
 
-_PARTS = ("app.py", "constructs", "pipeline_definitions", "plumbline", "runtime", "stacks")
+_PARTS = ("app.py", "constructs", "package.json", "pipeline_definitions", "plumbline", "runtime", "stacks")
 
 
 def _run(root: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
