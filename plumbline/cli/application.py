@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 from typer.rich_utils import rich_format_error
 
-from plumbline.cli import audit, cdk, deliver, rehearse, render, test
+from plumbline.cli import audit, cdk, deliver, rehearse, render, review, test
 from plumbline.errors import PlumblineError
 
 # What a shell gives for a program that Ctrl-C ended; Typer returns it in the place of the KeyboardInterrupt.
@@ -24,6 +24,7 @@ app.command(name="rehearse")(rehearse.rehearse)
 app.command(name="test")(test.test)
 app.command(name="audit")(audit.audit)
 app.command(name="deliver", hidden=True)(deliver.deliver)
+app.command(name="review")(review.review)
 app.command(name="render")(render.render)
 app.command(
     name="cdk",
