@@ -17,7 +17,7 @@ import httpx
 
 from plumbline.configuration import Platform
 from plumbline.errors import PlumblineError
-from plumbline.rehearsal.control import HEADER, PATH, TOKEN_FILE
+from plumbline.rehearsal.control import ASSUME_SERVICE_ROLE, HEADER, TOKEN_FILE
 from plumbline.rehearsal.interrupts import held_back
 from plumbline.rehearsal.options import ServerOptions
 from plumbline.rehearsal.processes import command_line
@@ -174,7 +174,9 @@ class Cloud:
         }
         token = (self.options.state / TOKEN_FILE).read_text(encoding="utf-8")
         with _connection(self.options) as connection:
-            answer = connection.post(f"{self.options.endpoint}{PATH}", json=wanted, headers={HEADER.decode(): token})
+            answer = connection.post(
+                f"{self.options.endpoint}{ASSUME_SERVICE_ROLE}", json=wanted, headers={HEADER.decode(): token}
+            )
         given = answer.json()
         if answer.is_error:
             raise PermissionError(given["error"])

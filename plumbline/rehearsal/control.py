@@ -1,17 +1,25 @@
-"""The rehearsal's own door to its server: what no AWS API offers and a rehearsal has to ask.
+"""The rehearsal's own door to its server: what no AWS API offers and a rehearsal has to ask or to do.
 
-One request, ``POST /_plumbline/assume-service-role``, gives the credentials with which a service works in a role, so
-that what the role may not do can be tried for real. It is for the holder of the token in the state folder only.
+One path a question, ``POST /_plumbline/<question>``, for the holder of the token in the state folder only:
+
+- ``assume-service-role`` gives the credentials with which a service works in a role, so that what the role may not do
+  can be tried for real;
+- ``repository-changed`` tells of a push: it starts the pipelines that listen;
+- ``complete-connection`` does what a person does in the console: a connection to a provider of Git becomes available.
 """
 
+import asyncio
 import dataclasses
 import json
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-PATH = "/_plumbline/assume-service-role"
+PREFIX = "/_plumbline/"
+ASSUME_SERVICE_ROLE = f"{PREFIX}assume-service-role"
+REPOSITORY_CHANGED = f"{PREFIX}repository-changed"
+COMPLETE_CONNECTION = f"{PREFIX}complete-connection"
 TOKEN_FILE = "control.token"  # noqa: S105 - a file's name
 HEADER = b"x-plumbline-token"
 
@@ -20,6 +28,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
+Answer = tuple[int, Mapping[str, object]]
 
 
 def write_token(state: Path) -> str:
@@ -40,20 +49,22 @@ def with_control(application: Application, *, token: str) -> Application:
     """
 
     async def served(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH:
+        if scope["type"] != "http" or not str(scope["path"]).startswith(PREFIX):
             await application(scope, receive, send)
             return
         body = await _body(receive)
         given = dict(scope["headers"]).get(HEADER, b"")
-        if scope["method"] != "POST" or not secrets.compare_digest(given, token.encode()):
+        question = _QUESTIONS.get(scope["path"])
+        if question is None or scope["method"] != "POST" or not secrets.compare_digest(given, token.encode()):
             await _answer(send, 404, {"error": "not found"})
             return
-        await _answer(send, *_assume(json.loads(body)))
+        # on a thread: an answer may need the loop that serves this
+        await _answer(send, *await asyncio.to_thread(question, json.loads(body)))
 
     return served
 
 
-def _assume(request: dict[str, str]) -> tuple[int, dict[str, str]]:
+def _assume(request: Mapping[str, str]) -> Answer:
     from plumbline.rehearsal import enforcement
 
     try:
@@ -70,6 +81,34 @@ def _assume(request: dict[str, str]) -> tuple[int, dict[str, str]]:
     return 200, dataclasses.asdict(credentials)
 
 
+def _repository_changed(request: Mapping[str, str]) -> Answer:
+    from plumbline.rehearsal import codepipeline
+    from plumbline.rehearsal.codepipeline.repositories import NoRepositoryError
+
+    try:
+        return 200, {"started": codepipeline.repository_changed(request["repository"], request["branch"])}
+    except NoRepositoryError as error:
+        return 404, {"error": str(error)}
+
+
+def _complete_connection(request: Mapping[str, str]) -> Answer:
+    from plumbline.rehearsal import codepipeline
+    from plumbline.rehearsal.api.errors import ApiError
+
+    try:
+        codepipeline.complete_connection(request["connection_arn"])
+    except ApiError as error:
+        return 404, {"error": error.message}
+    return 200, {}
+
+
+_QUESTIONS: Mapping[str, Callable[[Mapping[str, str]], Answer]] = {
+    ASSUME_SERVICE_ROLE: _assume,
+    REPOSITORY_CHANGED: _repository_changed,
+    COMPLETE_CONNECTION: _complete_connection,
+}
+
+
 async def _body(receive: Receive) -> bytes:
     body = b""
     while True:
@@ -79,7 +118,7 @@ async def _body(receive: Receive) -> bytes:
             return body
 
 
-async def _answer(send: Send, status: int, document: dict[str, str]) -> None:
+async def _answer(send: Send, status: int, document: Mapping[str, object]) -> None:
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(document).encode()})

@@ -166,7 +166,7 @@ class _Services:
 def _add_services(options: ServerOptions) -> _Services:
     """Adds to the emulator what the platform needs of AWS and MiniStack lacks."""
     # The emulator reads its environment while it is imported.
-    from plumbline.rehearsal import enforcement, provisioning, registry, resources, sagemaker
+    from plumbline.rehearsal import codepipeline, enforcement, provisioning, registry, resources, sagemaker
     from plumbline.rehearsal.sagemaker.containers import isolation
     from plumbline.rehearsal.sagemaker.options import Options
 
@@ -183,8 +183,20 @@ def _add_services(options: ServerOptions) -> _Services:
             external_images=dict(options.external_images),
         )
     )
+    codepipeline.register(
+        codepipeline.Options(
+            state=options.state,
+            endpoint=options.endpoint,
+            certificate_authority=options.certificate_authority,
+        )
+    )
     provisioning.install()
-    return _Services(stop=sagemaker.shutdown, network_isolation=str(isolation()))
+
+    def stop() -> None:
+        codepipeline.shutdown()
+        sagemaker.shutdown()
+
+    return _Services(stop=stop, network_isolation=str(isolation()))
 
 
 async def _serve(options: ServerOptions, listener: socket.socket, services: _Services) -> None:

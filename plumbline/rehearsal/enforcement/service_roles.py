@@ -25,6 +25,7 @@ def assume_service_role(
     session_name: str,
     context: Context | None = None,
     seconds: int = 12 * 3600,
+    session_policy: str = "",
 ) -> Credentials:
     """Gives the credentials that a service works with on behalf of a resource, when the role trusts the service.
 
@@ -38,6 +39,7 @@ def assume_service_role(
         context: Condition keys that every request made with these credentials carries, such as ``aws:SourceVpce`` or
             ``kms:ViaService``: what AWS knows about where the service's requests come from.
         seconds: How long the credentials last.
+        session_policy: What the session is narrowed to; empty for all that the role may.
 
     Raises:
         AccessDenied: The role does not exist or its trust policy does not let the service assume it for that source.
@@ -74,7 +76,7 @@ def assume_service_role(
             "SourceAccessKeyId": None,
             "SourcePrincipalArn": service,
             "SessionTags": [],
-            "SessionPolicies": None,
+            "SessionPolicies": {"Policy": session_policy, "PolicyArns": []} if session_policy else None,
         },
     )
     if context:

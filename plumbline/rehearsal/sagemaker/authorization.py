@@ -4,24 +4,12 @@ Source: the service authorization reference of Amazon SageMaker AI, and "SageMak
 guide for what an operation needs beyond its own action.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 
+from plumbline.rehearsal.api.authorization import Check, Context, resource_tag_context, tag_context
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker.expressions import UnresolvedError, follow
 from plumbline.rehearsal.sagemaker.scope import Arn, Scope, name_of
-from plumbline.rehearsal.sagemaker.shapes import Document
-
-Context = dict[str, str | list[str]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Check:
-    """One decision that a request needs."""
-
-    action: str
-    resource: str
-    context: Context = dataclasses.field(default_factory=dict)
-
 
 # The kind of resource that an operation is decided upon and the members of the request that name it. Operations that
 # are not here are decided upon "*", as AWS decides on List operations.
@@ -159,7 +147,7 @@ def checks(
     resources = [_arn(kind, _named(members, request), scope) for kind, members in _RESOURCES.get(operation, ())]
     context = _context(operation, request)
     for resource in resources or ["*"]:
-        tags = {f"aws:ResourceTag/{key}": value for key, value in tags_of(resource).items()}
+        tags = resource_tag_context(tags_of(resource))
         yield Check(action=f"sagemaker:{operation}", resource=resource, context={**tags, **context})
     if operation == "CreateModelPackage" and request.get("ModelPackageGroupName"):
         group = name_of(request["ModelPackageGroupName"])
@@ -221,11 +209,7 @@ def _context(operation: str, request: Document) -> Context:
 
 
 def _tag_context(request: Document) -> Context:
-    context: Context = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in request.get("Tags", [])}
-    keys = [tag["Key"] for tag in request.get("Tags", [])] + request.get("TagKeys", [])
-    if keys:
-        context["aws:TagKeys"] = keys
-    return context
+    return tag_context({tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}, request.get("TagKeys", []))
 
 
 def _values(request: Document, path: str) -> list[str]:

@@ -11,8 +11,8 @@ import random
 import threading
 import uuid
 
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker.sessions import RoleSession
-from plumbline.rehearsal.sagemaker.shapes import Document
 from plumbline.rehearsal.sagemaker.transfer import S3Uri
 
 _FLUSH_SECONDS = 2.0

@@ -12,16 +12,15 @@ import json
 import uuid
 from collections.abc import Callable, Collection, Iterator
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
 from ministack.core.responses import get_account_id, get_region
 from ministack.services.cloudformation import provisioners, stacks
 
 from plumbline.rehearsal import enforcement
+from plumbline.rehearsal.api.errors import ApiError
+from plumbline.rehearsal.api.shapes import Document, check_request, typed_request
 from plumbline.rehearsal.sagemaker.authorization import checks
-from plumbline.rehearsal.sagemaker.errors import SageMakerError
 from plumbline.rehearsal.sagemaker.scope import Scope, name_of
 from plumbline.rehearsal.sagemaker.service import Service
-from plumbline.rehearsal.sagemaker.shapes import Document, check_request, operation_model
 
 Created = tuple[str, dict[str, str]]
 _POLL_SECONDS = 0.05
@@ -55,10 +54,10 @@ class Deployment:
         """Does an operation when the stack's role may; values that a template wrote as text get the API's types.
 
         Raises:
-            SageMakerError: The operation refuses, or the role may not.
+            ApiError: The operation refuses, or the role may not.
         """
-        typed = _typed(operation, request)
-        check_request(operation, typed)
+        typed = typed_request(operation, request, service="sagemaker")
+        check_request(operation, typed, service="sagemaker")
         if self.caller is not None:
             for needed in checks(operation, typed, self.scope, self.service.tags_of):
                 self.service.authorize(self.caller, needed)
@@ -135,7 +134,7 @@ def _register(service: Service, kind: ResourceType) -> None:
         with _worded(kind):
             try:
                 service.perform(operation, request_of(name_of(physical_id), properties), _scope())
-            except SageMakerError as error:
+            except ApiError as error:
                 if not any(words in error.message for words in ("Could not find", "does not exist")):
                     raise
 
@@ -186,7 +185,7 @@ def _update_group(deployment: Deployment, name: str, properties: Document) -> No
         return
     try:
         deployment.look("DeleteModelPackageGroupPolicy", {"ModelPackageGroupName": name})
-    except SageMakerError as error:
+    except ApiError as error:
         if "Cannot find resource policy" not in error.message:
             raise
 
@@ -276,38 +275,12 @@ def _end_of_pipeline(name: str, _properties: Document) -> Document:
     return {"PipelineName": name, "ClientRequestToken": str(uuid.uuid4())}
 
 
-def _typed(operation: str, request: Document) -> Document:
-    """A request whose values have the types of the API, where a template may have written text."""
-    shape = operation_model(operation).input_shape
-    typed = _cast(shape, request) if shape is not None else request
-    return typed if isinstance(typed, dict) else request
-
-
-def _cast(shape: Shape, value: object) -> object:
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
-        members = shape.members
-        return {name: _cast(members[name], item) if name in members else item for name, item in value.items()}
-    if isinstance(shape, ListShape) and isinstance(value, list):
-        return [_cast(shape.member, item) for item in value]
-    if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {name: _cast(shape.value, item) for name, item in value.items()}
-    if shape.type_name == "boolean" and value in ("true", "false"):
-        return value == "true"
-    if shape.type_name in ("integer", "long") and isinstance(value, str) and value.lstrip("-").isdigit():
-        return int(value)
-    if shape.type_name in ("float", "double") and isinstance(value, str):
-        return float(value)
-    if shape.type_name == "string" and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return value
-
-
 @contextlib.contextmanager
 def _worded(kind: ResourceType) -> Iterator[None]:
     """Words a refusal of SageMaker's as CloudFormation does."""
     try:
         yield
-    except SageMakerError as error:
+    except ApiError as error:
         raise ResourceFailedError(
             f'Resource handler returned message: "{error.message} (Service: SageMaker, Status Code: {error.status}, '
             f'Error Code: {error.code})" ({kind.name})'

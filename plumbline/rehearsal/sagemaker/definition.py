@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from plumbline.rehearsal.sagemaker.errors import validation_error
-from plumbline.rehearsal.sagemaker.shapes import Document
+from plumbline.rehearsal.api.errors import validation_error
+from plumbline.rehearsal.api.shapes import Document
 
 VERSION = "2020-12-01"
 Scalar = str | int | float | bool
@@ -55,7 +55,7 @@ class Parameter:
         """The value that a start request gives as text.
 
         Raises:
-            SageMakerError: It has another type, or is not among the accepted values.
+            ApiError: It has another type, or is not among the accepted values.
         """
         value = self._typed(text)
         if self.accepted and value not in self.accepted:
@@ -157,7 +157,7 @@ class Definition:
             given: What the start request gives, by name.
 
         Raises:
-            SageMakerError: One is unknown, missing, of another type, or outside its enumeration.
+            ApiError: One is unknown, missing, of another type, or outside its enumeration.
         """
         known = {parameter.name: parameter for parameter in self.parameters}
         unknown = sorted(set(given) - set(known))
@@ -181,7 +181,7 @@ def parse(text: str) -> Definition:
     """Reads a definition and checks all that can be known before it runs.
 
     Raises:
-        SageMakerError: ``ValidationException``: no JSON, another version, a step type or condition that is not known, a
+        ApiError: ``ValidationException``: no JSON, another version, a step type or condition that is not known, a
             name used twice, a reference to a parameter, step or property file that is not there, or a cycle.
     """
     try:
@@ -228,7 +228,7 @@ def duration_seconds(text: str) -> float:
     """The length of an ISO 8601 duration as CacheConfig takes it: ``P30D``, ``PT1H``, also ``30d`` and ``T16m``.
 
     Raises:
-        SageMakerError: It is no duration.
+        ApiError: It is no duration.
     """
     found = _DURATION.fullmatch(text)
     if not found or not any(found.groups()):

@@ -7,19 +7,21 @@ from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from plumbline.rehearsal.api.errors import ApiError, validation_error
+from plumbline.rehearsal.api.scope import timestamp
+from plumbline.rehearsal.api.shapes import Document, service_model
+from plumbline.rehearsal.api.store import Table
 from plumbline.rehearsal.sagemaker import events
 from plumbline.rehearsal.sagemaker.capture import Payload
-from plumbline.rehearsal.sagemaker.errors import SageMakerError, validation_error
 from plumbline.rehearsal.sagemaker.models import EndpointConfigs, Models
 from plumbline.rehearsal.sagemaker.platform import Platform
-from plumbline.rehearsal.sagemaker.scope import Scope, timestamp
+from plumbline.rehearsal.sagemaker.scope import Scope
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, reason
-from plumbline.rehearsal.sagemaker.shapes import Document, service_model
-from plumbline.rehearsal.sagemaker.store import Table, listing
+from plumbline.rehearsal.sagemaker.store import listing
 from plumbline.rehearsal.sagemaker.transitions import Kind, begin, move
 from plumbline.rehearsal.sagemaker.variants import Answer, Variant
 
-_STARTING = (PlatformError, ClientError, BotoCoreError, SageMakerError, OSError)
+_STARTING = (PlatformError, ClientError, BotoCoreError, ApiError, OSError)
 # The request's headers that reach the container under the same name (API reference, InvokeEndpoint).
 _FORWARDED = (
     "content-type",
@@ -43,22 +45,20 @@ class Endpoint:
         """The variant that serves a request: the one asked for, or by weight.
 
         Raises:
-            SageMakerError: There is none.
+            ApiError: There is none.
         """
         with self.lock:
             variants = self.variants
         if target is not None:
             named = [variant for variant in variants if variant.name == target]
             if not named:
-                raise SageMakerError(
+                raise ApiError(
                     "ValidationError", f"Variant {target} does not exist for endpoint {self.document['EndpointName']}."
                 )
             return named[0]
         weights = [variant.weight for variant in variants]
         if not variants or sum(weights) <= 0:
-            raise SageMakerError(
-                "ValidationError", f"Endpoint {self.document['EndpointName']} has no variant with weight."
-            )
+            raise ApiError("ValidationError", f"Endpoint {self.document['EndpointName']} has no variant with weight.")
         return random.choices(variants, weights)[0]  # noqa: S311 - traffic splitting, not a secret
 
     def become(self, status: str, *, failure: str | None = None) -> None:
@@ -78,7 +78,7 @@ class Endpoints:
 
     def __init__(self, platform: Platform, models: Models, configs: EndpointConfigs) -> None:
         self._platform, self._models, self._configs = platform, models, configs
-        self._endpoints: Table[Endpoint] = Table(
+        self._endpoints: Table[Scope, Endpoint] = Table(
             lambda scope, name: validation_error(f'Could not find endpoint "{scope.arn(f"endpoint/{name}")}".')
         )
 
@@ -173,14 +173,14 @@ class Endpoints:
             body: The request's body.
 
         Raises:
-            SageMakerError: ``ValidationError``, or ``ModelError`` when the container answers otherwise than with 2xx.
+            ApiError: ``ValidationError``, or ``ModelError`` when the container answers otherwise than with 2xx.
         """
         endpoint = self._endpoints.find(scope, name)
         if endpoint is None or endpoint.document["EndpointStatus"] not in ("InService", "Updating", "RollingBack"):
-            raise SageMakerError("ValidationError", f"Endpoint {name} of account {scope.account} not found.")
+            raise ApiError("ValidationError", f"Endpoint {name} of account {scope.account} not found.")
         longest = service_model("sagemaker-runtime").shape_for("BodyBlob").metadata.get("max")
         if longest and len(body) > longest:
-            raise SageMakerError("ValidationError", f"Body is longer than {longest} bytes.")
+            raise ApiError("ValidationError", f"Body is longer than {longest} bytes.")
         variant = endpoint.choose(headers.get("x-amzn-sagemaker-target-variant"))
         forwarded = {header: headers[header] for header in _FORWARDED if header in headers}
         try:
@@ -276,12 +276,12 @@ def _summary(variant: Variant) -> Document:
     }
 
 
-def _model_error(endpoint: Endpoint, variant: Variant, answer: Answer) -> SageMakerError:
+def _model_error(endpoint: Endpoint, variant: Variant, answer: Answer) -> ApiError:
     scope = endpoint.scope
     text = answer.body.decode("utf-8", "replace")
     side = "client" if answer.status // 100 == 4 else "server"
     group = f"/aws/sagemaker/Endpoints/{endpoint.document['EndpointName']}"
-    return SageMakerError(
+    return ApiError(
         "ModelError",
         f'Received {side} error ({answer.status}) from primary with message "{text}". See {group} in account '
         f"{scope.account} for more information.",

@@ -5,14 +5,10 @@ Source of names and details: developer guide, "Events that Amazon SageMaker AI s
 
 import copy
 import datetime
-import json
 
-from ministack.app import call_service_handler_sync
-from ministack.core.responses import request_scope
-from ministack.services import eventbridge
-
+from plumbline.rehearsal.api.events import publish
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker.scope import Scope
-from plumbline.rehearsal.sagemaker.shapes import Document
 
 # EventBridge's own events spell an endpoint's status in capitals.
 _ENDPOINT_STATUS = {
@@ -100,19 +96,7 @@ def endpoint_changed(scope: Scope, endpoint: Document) -> None:
 
 
 def _publish(scope: Scope, detail_type: str, resources: list[str], detail: Document) -> None:
-    entry = {
-        "Source": "aws.sagemaker",
-        "DetailType": detail_type,
-        "Resources": resources,
-        "Detail": json.dumps(detail, default=str),
-    }
-
-    async def put(*_request: object) -> None:
-        with request_scope(scope.account, scope.region):
-            eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
-
-    # on the emulator's own loop, where its rules and targets are read and changed
-    call_service_handler_sync(put, "POST", "/", {}, b"", {})
+    publish(scope, source="aws.sagemaker", detail_type=detail_type, resources=resources, detail=detail)
 
 
 def _milliseconds(document: Document) -> Document:

@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Mapping
 
+from plumbline.rehearsal.api.errors import ApiError
+from plumbline.rehearsal.api.scope import timestamp
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker import events, steps
 from plumbline.rehearsal.sagemaker.definition import Definition, Dependency, Scalar, Step
-from plumbline.rehearsal.sagemaker.errors import SageMakerError
 from plumbline.rehearsal.sagemaker.expressions import Resolver, UnresolvedError
-from plumbline.rehearsal.sagemaker.scope import Scope, timestamp
-from plumbline.rehearsal.sagemaker.shapes import Document
+from plumbline.rehearsal.sagemaker.scope import Scope
 from plumbline.rehearsal.sagemaker.steps import Context, Outcome, StepFailedError, StepStoppedError
 from plumbline.rehearsal.sagemaker.transfer import S3Uri
 from plumbline.rehearsal.sagemaker.transitions import Kind, begin, is_final, move
@@ -190,7 +191,7 @@ class Execution:
                 self._step_becomes(step, "Stopping")
                 self._step_becomes(step, "Stopped")
                 return False
-            except (StepFailedError, UnresolvedError, SageMakerError) as error:
+            except (StepFailedError, UnresolvedError, ApiError) as error:
                 failure = error if isinstance(error, StepFailedError) else StepFailedError(f"ClientError: {error}")
                 if self._retry(step, failure, attempts):
                     continue

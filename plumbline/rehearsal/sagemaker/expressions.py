@@ -5,8 +5,8 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker.definition import Scalar
-from plumbline.rehearsal.sagemaker.shapes import Document
 
 _PATH = re.compile(r"\[\s*'([^']*)'\s*\]|\[\s*\"([^\"]*)\"\s*\]|\[(\d+)\]|([^.\[\]]+)")
 # The member by which the service lets an item of a list be addressed by name.

@@ -7,9 +7,9 @@ import urllib.request
 from pathlib import Path
 
 from plumbline.rehearsal import enforcement
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker.options import Options
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession
-from plumbline.rehearsal.sagemaker.shapes import Document
 
 LABEL = "plumbline.runtime"
 _URI = re.compile(

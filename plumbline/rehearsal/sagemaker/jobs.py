@@ -11,15 +11,16 @@ from pathlib import Path, PurePosixPath
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from plumbline.rehearsal.api.errors import ApiError
+from plumbline.rehearsal.api.scope import timestamp
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker import images, network
 from plumbline.rehearsal.sagemaker.containers import BASE, GRACE_SECONDS, Container, Program, isolation
-from plumbline.rehearsal.sagemaker.errors import SageMakerError
 from plumbline.rehearsal.sagemaker.logs import LogStream, put_metrics
 from plumbline.rehearsal.sagemaker.options import Options
 from plumbline.rehearsal.sagemaker.platform import Platform, Run
-from plumbline.rehearsal.sagemaker.scope import Scope, timestamp
+from plumbline.rehearsal.sagemaker.scope import Scope
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession, reason
-from plumbline.rehearsal.sagemaker.shapes import Document
 
 HOST = "algo-1"
 # FailureReason holds at most 1,024 characters.
@@ -141,7 +142,7 @@ class Job(abc.ABC):
                 timed_out, failure = self._work()
         except StoppedError:
             self.finish("Stopped")
-        except (PlatformError, ClientError, BotoCoreError, SageMakerError) as error:
+        except (PlatformError, ClientError, BotoCoreError, ApiError) as error:
             self.finish("Failed", failure=reason(error)[:_REASON_LENGTH])
         except Exception as error:  # noqa: BLE001 - a job must come to an end, whatever the platform met
             self.finish("Failed", failure=f"InternalServerError: {type(error).__name__}: {error}"[:_REASON_LENGTH])

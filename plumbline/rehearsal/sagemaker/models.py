@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
 
-from plumbline.rehearsal.sagemaker.errors import SageMakerError, validation_error
+from plumbline.rehearsal.api.errors import ApiError, validation_error
+from plumbline.rehearsal.api.scope import timestamp
+from plumbline.rehearsal.api.shapes import Document
+from plumbline.rehearsal.api.store import Table
 from plumbline.rehearsal.sagemaker.platform import Platform
 from plumbline.rehearsal.sagemaker.registry import ModelRegistry
-from plumbline.rehearsal.sagemaker.scope import Scope, timestamp
+from plumbline.rehearsal.sagemaker.scope import Scope
 from plumbline.rehearsal.sagemaker.sessions import RoleSession
-from plumbline.rehearsal.sagemaker.shapes import Document
-from plumbline.rehearsal.sagemaker.store import Table, listing
+from plumbline.rehearsal.sagemaker.store import listing
 from plumbline.rehearsal.sagemaker.transfer import S3Uri, has_object
 
 
@@ -43,7 +45,7 @@ class Models:
     def __init__(self, platform: Platform, registry: ModelRegistry) -> None:
         self._platform = platform
         self._registry = registry
-        self._models: Table[Document] = Table(
+        self._models: Table[Scope, Document] = Table(
             lambda scope, name: validation_error(f'Could not find model "{scope.arn(f"model/{name}")}".')
         )
 
@@ -85,7 +87,7 @@ class Models:
         """A model as it runs.
 
         Raises:
-            SageMakerError: It, or the package it names, is not there.
+            ApiError: It, or the package it names, is not there.
         """
         return self._resolve(scope, self._models.get(scope, name))
 
@@ -135,7 +137,7 @@ class Models:
         if not found:
             raise self._no_access(scope, servable, "the object does not exist")
 
-    def _no_access(self, scope: Scope, servable: Servable, detail: str) -> SageMakerError:
+    def _no_access(self, scope: Scope, servable: Servable, detail: str) -> ApiError:
         return validation_error(
             f'Could not access model data at {servable.artifact}. Please ensure that the role "{servable.role_arn}" '
             'exists and that its trust relationship policy allows the action "sts:AssumeRole" for the service '
@@ -149,7 +151,7 @@ class EndpointConfigs:
 
     def __init__(self, models: Models) -> None:
         self._models = models
-        self._configs: Table[Document] = Table(
+        self._configs: Table[Scope, Document] = Table(
             lambda scope, name: validation_error(
                 f'Could not find endpoint configuration "{scope.arn(f"endpoint-config/{name}")}".'
             )

@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator
 
 from plumbline.rehearsal import enforcement
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker.sessions import PRINCIPAL, PlatformError, RoleSession
-from plumbline.rehearsal.sagemaker.shapes import Document
 
 
 @contextlib.contextmanager

@@ -7,17 +7,20 @@ import string
 import threading
 from collections.abc import Callable, Mapping
 
+from plumbline.rehearsal.api.errors import validation_error
+from plumbline.rehearsal.api.scope import timestamp
+from plumbline.rehearsal.api.shapes import Document
+from plumbline.rehearsal.api.store import Table
 from plumbline.rehearsal.sagemaker import transfer
 from plumbline.rehearsal.sagemaker.definition import parse
-from plumbline.rehearsal.sagemaker.errors import conflict, not_found, validation_error
+from plumbline.rehearsal.sagemaker.errors import conflict, not_found
 from plumbline.rehearsal.sagemaker.executions import Execution, StepCache
 from plumbline.rehearsal.sagemaker.jobs import Job
 from plumbline.rehearsal.sagemaker.platform import Platform
-from plumbline.rehearsal.sagemaker.scope import Arn, Scope, name_of, timestamp
+from plumbline.rehearsal.sagemaker.scope import Arn, Scope, name_of
 from plumbline.rehearsal.sagemaker.sessions import RoleSession
-from plumbline.rehearsal.sagemaker.shapes import Document
 from plumbline.rehearsal.sagemaker.steps import Context
-from plumbline.rehearsal.sagemaker.store import Table, listing
+from plumbline.rehearsal.sagemaker.store import listing
 from plumbline.rehearsal.sagemaker.transfer import S3Uri
 from plumbline.rehearsal.sagemaker.transitions import Kind, begin, is_final
 
@@ -47,10 +50,10 @@ class Pipelines:
         self._platform = platform
         self._job = job
         self._lock = threading.RLock()
-        self._pipelines: Table[Pipeline] = Table(
+        self._pipelines: Table[Scope, Pipeline] = Table(
             lambda scope, name: not_found(f"Pipeline '{scope.arn(f'pipeline/{name}')}' does not exist.")
         )
-        self._executions: Table[Execution] = Table(
+        self._executions: Table[Scope, Execution] = Table(
             lambda scope, name: not_found(
                 f"Pipeline execution with ARN {scope.arn(f'pipeline/{name}')} does not exist."
             )

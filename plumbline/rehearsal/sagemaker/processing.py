@@ -1,13 +1,16 @@
 """Processing jobs."""
 
+from plumbline.rehearsal.api.errors import validation_error
+from plumbline.rehearsal.api.scope import timestamp
+from plumbline.rehearsal.api.shapes import Document, members_of
+from plumbline.rehearsal.api.store import Table
 from plumbline.rehearsal.sagemaker import events, transfer
-from plumbline.rehearsal.sagemaker.errors import in_use, validation_error
+from plumbline.rehearsal.sagemaker.errors import in_use
 from plumbline.rehearsal.sagemaker.jobs import HOST, Job, Plan
 from plumbline.rehearsal.sagemaker.platform import Platform
-from plumbline.rehearsal.sagemaker.scope import Scope, name_of, timestamp
+from plumbline.rehearsal.sagemaker.scope import Scope, name_of
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession, dumps
-from plumbline.rehearsal.sagemaker.shapes import Document, members_of
-from plumbline.rehearsal.sagemaker.store import Table, listing
+from plumbline.rehearsal.sagemaker.store import listing
 from plumbline.rehearsal.sagemaker.transfer import Mirror, S3Uri
 from plumbline.rehearsal.sagemaker.transitions import Kind, begin, is_final, move
 
@@ -70,7 +73,12 @@ class ProcessingJob(Job):
         config = self.base / "config"
         config.mkdir()
         (config / "processingjobconfig.json").write_text(
-            dumps({**members_of("CreateProcessingJob", self.document), "ProcessingJobArn": self.plan.arn})
+            dumps(
+                {
+                    **members_of("CreateProcessingJob", self.document, service="sagemaker"),
+                    "ProcessingJobArn": self.plan.arn,
+                }
+            )
         )
         cluster = self.document["ProcessingResources"]["ClusterConfig"]
         (config / "resourceconfig.json").write_text(
@@ -147,7 +155,7 @@ class ProcessingJobs:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._jobs: Table[ProcessingJob] = Table(
+        self._jobs: Table[Scope, ProcessingJob] = Table(
             lambda _, name: validation_error(f"Could not find requested job with name: {name}")
         )
 

@@ -1,18 +1,14 @@
 """SageMaker's place in the emulator: its services, its CloudFormation types, its resource policies."""
 
-import sys
-import types
 from collections.abc import Callable, Mapping
 
 import ministack.app
-import ministack.services
-from ministack.core import router
-from ministack.core.concurrency import run_reentrant
 
 from plumbline.rehearsal import enforcement
+from plumbline.rehearsal.api.registration import add_service
 from plumbline.rehearsal.sagemaker import cloudformation, studio_types
 from plumbline.rehearsal.sagemaker.options import Options
-from plumbline.rehearsal.sagemaker.service import Response, Service
+from plumbline.rehearsal.sagemaker.service import Service
 
 Detect = Callable[[str, str, Mapping[str, str], Mapping[str, object]], str]
 
@@ -28,23 +24,15 @@ def register(options: Options) -> None:
     global _service
     service = Service(options)
 
-    async def handle_request(
-        method: str, path: str, headers: Mapping[str, str], body: bytes, _query_params: Mapping[str, object]
-    ) -> Response:
-        response: Response = await run_reentrant(service.handle, method, path, headers, body)
-        return response
-
-    module = types.ModuleType("ministack.services.sagemaker", "SageMaker, added by the rehearsal.")
-    vars(module).update(handle_request=handle_request, policy_of=service.policy_of)
-    sys.modules[module.__name__] = module
-    ministack.services.sagemaker = module
-    for name, pattern in (
-        ("sagemaker", {"target_prefixes": ["SageMaker."], "host_patterns": [r"api\.sagemaker\."]}),
-        ("sagemaker-runtime", {"host_patterns": [r"runtime\.sagemaker\."]}),
-    ):
-        ministack.app.SERVICE_REGISTRY[name] = {"module": "sagemaker"}
-        ministack.app.SERVICE_HANDLERS[name] = handle_request
-        router.SERVICE_PATTERNS[name] = pattern
+    add_service(
+        "sagemaker",
+        service.handle,
+        {
+            "sagemaker": {"target_prefixes": ["SageMaker."], "host_patterns": [r"api\.sagemaker\."]},
+            "sagemaker-runtime": {"host_patterns": [r"runtime\.sagemaker\."]},
+        },
+        {"policy_of": service.policy_of},
+    )
     ministack.app.detect_service = _telling_runtime_apart(ministack.app.detect_service)
     enforcement.add_resource_policies("sagemaker", "sagemaker", "policy_of")
     cloudformation.register(service, (*cloudformation.TYPES, *studio_types.TYPES))

@@ -6,11 +6,14 @@ import threading
 
 from ministack.core.iam_evaluator import validate_policy_document
 
+from plumbline.rehearsal.api.errors import validation_error
+from plumbline.rehearsal.api.scope import timestamp
+from plumbline.rehearsal.api.shapes import Document
+from plumbline.rehearsal.api.store import Table
 from plumbline.rehearsal.sagemaker import events
-from plumbline.rehearsal.sagemaker.errors import conflict, validation_error
-from plumbline.rehearsal.sagemaker.scope import Arn, Scope, name_of, timestamp
-from plumbline.rehearsal.sagemaker.shapes import Document
-from plumbline.rehearsal.sagemaker.store import Table, listing
+from plumbline.rehearsal.sagemaker.errors import conflict
+from plumbline.rehearsal.sagemaker.scope import Arn, Scope, name_of
+from plumbline.rehearsal.sagemaker.store import listing
 from plumbline.rehearsal.sagemaker.transitions import Kind, begin, move
 
 _PACKAGE_SUMMARY = (
@@ -33,17 +36,17 @@ class ModelRegistry:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._groups: Table[Document] = Table(
+        self._groups: Table[Scope, Document] = Table(
             lambda scope, name: validation_error(
                 f"ModelPackageGroup {scope.arn(f'model-package-group/{name}')} does not exist."
             )
         )
-        self._policies: Table[str] = Table(
+        self._policies: Table[Scope, str] = Table(
             lambda scope, name: validation_error(
                 f"Cannot find resource policy for: {scope.arn(f'model-package-group/{name}')}"
             )
         )
-        self._packages: Table[Document] = Table(
+        self._packages: Table[Scope, Document] = Table(
             lambda scope, name: validation_error(f"ModelPackage {scope.arn(f'model-package/{name}')} does not exist.")
         )
         self._versions: dict[tuple[Scope, str], int] = {}
@@ -217,7 +220,7 @@ class ModelRegistry:
         """A model package, by ARN or by ``group/version``.
 
         Raises:
-            SageMakerError: It is not there.
+            ApiError: It is not there.
         """
         where, found = _located(scope, name)
         return self._packages.get(where, found)

@@ -1,26 +1,16 @@
-"""Where a resource lives: one account in one region."""
+"""Where a resource of SageMaker lives, and how it is named."""
 
 import dataclasses
-import time
+
+from plumbline.rehearsal.api import scope
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Scope:
-    """An account and a region; every name is unique within one.
-
-    Attributes:
-        account: Twelve digits.
-        region: For example ``eu-west-1``.
-        partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
-    """
-
-    account: str
-    region: str
-    partition: str = "aws"
+class Scope(scope.Scope):
+    """An account and a region, as SageMaker names what is in them."""
 
     def arn(self, resource: str) -> str:
         """The ARN of a SageMaker resource, given as ``endpoint/name``."""
-        return f"arn:{self.partition}:sagemaker:{self.region}:{self.account}:{resource}"
+        return self.arn_of("sagemaker", resource)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,8 +35,3 @@ def name_of(text: str) -> str:
     """The name in an operation's ``…Name`` member, which SageMaker lets be an ARN in many places."""
     arn = Arn.parse(text)
     return text if arn is None else arn.name
-
-
-def timestamp() -> float:
-    """The present as the API writes it: seconds since the epoch, to the millisecond."""
-    return round(time.time(), 3)

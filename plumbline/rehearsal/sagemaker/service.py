@@ -1,24 +1,18 @@
 """The API: from a request of the emulator to an operation and back, authorized and held against the model."""
 
-import json
 import re
 import threading
-import traceback
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import unquote
 
-from ministack.core.responses import get_account_id, get_region
-
 from plumbline.rehearsal import enforcement
-from plumbline.rehearsal.sagemaker.authorization import Check, checks
+from plumbline.rehearsal.api.authorization import Check
+from plumbline.rehearsal.api.errors import UnsupportedOperationError, validation_error
+from plumbline.rehearsal.api.scope import Scope as AnyScope
+from plumbline.rehearsal.api.service import JsonService, Response, scope_of_request
+from plumbline.rehearsal.api.shapes import Document
+from plumbline.rehearsal.sagemaker.authorization import checks
 from plumbline.rehearsal.sagemaker.endpoints import Endpoints
-from plumbline.rehearsal.sagemaker.errors import (
-    SageMakerError,
-    UnsupportedOperationError,
-    access_denied,
-    validation_error,
-)
 from plumbline.rehearsal.sagemaker.jobs import Job
 from plumbline.rehearsal.sagemaker.models import EndpointConfigs, Models
 from plumbline.rehearsal.sagemaker.options import Options
@@ -27,23 +21,14 @@ from plumbline.rehearsal.sagemaker.platform import UNSUPPORTED_FILE, Platform
 from plumbline.rehearsal.sagemaker.processing import ProcessingJobs
 from plumbline.rehearsal.sagemaker.registry import ModelRegistry
 from plumbline.rehearsal.sagemaker.scope import Arn, Scope
-from plumbline.rehearsal.sagemaker.shapes import (
-    Document,
-    ResponseError,
-    check_request,
-    check_response,
-    operation_model,
-)
 from plumbline.rehearsal.sagemaker.studio import Studio
 from plumbline.rehearsal.sagemaker.training import TrainingJobs
 
-Response = tuple[int, dict[str, str], bytes]
 Operation = Callable[[Scope, Document], Document]
-_TARGET = "SageMaker."
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 
 
-class Service:
+class Service(JsonService):
     """SageMaker within one rehearsal.
 
     Args:
@@ -51,6 +36,7 @@ class Service:
     """
 
     def __init__(self, options: Options) -> None:
+        super().__init__(model="sagemaker", unsupported=options.state / UNSUPPORTED_FILE)
         self.platform = Platform(options)
         self.registry = ModelRegistry()
         self.processing = ProcessingJobs(self.platform)
@@ -62,7 +48,7 @@ class Service:
         self.pipelines = Pipelines(self.platform, self._job)
         self._tags: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
-        self.operations: Mapping[str, Operation] = {
+        self._operations: Mapping[str, Operation] = {
             **self._pipeline_operations(),
             **self._job_operations(),
             **self._registry_operations(),
@@ -73,41 +59,35 @@ class Service:
             "DeleteTags": self._delete_tags,
         }
 
-    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Answers a request; called on a thread of its own, in the context of the emulator's request."""
-        lowered = {name.lower(): value for name, value in headers.items()}
-        try:
-            target = lowered.get("x-amz-target", "")
-            if target.startswith(_TARGET):
-                return self._control(target.removeprefix(_TARGET), lowered, body)
-            return self._runtime(method, path, lowered, body)
-        except SageMakerError as error:
-            if isinstance(error, UnsupportedOperationError):
-                self._record_unsupported(error.message)
-            return _refusal(error)
-        except ResponseError as error:
-            self._record_unsupported(str(error))
-            return _refusal(SageMakerError("InternalFailure", str(error), status=500))
-        except Exception as error:  # noqa: BLE001 - a fault of the rehearsal must be seen by the caller and in its record
-            self._record_unsupported("".join(traceback.format_exception(error)))
-            return _refusal(SageMakerError("InternalFailure", f"{type(error).__name__}: {error}", status=500))
+    def operations(self) -> Iterable[str]:
+        """The names of the operations that there are."""
+        return self._operations
 
-    def perform(self, operation: str, request: Document, scope: Scope) -> Document:
-        """Does an operation, its request and its response held against the model, without deciding who may.
+    def do(self, operation: str, request: Document, scope: AnyScope, _caller: enforcement.Caller | None) -> Document:
+        """Does an operation whose request fits the model.
 
         Raises:
-            SageMakerError: The operation refuses.
+            ApiError: The operation refuses.
         """
-        operation_model(operation)
-        if operation not in self.operations:
-            raise UnsupportedOperationError(f"sagemaker:{operation} is not part of the rehearsal's SageMaker")
-        check_request(operation, request)
-        response = self.operations[operation](scope, request)
-        check_response(operation, response)
+        response = self._operations[operation](_own_scope(scope), request)
         if request.get("Tags") and operation.startswith("Create"):
             arn = next(value for name, value in response.items() if name.endswith("Arn"))
             self._set_tags(arn, request["Tags"])
         return response
+
+    def checks(self, operation: str, request: Document, scope: AnyScope) -> Iterable[Check]:
+        """The decisions that a request needs."""
+        return checks(operation, request, _own_scope(scope), self.tags_of)
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Answers a request of the control plane, which names a target, or else of the runtime.
+
+        Raises:
+            ApiError: The answer is an error.
+        """
+        if headers.get("x-amz-target"):
+            return super().answer(method, path, headers, body)
+        return self._runtime(method, path, headers, body)
 
     def policy_of(self, arn: str) -> tuple[str, str] | None:
         """A resource's own policy and its owner, as the emulator's policy evaluation asks for them."""
@@ -121,43 +101,16 @@ class Service:
         self.training.stop_all()
         self.platform.close()
 
-    def authorize(self, caller: enforcement.Caller, needed: Check) -> None:
-        """Decides one check.
-
-        Raises:
-            SageMakerError: ``AccessDeniedException`` with AWS's message.
-        """
-        try:
-            enforcement.authorize(
-                principal=caller, action=needed.action, resource=needed.resource, context=needed.context
-            )
-        except enforcement.AccessDenied as error:
-            raise access_denied(str(error)) from error
-
     def tags_of(self, arn: str) -> Mapping[str, str]:
         """The tags of a resource."""
         with self._lock:
             return dict(self._tags.get(arn, {}))
 
-    def _control(self, operation: str, headers: Mapping[str, str], body: bytes) -> Response:
-        operation_model(operation)
-        try:
-            request = json.loads(body or b"{}")
-        except json.JSONDecodeError as error:
-            raise SageMakerError("SerializationException", f"Could not parse request body: {error}") from error
-        scope = _scope()
-        check_request(operation, request)
-        caller = enforcement.Caller.of_request(headers)
-        for needed in checks(operation, request, scope, self.tags_of):
-            self.authorize(caller, needed)
-        response = self.perform(operation, request, scope)
-        return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(response, default=str).encode()
-
     def _runtime(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         found = _INVOCATIONS.fullmatch(path)
         if found is None or method != "POST":
             raise UnsupportedOperationError(f"{method} {path} is no operation of the rehearsal's SageMaker Runtime")
-        scope, name = _scope(), unquote(found[1])
+        scope, name = _own_scope(scope_of_request()), unquote(found[1])
         needed = Check(action="sagemaker:InvokeEndpoint", resource=scope.arn(f"endpoint/{name}"))
         self.authorize(enforcement.Caller.of_request(headers), needed)
         answer = self.endpoints.invoke(scope, name, dict(headers), body)
@@ -265,15 +218,9 @@ class Service:
         with self._lock:
             self._tags.setdefault(arn, {}).update({tag["Key"]: tag["Value"] for tag in tags})
 
-    def _record_unsupported(self, message: str) -> None:
-        record = {"account": str(get_account_id()), "message": message}
-        path: Path = self.platform.options.state / UNSUPPORTED_FILE
-        with self._lock, path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
 
-
-def _scope() -> Scope:
-    return Scope(account=str(get_account_id()), region=str(get_region()))
+def _own_scope(scope: AnyScope) -> Scope:
+    return Scope(account=scope.account, region=scope.region)
 
 
 def _own(scope: Scope, text: str) -> str:
@@ -285,10 +232,3 @@ def _own(scope: Scope, text: str) -> str:
 
 def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _refusal(error: SageMakerError) -> Response:
-    # both spellings: the control plane's shapes have "Message", its general errors "message"
-    document = {"__type": error.code, "message": error.message, "Message": error.message, **error.members}
-    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": error.code}
-    return error.status, headers, json.dumps(document).encode()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from botocore.exceptions import BotoCoreError, ClientError
 
 from plumbline.rehearsal import enforcement
-from plumbline.rehearsal.sagemaker.errors import validation_error
+from plumbline.rehearsal.api.errors import validation_error
 from plumbline.rehearsal.sagemaker.options import Options
 from plumbline.rehearsal.sagemaker.scope import Scope
 from plumbline.rehearsal.session import Client, Session
@@ -33,7 +33,7 @@ class RoleSession:
         context: Condition keys that each request of the session carries, such as ``aws:SourceVpce``.
 
     Raises:
-        SageMakerError: ``ValidationException`` when the role is not there or does not trust SageMaker.
+        ApiError: ``ValidationException`` when the role is not there or does not trust SageMaker.
     """
 
     def __init__(

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker import transfer
 from plumbline.rehearsal.sagemaker.definition import Step
 from plumbline.rehearsal.sagemaker.jobs import Job
 from plumbline.rehearsal.sagemaker.scope import Scope
 from plumbline.rehearsal.sagemaker.sessions import RoleSession, reason
-from plumbline.rehearsal.sagemaker.shapes import Document
 from plumbline.rehearsal.sagemaker.transfer import S3Uri
 
 # What makes two runs of a step the same (developer guide, "Default cache key attributes by pipeline step type").

@@ -7,10 +7,13 @@ import string
 from ministack.core.responses import request_scope
 from ministack.services import ec2
 
-from plumbline.rehearsal.sagemaker.errors import in_use, not_found, validation_error
-from plumbline.rehearsal.sagemaker.scope import Scope, timestamp
-from plumbline.rehearsal.sagemaker.shapes import Document
-from plumbline.rehearsal.sagemaker.store import Table, listing
+from plumbline.rehearsal.api.errors import validation_error
+from plumbline.rehearsal.api.scope import timestamp
+from plumbline.rehearsal.api.shapes import Document
+from plumbline.rehearsal.api.store import Table
+from plumbline.rehearsal.sagemaker.errors import in_use, not_found
+from plumbline.rehearsal.sagemaker.scope import Scope
+from plumbline.rehearsal.sagemaker.store import listing
 from plumbline.rehearsal.sagemaker.transitions import Kind, begin, move
 
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -26,8 +29,8 @@ class Studio:
     """The operations on domains and user profiles."""
 
     def __init__(self) -> None:
-        self._domains: Table[Document] = Table(lambda _, name: not_found(f"Domain [{name}] does not exist."))
-        self._profiles: Table[Document] = Table(
+        self._domains: Table[Scope, Document] = Table(lambda _, name: not_found(f"Domain [{name}] does not exist."))
+        self._profiles: Table[Scope, Document] = Table(
             lambda _, name: not_found(f"UserProfile [{name.partition('/')[2]}] does not exist.")
         )
 

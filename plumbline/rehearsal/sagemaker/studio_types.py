@@ -4,8 +4,8 @@ Source: CloudFormation template reference, "AWS::SageMaker::Domain": ``Ref`` giv
 "AWS::SageMaker::UserProfile": ``Ref`` gives the profile's name.
 """
 
+from plumbline.rehearsal.api.shapes import Document, members_of
 from plumbline.rehearsal.sagemaker.cloudformation import Created, Deployment, ResourceType
-from plumbline.rehearsal.sagemaker.shapes import Document, members_of
 
 _ATTRIBUTES = ("DomainArn", "DomainId", "HomeEfsFileSystemId", "Url")
 
@@ -16,7 +16,7 @@ def _create_domain(deployment: Deployment, name: str, properties: Document) -> C
 
 
 def _update_domain(deployment: Deployment, name: str, properties: Document) -> None:
-    request = members_of("UpdateDomain", properties) | {"DomainId": name}
+    request = members_of("UpdateDomain", properties, service="sagemaker") | {"DomainId": name}
     if "DomainSettings" in properties:
         request["DomainSettingsForUpdate"] = properties["DomainSettings"]
     deployment.perform("UpdateDomain", request)
@@ -33,7 +33,7 @@ def _create_profile(deployment: Deployment, name: str, properties: Document) -> 
 
 
 def _update_profile(deployment: Deployment, name: str, properties: Document) -> None:
-    request = members_of("UpdateUserProfile", properties) | {"UserProfileName": name}
+    request = members_of("UpdateUserProfile", properties, service="sagemaker") | {"UserProfileName": name}
     deployment.perform("UpdateUserProfile", request)
 
 

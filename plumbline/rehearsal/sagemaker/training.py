@@ -8,14 +8,17 @@ import stat
 import tarfile
 from pathlib import Path
 
+from plumbline.rehearsal.api.errors import validation_error
+from plumbline.rehearsal.api.scope import timestamp
+from plumbline.rehearsal.api.shapes import Document
+from plumbline.rehearsal.api.store import Table
 from plumbline.rehearsal.sagemaker import events, transfer
-from plumbline.rehearsal.sagemaker.errors import in_use, validation_error
+from plumbline.rehearsal.sagemaker.errors import in_use
 from plumbline.rehearsal.sagemaker.jobs import HOST, Job, Plan, whole_seconds
 from plumbline.rehearsal.sagemaker.platform import Platform
-from plumbline.rehearsal.sagemaker.scope import Scope, name_of, timestamp
+from plumbline.rehearsal.sagemaker.scope import Scope, name_of
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession, dumps
-from plumbline.rehearsal.sagemaker.shapes import Document
-from plumbline.rehearsal.sagemaker.store import Table, listing
+from plumbline.rehearsal.sagemaker.store import listing
 from plumbline.rehearsal.sagemaker.transfer import Mirror, Pipe, S3Uri
 from plumbline.rehearsal.sagemaker.transitions import Kind, begin, is_final, move
 
@@ -262,7 +265,7 @@ class TrainingJobs:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._jobs: Table[TrainingJob] = Table(lambda *_: validation_error("Requested resource not found."))
+        self._jobs: Table[Scope, TrainingJob] = Table(lambda *_: validation_error("Requested resource not found."))
 
     def create(self, scope: Scope, request: Document) -> Document:
         """CreateTrainingJob."""

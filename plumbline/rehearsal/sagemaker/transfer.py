@@ -15,8 +15,8 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from s3transfer.manager import TransferConfig, TransferManager
 
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession, is_denial
-from plumbline.rehearsal.sagemaker.shapes import Document
 
 _CHUNK = 1 << 20
 _POLL_SECONDS = 0.05

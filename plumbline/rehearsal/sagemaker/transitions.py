@@ -3,9 +3,10 @@
 The services change a status through :func:`move` alone, so what is not in the table cannot happen.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from enum import StrEnum
+
+from plumbline.rehearsal.api.lifecycle import Lifecycle, lifecycle
 
 
 class Kind(StrEnum):
@@ -22,34 +23,6 @@ class Kind(StrEnum):
     DOMAIN = "Studio domain or user profile"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Lifecycle:
-    """The life of one kind of resource.
-
-    Attributes:
-        start: The status it is created with.
-        after: For each status, those that may follow; one with none is final.
-        source: Where the statuses and their order come from.
-    """
-
-    start: frozenset[str]
-    after: Mapping[str, frozenset[str]]
-    source: str
-
-    @property
-    def final(self) -> frozenset[str]:
-        """The statuses that nothing follows."""
-        return frozenset(status for status, following in self.after.items() if not following)
-
-
-def _lifecycle(start: str, after: Mapping[str, str], source: str) -> Lifecycle:
-    return Lifecycle(
-        start=frozenset(start.split()),
-        after={status: frozenset(following.split()) for status, following in after.items()},
-        source=source,
-    )
-
-
 _JOB = {
     "InProgress": "Completed Failed Stopping Stopped",
     "Stopping": "Stopped Failed Completed",
@@ -59,7 +32,8 @@ _JOB = {
 }
 
 LIFECYCLES: Mapping[Kind, Lifecycle] = {
-    Kind.EXECUTION: _lifecycle(
+    Kind.EXECUTION: lifecycle(
+        Kind.EXECUTION,
         "Executing",
         {
             "Executing": "Succeeded Failed Stopping",
@@ -70,7 +44,8 @@ LIFECYCLES: Mapping[Kind, Lifecycle] = {
         },
         "API reference, DescribePipelineExecution (PipelineExecutionStatus) and StopPipelineExecution",
     ),
-    Kind.STEP: _lifecycle(
+    Kind.STEP: lifecycle(
+        Kind.STEP,
         "Starting",
         {
             "Starting": "Executing Failed Stopped Succeeded",
@@ -82,10 +57,14 @@ LIFECYCLES: Mapping[Kind, Lifecycle] = {
         },
         "API reference, PipelineExecutionStep (StepStatus)",
     ),
-    Kind.TRAINING_JOB: _lifecycle(
-        "InProgress", _JOB, "API reference, DescribeTrainingJob (TrainingJobStatus) and StopTrainingJob"
+    Kind.TRAINING_JOB: lifecycle(
+        Kind.TRAINING_JOB,
+        "InProgress",
+        _JOB,
+        "API reference, DescribeTrainingJob (TrainingJobStatus) and StopTrainingJob",
     ),
-    Kind.TRAINING_PHASE: _lifecycle(
+    Kind.TRAINING_PHASE: lifecycle(
+        Kind.TRAINING_PHASE,
         "Starting",
         {
             "Starting": "Downloading DownloadingTrainingImage Failed Stopping",
@@ -102,10 +81,14 @@ LIFECYCLES: Mapping[Kind, Lifecycle] = {
         },
         "API reference, DescribeTrainingJob (SecondaryStatus) and SecondaryStatusTransition",
     ),
-    Kind.PROCESSING_JOB: _lifecycle(
-        "InProgress", _JOB, "API reference, DescribeProcessingJob (ProcessingJobStatus) and StopProcessingJob"
+    Kind.PROCESSING_JOB: lifecycle(
+        Kind.PROCESSING_JOB,
+        "InProgress",
+        _JOB,
+        "API reference, DescribeProcessingJob (ProcessingJobStatus) and StopProcessingJob",
     ),
-    Kind.MODEL_PACKAGE: _lifecycle(
+    Kind.MODEL_PACKAGE: lifecycle(
+        Kind.MODEL_PACKAGE,
         "Pending",
         {
             "Pending": "InProgress Completed Failed Deleting",
@@ -116,7 +99,8 @@ LIFECYCLES: Mapping[Kind, Lifecycle] = {
         },
         "API reference, DescribeModelPackage (ModelPackageStatus)",
     ),
-    Kind.APPROVAL: _lifecycle(
+    Kind.APPROVAL: lifecycle(
+        Kind.APPROVAL,
         "PendingManualApproval Approved Rejected",
         {
             "PendingManualApproval": "PendingManualApproval Approved Rejected",
@@ -125,7 +109,8 @@ LIFECYCLES: Mapping[Kind, Lifecycle] = {
         },
         "Developer guide, Update the Approval Status of a Model: the three statuses, in any order",
     ),
-    Kind.ENDPOINT: _lifecycle(
+    Kind.ENDPOINT: lifecycle(
+        Kind.ENDPOINT,
         "Creating",
         {
             "Creating": "InService Failed Deleting",
@@ -139,7 +124,8 @@ LIFECYCLES: Mapping[Kind, Lifecycle] = {
         },
         "API reference, DescribeEndpoint (EndpointStatus)",
     ),
-    Kind.DOMAIN: _lifecycle(
+    Kind.DOMAIN: lifecycle(
+        Kind.DOMAIN,
         "Pending",
         {
             "Pending": "InService Failed",
@@ -154,19 +140,13 @@ LIFECYCLES: Mapping[Kind, Lifecycle] = {
 }
 
 
-class IllegalTransitionError(Exception):
-    """A status that cannot follow the present one: a fault of the rehearsal, never an answer to a request."""
-
-
 def begin(kind: Kind, status: str) -> str:
     """The status of a new resource.
 
     Raises:
         IllegalTransitionError: Nothing of this kind begins with it.
     """
-    if status not in LIFECYCLES[kind].start:
-        raise IllegalTransitionError(f"no {kind} begins as {status}")
-    return status
+    return LIFECYCLES[kind].begin(status)
 
 
 def move(kind: Kind, present: str, following: str) -> str:
@@ -175,9 +155,7 @@ def move(kind: Kind, present: str, following: str) -> str:
     Raises:
         IllegalTransitionError: It cannot follow the present one.
     """
-    if following not in LIFECYCLES[kind].after.get(present, frozenset()):
-        raise IllegalTransitionError(f"a {kind} cannot go from {present} to {following}")
-    return following
+    return LIFECYCLES[kind].move(present, following)
 
 
 def is_final(kind: Kind, status: str) -> bool:

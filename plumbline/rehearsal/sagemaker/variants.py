@@ -14,15 +14,16 @@ from pathlib import Path, PurePosixPath
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from plumbline.rehearsal.api.scope import timestamp
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker import images, jobs, network, transfer
 from plumbline.rehearsal.sagemaker.capture import Capture
 from plumbline.rehearsal.sagemaker.containers import Container, Program, isolation
 from plumbline.rehearsal.sagemaker.logs import LogStream, put_metrics
 from plumbline.rehearsal.sagemaker.models import Servable
 from plumbline.rehearsal.sagemaker.platform import Platform, Run
-from plumbline.rehearsal.sagemaker.scope import Scope, timestamp
+from plumbline.rehearsal.sagemaker.scope import Scope
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, RoleSession
-from plumbline.rehearsal.sagemaker.shapes import Document
 from plumbline.rehearsal.sagemaker.transfer import RemoteFile, S3Uri
 
 PORT = 8080

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from plumbline.rehearsal.provisioning.handlers import (
     compute,
+    delivery,
     identity,
     learning,
     messaging,
@@ -25,6 +26,7 @@ _PROVIDER = calls("lambda:InvokeFunction", on="{ServiceToken}")
 
 HANDLERS: Mapping[str, Handler] = {
     **compute.HANDLERS,
+    **delivery.HANDLERS,
     **identity.HANDLERS,
     **learning.HANDLERS,
     **messaging.HANDLERS,

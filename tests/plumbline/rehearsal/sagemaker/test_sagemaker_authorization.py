@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from plumbline.rehearsal.sagemaker.authorization import Check, checks
+from plumbline.rehearsal.api.authorization import Check
+from plumbline.rehearsal.sagemaker.authorization import checks
 from plumbline.rehearsal.sagemaker.scope import Scope
 
 Document = dict[str, Any]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from plumbline.rehearsal.api.errors import ApiError
 from plumbline.rehearsal.sagemaker.definition import Definition, duration_seconds, parse
-from plumbline.rehearsal.sagemaker.errors import SageMakerError
 
 Document = dict[str, Any]
 
@@ -63,13 +63,13 @@ def test_a_dependency_may_name_how_the_other_step_must_end() -> None:
     ],
 )
 def test_a_definition_that_cannot_run_is_refused_with_its_reason(steps: list[Document], message: str) -> None:
-    with pytest.raises(SageMakerError, match=message) as raised:
+    with pytest.raises(ApiError, match=message) as raised:
         read(*steps)
     assert raised.value.code == "ValidationException"
 
 
 def test_another_version_of_the_language_is_refused() -> None:
-    with pytest.raises(SageMakerError, match="must have Version 2020-12-01"):
+    with pytest.raises(ApiError, match="must have Version 2020-12-01"):
         parse(json.dumps({"Version": "2019-01-01", "Steps": [step("A")]}))
 
 
@@ -96,13 +96,13 @@ def test_parameters_have_their_defaults_and_take_what_is_given_in_their_own_type
     ],
 )
 def test_a_wrong_parameter_is_refused(given: dict[str, str], message: str) -> None:
-    with pytest.raises(SageMakerError, match=message):
+    with pytest.raises(ApiError, match=message):
         read(step("A"), parameters=PARAMETERS).values(given)
 
 
 def test_a_parameter_without_default_must_be_given() -> None:
     definition = read(step("A"), parameters=[{"Name": "Needed", "Type": "String"}])
-    with pytest.raises(SageMakerError, match=r"\[Needed\] have neither a value nor a default"):
+    with pytest.raises(ApiError, match=r"\[Needed\] have neither a value nor a default"):
         definition.values({})
 
 
@@ -123,7 +123,7 @@ def test_an_expiry_is_an_iso_duration_in_either_spelling(text: str, seconds: flo
 
 @pytest.mark.parametrize("text", ["", "P", "soon", "5"])
 def test_an_expiry_that_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(SageMakerError, match="not an ISO 8601 duration"):
+    with pytest.raises(ApiError, match="not an ISO 8601 duration"):
         duration_seconds(text)
 
 

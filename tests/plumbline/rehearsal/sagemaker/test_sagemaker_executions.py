@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker import events, executions, steps
 from plumbline.rehearsal.sagemaker.definition import Step, parse
 from plumbline.rehearsal.sagemaker.executions import Execution, StepCache
 from plumbline.rehearsal.sagemaker.scope import Scope
-from plumbline.rehearsal.sagemaker.shapes import Document
 from plumbline.rehearsal.sagemaker.steps import Context, Outcome, StepFailedError
 
 SCOPE = Scope(account="111111111111", region="eu-west-1")

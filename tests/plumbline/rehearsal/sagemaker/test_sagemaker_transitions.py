@@ -3,9 +3,9 @@
 import botocore.session
 import pytest
 
+from plumbline.rehearsal.api.lifecycle import IllegalTransitionError
 from plumbline.rehearsal.sagemaker.transitions import (
     LIFECYCLES,
-    IllegalTransitionError,
     Kind,
     begin,
     is_final,

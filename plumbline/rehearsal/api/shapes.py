@@ -1,4 +1,4 @@
-"""Requests and responses, held against botocore's own model of SageMaker."""
+"""Requests and responses, held against botocore's own model of a service."""
 
 import functools
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from typing import Any, cast
 import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
-from plumbline.rehearsal.sagemaker.errors import UnsupportedOperationError, validation_error
-from plumbline.rehearsal.sagemaker.patterns import python_pattern
+from plumbline.rehearsal.api.errors import UnsupportedOperationError, validation_error
+from plumbline.rehearsal.api.patterns import python_pattern
 
 # A document of an API: its members are described by botocore's shapes, which every document is checked against at the
 # border, both ways. Within the service it is read by name.
@@ -36,16 +36,16 @@ def service_model(service: str) -> ServiceModel:
     """Botocore's model of a service.
 
     Args:
-        service: ``sagemaker`` or ``sagemaker-runtime``.
+        service: As botocore names it, for example ``sagemaker-runtime``.
     """
     return botocore.session.get_session().get_service_model(service)
 
 
-def operation_model(operation: str, *, service: str = "sagemaker") -> OperationModel:
+def operation_model(operation: str, *, service: str) -> OperationModel:
     """Botocore's model of an operation.
 
     Raises:
-        UnsupportedOperationError: SageMaker has no operation of that name.
+        UnsupportedOperationError: The service has no operation of that name.
     """
     model = service_model(service)
     if operation not in model.operation_names:
@@ -53,27 +53,27 @@ def operation_model(operation: str, *, service: str = "sagemaker") -> OperationM
     return model.operation_model(operation)
 
 
-def check_request(operation: str, request: Document) -> None:
+def check_request(operation: str, request: Document, *, service: str) -> None:
     """Holds a request against the model.
 
     Raises:
-        SageMakerError: ``ValidationException``, worded as AWS words it, when a member is missing, unknown, of the wrong
+        ApiError: ``ValidationException``, worded as AWS words it, when a member is missing, unknown, of the wrong
             type, or outside its enumeration, pattern or range.
     """
-    shape = operation_model(operation).input_shape
+    shape = operation_model(operation, service=service).input_shape
     found = [] if shape is None else list(_violations(shape, request, "", inbound=True))
     if found:
         noun = "error" if len(found) == 1 else "errors"
         raise validation_error(f"{len(found)} validation {noun} detected: {'; '.join(found)}")
 
 
-def check_response(operation: str, response: Document) -> None:
+def check_response(operation: str, response: Document, *, service: str) -> None:
     """Holds a response against the model: members, types, required members and enumerations.
 
     Raises:
         ResponseError: The response does not fit.
     """
-    shape = operation_model(operation).output_shape
+    shape = operation_model(operation, service=service).output_shape
     if shape is None:
         if response:
             raise ResponseError(f"{operation} answers nothing, got {sorted(response)}")
@@ -83,12 +83,40 @@ def check_response(operation: str, response: Document) -> None:
         raise ResponseError(f"response of {operation}: {'; '.join(found)}")
 
 
-def members_of(operation: str, document: Document, *, output: bool = False) -> Document:
+def members_of(operation: str, document: Document, *, service: str, output: bool = False) -> Document:
     """The part of a document whose top-level members an operation's request (or response) has."""
-    model = operation_model(operation)
+    model = operation_model(operation, service=service)
     shape = model.output_shape if output else model.input_shape
     names = shape.members if isinstance(shape, StructureShape) else {}
     return {name: value for name, value in document.items() if name in names}
+
+
+def typed_request(operation: str, request: Document, *, service: str) -> Document:
+    """A request whose values have the types of the API, where a template may have written text."""
+    shape = operation_model(operation, service=service).input_shape
+    typed = _cast(shape, request) if shape is not None else request
+    return typed if isinstance(typed, dict) else request
+
+
+def _cast(shape: Shape, value: object) -> object:
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members = shape.members
+        return {name: _cast(members[name], item) if name in members else item for name, item in value.items()}
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_cast(shape.member, item) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {name: _cast(shape.value, item) for name, item in value.items()}
+    if shape.type_name == "boolean" and value in ("true", "false"):
+        return value == "true"
+    if shape.type_name in ("integer", "long") and isinstance(value, str) and value.lstrip("-").isdigit():
+        return int(value)
+    if shape.type_name in ("float", "double") and isinstance(value, str):
+        return float(value)
+    if shape.type_name == "string" and isinstance(value, bool):
+        return str(value).lower()
+    if shape.type_name == "string" and isinstance(value, int | float):
+        return str(value)
+    return value
 
 
 def _violations(shape: Shape, value: object, path: str, *, inbound: bool) -> Iterator[str]:

@@ -4,15 +4,9 @@ from typing import Any
 
 import pytest
 
-from plumbline.rehearsal.sagemaker.errors import SageMakerError, UnsupportedOperationError
-from plumbline.rehearsal.sagemaker.patterns import python_pattern
-from plumbline.rehearsal.sagemaker.shapes import (
-    ResponseError,
-    check_request,
-    check_response,
-    operation_model,
-    service_model,
-)
+from plumbline.rehearsal.api.errors import ApiError, UnsupportedOperationError
+from plumbline.rehearsal.api.patterns import python_pattern
+from plumbline.rehearsal.api.shapes import ResponseError, check_request, check_response, operation_model, service_model
 
 Document = dict[str, Any]
 START: Document = {"PipelineName": "p", "ClientRequestToken": "x" * 32}
@@ -30,8 +24,8 @@ START: Document = {"PipelineName": "p", "ClientRequestToken": "x" * 32}
     ],
 )
 def test_a_request_that_does_not_fit_is_refused_as_aws_words_it(changes: Document, message: str) -> None:
-    with pytest.raises(SageMakerError) as raised:
-        check_request("StartPipelineExecution", START | changes)
+    with pytest.raises(ApiError) as raised:
+        check_request("StartPipelineExecution", START | changes, service="sagemaker")
     assert raised.value.code == "ValidationException"
     assert raised.value.message.startswith("1 validation error detected: ")
     assert message in raised.value.message
@@ -73,9 +67,11 @@ def test_a_pattern_means_what_it_means_to_java(pattern: str, fits: str, does_not
     ],
 )
 def test_customer_metadata_are_held_to_pattern_and_length(value: str, constraint: str) -> None:
-    with pytest.raises(SageMakerError) as raised:
+    with pytest.raises(ApiError) as raised:
         check_request(
-            "CreateModelPackage", {"ModelPackageGroupName": "g", "CustomerMetadataProperties": {"Reason": value}}
+            "CreateModelPackage",
+            {"ModelPackageGroupName": "g", "CustomerMetadataProperties": {"Reason": value}},
+            service="sagemaker",
         )
     assert raised.value.message == (
         f"1 validation error detected: Value '{value}' at 'customerMetadataProperties.reason.member' failed to "
@@ -90,29 +86,31 @@ def test_customer_metadata_of_the_platform_pass() -> None:
         "ChampionUri": "s3://plumbline-staging-models-222222222222/flight_delays/champion/none/",
         "DatasetVersion": "3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
     }
-    check_request("CreateModelPackage", {"ModelPackageGroupName": "g", "CustomerMetadataProperties": said})
+    check_request(
+        "CreateModelPackage", {"ModelPackageGroupName": "g", "CustomerMetadataProperties": said}, service="sagemaker"
+    )
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
-    with pytest.raises(SageMakerError, match="2 validation errors detected"):
-        check_request("StartPipelineExecution", {})
+    with pytest.raises(ApiError, match="2 validation errors detected"):
+        check_request("StartPipelineExecution", {}, service="sagemaker")
 
 
 def test_a_request_that_fits_passes() -> None:
-    check_request("StartPipelineExecution", START)
+    check_request("StartPipelineExecution", START, service="sagemaker")
 
 
 def test_an_enumeration_is_listed() -> None:
-    with pytest.raises(SageMakerError, match=r"Member must satisfy enum value set: \[Ascending, Descending\]"):
-        check_request("ListPipelines", {"SortOrder": "Up"})
+    with pytest.raises(ApiError, match=r"Member must satisfy enum value set: \[Ascending, Descending\]"):
+        check_request("ListPipelines", {"SortOrder": "Up"}, service="sagemaker")
 
 
 def test_an_operation_that_sagemaker_has_not_is_named() -> None:
     with pytest.raises(UnsupportedOperationError, match="CreateDream is no operation of sagemaker"):
-        operation_model("CreateDream")
+        operation_model("CreateDream", service="sagemaker")
 
 
 @pytest.mark.parametrize("response", [{}, {"EndpointArn": 1}, {"EndpointArn": "a", "Extra": 1}])
 def test_a_response_that_the_model_does_not_know_is_a_fault(response: Document) -> None:
     with pytest.raises(ResponseError):
-        check_response("CreateEndpoint", response)
+        check_response("CreateEndpoint", response, service="sagemaker")

@@ -1,0 +1,1 @@
+"""What every service that the rehearsal adds to the emulator needs: shapes, errors, decisions, events."""

@@ -1,0 +1,407 @@
+"""The engine: it takes executions through stages, and runs the actions of a stage in their order."""
+
+import secrets
+import string
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from plumbline.rehearsal.api.shapes import Document
+from plumbline.rehearsal.codepipeline import errors
+from plumbline.rehearsal.codepipeline.builds import ArtifactObject
+from plumbline.rehearsal.codepipeline.flow import Entered, Move, Superseded
+from plumbline.rehearsal.codepipeline.providers import seconds_of
+from plumbline.rehearsal.codepipeline.records import (
+    QUEUED,
+    ActionRun,
+    Execution,
+    Pipeline,
+    StageRun,
+    new_flow,
+    store_of,
+)
+from plumbline.rehearsal.codepipeline.structure import actions_in_order
+from plumbline.rehearsal.codepipeline.transitions import Kind, begin, move
+from plumbline.rehearsal.codepipeline.variables import EXECUTION, PIPELINE, resolved
+from plumbline.rehearsal.codepipeline.work import (
+    AbandonedError,
+    ActionFailedError,
+    Order,
+    Outcome,
+    Progress,
+    Work,
+)
+
+Perform = Callable[[Work], Outcome]
+# Quotas in AWS CodePipeline: the most executions of a pipeline in QUEUED mode that are under way.
+_QUEUED_LIMIT = 50
+_CHARACTERS = string.ascii_letters + string.digits
+
+
+class Announcer(Protocol):
+    """Is told of every change of status, in order; must not wait for the engine."""
+
+    def execution(self, pipeline: Pipeline, execution: Execution, state: str) -> None:
+        """An execution has another state, in the words of the events."""
+
+    def stage(self, pipeline: Pipeline, execution: Execution, stage: str, state: str) -> None:
+        """A stage has another state."""
+
+    def action(self, pipeline: Pipeline, execution: Execution, run: ActionRun, state: str) -> None:
+        """An action has another state."""
+
+
+class Engine:
+    """Runs pipelines.
+
+    Args:
+        perform: Does an action.
+        announcer: Is told what happens.
+        clock: The time, in seconds since the epoch.
+    """
+
+    def __init__(self, *, perform: Perform, announcer: Announcer, clock: Callable[[], float]) -> None:
+        self._perform = perform
+        self._announcer = announcer
+        self.clock = clock
+
+    def start(
+        self,
+        pipeline: Pipeline,
+        *,
+        trigger: tuple[str, str],
+        variables: Mapping[str, str] | None = None,
+        revisions: Mapping[str, tuple[str, str]] | None = None,
+        token: str = "",
+    ) -> str:
+        """Starts an execution; one that was started under the same token is not started again.
+
+        Args:
+            pipeline: The pipeline.
+            trigger: What starts it: type and detail.
+            variables: The values of all its variables.
+            revisions: What source actions are to take: type and value, by action.
+            token: The caller's own.
+
+        Returns:
+            The execution's id.
+
+        Raises:
+            ApiError: There are too many under way.
+        """
+        with pipeline.lock:
+            if token and token in pipeline.tokens:
+                return pipeline.tokens[token]
+            under_way = [execution for execution in pipeline.executions.values() if execution.under_way]
+            if pipeline.mode == QUEUED and len(under_way) >= _QUEUED_LIMIT:
+                raise errors.too_many_executions()
+            now = self.clock()
+            execution = Execution(
+                id=str(uuid.uuid4()),
+                declaration=pipeline.declaration,
+                version=pipeline.version,
+                trigger=trigger,
+                started=now,
+                updated=now,
+                namespaces={PIPELINE: dict(variables or {})},
+                revisions=dict(revisions or {}),
+            )
+            execution.namespaces[EXECUTION] = {"PipelineExecutionId": execution.id}
+            pipeline.executions[execution.id] = execution
+            if token:
+                pipeline.tokens[token] = execution.id
+            self._announcer.execution(pipeline, execution, "STARTED")
+            self._apply(pipeline, pipeline.flow.arrive(execution.id, 0))
+            return execution.id
+
+    def stop(self, pipeline: Pipeline, execution: Execution, *, abandon: bool, reason: str | None) -> None:
+        """Stops an execution: once its actions have ended, or without waiting for them.
+
+        Raises:
+            ApiError: It has ended, or is stopping.
+        """
+        with pipeline.lock:
+            if not execution.under_way:
+                raise errors.not_stoppable()
+            if execution.status == "Stopping" and not abandon:
+                raise errors.stopping_already()
+            execution.stop_reason = reason
+            if execution.status == "InProgress":
+                self._move(pipeline, execution, "Stopping")
+            index = pipeline.flow.stage_of(execution.id)
+            if index is None:
+                self._end(pipeline, execution, "Stopped")
+                return
+            run = self._run_in(pipeline, execution, index)
+            if run.status == "InProgress":
+                self._move_stage(pipeline, execution, run, "Stopping")
+            if abandon:
+                self._abandon(pipeline, execution, stopped=True)
+                self._move_stage(pipeline, execution, run, "Stopped")
+                self._end(pipeline, execution, "Stopped")
+
+    def retry(self, pipeline: Pipeline, execution: Execution, stage: str, *, everything: bool) -> None:
+        """Runs a stage again in which an execution failed or was stopped.
+
+        Args:
+            pipeline: The pipeline.
+            execution: The execution.
+            stage: The stage's name.
+            everything: Whether actions that succeeded run again, too.
+
+        Raises:
+            ApiError: It has not failed there, another has been there since, or the pipeline has changed.
+        """
+        with pipeline.lock:
+            index, last = pipeline.stage_index(stage), pipeline.stage_runs.get(stage)
+            if last is not None and last[0] is not execution and stage in execution.stages:
+                raise errors.not_latest()
+            retryable = last is not None and last[1].status in ("Failed", "Stopped")
+            ended = execution.status in ("Failed", "Stopped")
+            if index is None or not retryable or not ended or execution.version != pipeline.version:
+                raise errors.not_retryable()
+            self._move(pipeline, execution, "InProgress", said="RESUMED")
+            run = execution.stages[stage]
+            run.attempt += 1
+            self._move_stage(pipeline, execution, run, "InProgress", said="RESUMED")
+            pipeline.flow.enter_again(execution.id, index)
+            self._run(pipeline, execution, run, index, everything=everything)
+
+    def update(self, pipeline: Pipeline, declaration: Document) -> None:
+        """Gives a pipeline another declaration.
+
+        API reference, PipelineExecution: an execution is cancelled when "the pipeline's definition was updated before
+        the pipeline execution could be completed". What runs elsewhere is left alone.
+        """
+        with pipeline.lock:
+            for execution in [one for one in pipeline.executions.values() if one.under_way]:
+                index = pipeline.flow.stage_of(execution.id)
+                self._abandon(pipeline, execution, stopped=False)
+                if index is not None:
+                    self._move_stage(pipeline, execution, self._run_in(pipeline, execution, index), "Cancelled")
+                self._move(pipeline, execution, "Cancelled")
+            pipeline.versions.append(declaration)
+            pipeline.updated = self.clock()
+            pipeline.flow = new_flow(declaration)
+            for index, stage in enumerate(declaration["stages"]):
+                if not pipeline.transition(stage["name"]).enabled:
+                    pipeline.flow.close(index)
+
+    def set_transition(self, pipeline: Pipeline, index: int, *, enabled: bool, by: str, reason: str = "") -> None:
+        """Enables or disables the transition into a stage."""
+        with pipeline.lock:
+            transition = pipeline.transition(pipeline.declaration["stages"][index]["name"])
+            transition.enabled, transition.reason = enabled, reason
+            transition.changed_by, transition.changed_at = by, self.clock()
+            if enabled:
+                self._apply(pipeline, pipeline.flow.open(index))
+            else:
+                pipeline.flow.close(index)
+
+    def shutdown(self, pipelines: Sequence[Pipeline]) -> None:
+        """Lets everything go that runs."""
+        for pipeline in pipelines:
+            with pipeline.lock:
+                for execution in pipeline.executions.values():
+                    self._abandon(pipeline, execution, stopped=False)
+
+    def _apply(self, pipeline: Pipeline, moves: Sequence[Move]) -> None:
+        for one in moves:
+            execution = pipeline.executions[one.execution]
+            if isinstance(one, Entered):
+                name = execution.declaration["stages"][one.stage]["name"]
+                run = execution.stages[name] = StageRun(name=name)
+                pipeline.stage_runs[name] = (execution, run)
+                self._announcer.stage(pipeline, execution, name, "STARTED")
+                self._run(pipeline, execution, run, one.stage, everything=True)
+            elif isinstance(one, Superseded):
+                self._move(pipeline, execution, "Superseded")
+            else:
+                self._move(pipeline, execution, "Succeeded")
+
+    def _run(self, pipeline: Pipeline, execution: Execution, run: StageRun, index: int, *, everything: bool) -> None:
+        groups = list(actions_in_order(execution.declaration["stages"][index]))
+        if not everything:
+            groups = [[action for action in group if not _succeeded(execution, run, action)] for group in groups]
+        threading.Thread(
+            target=self._run_stage,
+            args=(pipeline, execution, run, [group for group in groups if group], run.attempt),
+            name=f"stage {pipeline.name}/{run.name}",
+            daemon=True,
+        ).start()
+
+    def _run_stage(
+        self,
+        pipeline: Pipeline,
+        execution: Execution,
+        run: StageRun,
+        groups: Sequence[Sequence[Document]],
+        attempt: int,
+    ) -> None:
+        begun: list[ActionRun] = []
+        for group in groups:
+            with pipeline.lock:
+                if run.status != "InProgress" or run.attempt != attempt:
+                    break
+                begun = [self._begin_action(pipeline, execution, run, action) for action in group]
+            workers = [
+                threading.Thread(target=self._run_action, args=(pipeline, execution, one), daemon=True) for one in begun
+            ]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+            if any(one.status != "Succeeded" for one in begun):
+                break
+        with pipeline.lock:
+            # one that was abandoned and retried meanwhile is another thread's
+            if run.attempt == attempt:
+                self._end_stage(pipeline, execution, run, begun)
+
+    def _end_stage(self, pipeline: Pipeline, execution: Execution, run: StageRun, begun: Sequence[ActionRun]) -> None:
+        if run.status == "Stopping":
+            self._move_stage(pipeline, execution, run, "Stopped")
+            self._end(pipeline, execution, "Stopped")
+        elif run.status == "InProgress" and all(one.status == "Succeeded" for one in begun):
+            self._move_stage(pipeline, execution, run, "Succeeded")
+            self._apply(pipeline, pipeline.flow.complete(execution.id))
+        elif run.status == "InProgress":
+            self._move_stage(pipeline, execution, run, "Failed")
+            self._end(pipeline, execution, "Failed")
+
+    def _begin_action(self, pipeline: Pipeline, execution: Execution, run: StageRun, action: Document) -> ActionRun:
+        now, error = self.clock(), None
+        try:
+            configuration = {
+                key: resolved(text, execution.namespaces) for key, text in action.get("configuration", {}).items()
+            }
+        except ActionFailedError as unresolved:
+            configuration, error = dict(action["configuration"]), unresolved
+        order = Order(
+            id=str(uuid.uuid4()),
+            scope=pipeline.scope,
+            pipeline=pipeline.name,
+            pipeline_role=execution.declaration["roleArn"],
+            execution=execution.id,
+            stage=run.name,
+            declaration=action,
+            configuration=configuration,
+            inputs=[execution.artifacts[one["name"]] for one in action.get("inputArtifacts", [])],
+            outputs=[self._place(pipeline, execution, one["name"]) for one in action.get("outputArtifacts", [])],
+            revision=execution.revisions.get(action["name"]),
+        )
+        made = ActionRun(
+            order=order, stage=run.name, version=execution.version, started=now, updated=now, status=begin(Kind.ACTION)
+        )
+        execution.actions.append(made)
+        pipeline.action_runs[run.name, made.name] = made
+        execution.updated = now
+        made.work = Work(
+            order=order,
+            clock=self.clock,
+            seconds=seconds_of(action),
+            report=lambda progress: self._report(pipeline, made, progress),
+        )
+        self._announcer.action(pipeline, execution, made, "STARTED")
+        if error is not None:
+            self._end_action(pipeline, execution, made, "Failed", error=(error.code, error.message))
+        return made
+
+    def _run_action(self, pipeline: Pipeline, execution: Execution, run: ActionRun) -> None:
+        if run.work is None:
+            return
+        outcome: Outcome | None = None
+        error: tuple[str, str] | None = None
+        try:
+            outcome = self._perform(run.work)
+        except AbandonedError:
+            return
+        except ActionFailedError as failed:
+            error = (failed.code, failed.message)
+        with pipeline.lock:
+            if run.status != "InProgress":
+                return
+            if outcome is None:
+                self._end_action(pipeline, execution, run, "Failed", error=error)
+                return
+            self._keep(execution, run, outcome)
+            self._end_action(pipeline, execution, run, "Succeeded")
+
+    def _keep(self, execution: Execution, run: ActionRun, outcome: Outcome) -> None:
+        """What later actions have of one that succeeded."""
+        run.variables, run.revision = dict(outcome.variables), outcome.revision
+        run.summary = outcome.summary or run.summary
+        run.updated_by = outcome.updated_by
+        namespace = run.order.declaration.get("namespace")
+        if namespace:
+            execution.namespaces[namespace] = dict(outcome.variables)
+        for artifact in run.order.outputs:
+            execution.artifacts[artifact.name] = artifact
+        if outcome.revision is not None:
+            execution.found = [one for one in execution.found if one[0] != run.name]
+            execution.found.append((run.name, run.order.outputs[0].name, outcome.revision))
+
+    def _end_action(
+        self,
+        pipeline: Pipeline,
+        execution: Execution,
+        run: ActionRun,
+        status: str,
+        *,
+        error: tuple[str, str] | None = None,
+    ) -> None:
+        run.status = move(Kind.ACTION, run.status, status)
+        run.updated = execution.updated = self.clock()
+        run.error, run.work, run.token = error, None, ""
+        self._announcer.action(pipeline, execution, run, status.upper())
+
+    def _report(self, pipeline: Pipeline, run: ActionRun, progress: Progress) -> None:
+        with pipeline.lock:
+            run.external_id = progress.external_id or run.external_id
+            run.external_url = progress.external_url or run.external_url
+            run.summary = progress.summary or run.summary
+            run.token = run.token_given = progress.token or run.token
+            run.percent = run.percent if progress.percent is None else progress.percent
+            run.updated = self.clock()
+
+    def _abandon(self, pipeline: Pipeline, execution: Execution, *, stopped: bool) -> None:
+        for run in [run for run in execution.actions if run.status == "InProgress"]:
+            if run.work is not None:
+                run.work.abandon(stopped=stopped)
+            self._end_action(pipeline, execution, run, "Abandoned")
+
+    def _end(self, pipeline: Pipeline, execution: Execution, status: str) -> None:
+        self._move(pipeline, execution, status)
+        self._apply(pipeline, pipeline.flow.leave(execution.id))
+
+    def _move(self, pipeline: Pipeline, execution: Execution, status: str, *, said: str = "") -> None:
+        execution.move(status)
+        execution.updated = self.clock()
+        self._announcer.execution(pipeline, execution, said or _WORDS.get(status, status.upper()))
+
+    def _move_stage(
+        self, pipeline: Pipeline, execution: Execution, run: StageRun, status: str, *, said: str = ""
+    ) -> None:
+        run.move(status)
+        self._announcer.stage(pipeline, execution, run.name, said or _WORDS.get(status, status.upper()))
+
+    def _run_in(self, pipeline: Pipeline, execution: Execution, index: int) -> StageRun:
+        return execution.stages[pipeline.declaration["stages"][index]["name"]]
+
+    def _place(self, pipeline: Pipeline, execution: Execution, artifact: str) -> ArtifactObject:
+        """Where an artifact goes: the store, under the beginnings of the names and seven characters of chance."""
+        bucket, key = store_of(execution.declaration, pipeline.scope.region)
+        chance = "".join(secrets.choice(_CHARACTERS) for _ in range(7))
+        return ArtifactObject(
+            name=artifact, bucket=bucket, key=f"{pipeline.name[:20]}/{artifact[:10]}/{chance}", kms_key=key
+        )
+
+
+# EventBridge user guide, "CodePipeline events": the states that are not a status in capitals.
+_WORDS = {"Cancelled": "CANCELED", "InProgress": "STARTED"}
+
+
+def _succeeded(execution: Execution, run: StageRun, action: Document) -> bool:
+    latest = execution.latest(run.name, action["name"])
+    return latest is not None and latest.status == "Succeeded"
