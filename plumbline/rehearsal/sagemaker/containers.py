@@ -283,7 +283,7 @@ def _guarded(program: Program) -> tuple[list[str], dict[str, str]]:
     """The program without namespaces: paths below /opt become paths of its folders."""
 
     def rewritten(text: str) -> str:
-        for path, folder in reversed(program.shown.items()):
+        for path, folder in reversed(list(program.shown.items())):
             text = text.replace(path, str(folder))
         return text
 
