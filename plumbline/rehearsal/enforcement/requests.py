@@ -110,6 +110,17 @@ def _read_codebuild(arn: str, body: bytes, query_params: Mapping[str, object], r
     return prefix + projects[0]
 
 
+def _read_ssm(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    # "Actions, resources, and condition keys for AWS Systems Manager": GetParameters is decided on each parameter.
+    names = _json_object(body).get("Names")
+    if not isinstance(names, list) or not names:
+        return arn
+    prefix = f"arn:aws:ssm:{region}:{account_id}:parameter/"
+    named = [str(name) if str(name).startswith("arn:") else prefix + str(name).lstrip("/") for name in names]
+    implied.set(tuple(Implied(action="ssm:GetParameters", resource=parameter) for parameter in named[1:]))
+    return named[0]
+
+
 def _read_logs(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
     request = _json_object(body)
     if "resourceArn" in request or ":log-group:" not in arn:
@@ -165,6 +176,7 @@ _REQUEST_READERS: Mapping[str, Callable[[str, bytes, Mapping[str, object], str, 
     "cloudformation": _read_cloudformation,
     "logs": _read_logs,
     "monitoring": _read_cloudwatch,
+    "ssm": _read_ssm,
 }
 
 
