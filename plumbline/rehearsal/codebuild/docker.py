@@ -154,7 +154,8 @@ def _parsed(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.N
     except (argparse.ArgumentError, SystemExit) as error:
         raise _RefusedError(f"{parser.prog}: {error}") from error
     if unknown:
-        raise _RefusedError(f"{parser.prog}: {' '.join(unknown)} is not known to the rehearsal's docker")
+        option = next((one for one in unknown if one.startswith("-")), unknown[0])
+        raise _RefusedError(f"{parser.prog}: {option} is not known to the rehearsal's docker")
     return given
 
 

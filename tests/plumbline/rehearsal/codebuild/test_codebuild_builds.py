@@ -1,7 +1,10 @@
 """Builds on a running rehearsal: under their role, with their inputs, to their end."""
 
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,8 +175,6 @@ def test_a_parameter_is_read_in_the_role(world: World) -> None:
 def test_a_call_that_the_role_may_not_make_is_denied_inside_the_build(world: World) -> None:
     call = "import boto3; boto3.client('sqs').list_queues()"
     commands = [f'"$REHEARSAL_PYTHON" -c "{call}"']
-    import sys
-
     settings = {"name": "REHEARSAL_PYTHON", "value": sys.executable}
     project = world.project(buildspec(*commands), role=world.role())
     build = world.ended(world.start(project, environmentVariablesOverride=[settings]))
@@ -218,7 +219,7 @@ def test_the_image_has_python_node_npm_and_git(world: World) -> None:
 
 
 def test_a_build_sees_nothing_of_the_persons_environment_and_home(world: World) -> None:
-    spec = buildspec("env", "ls -a ~", f'ls -a "{_home()}" | grep -v -e pyenv -e cache -e local || true')
+    spec = buildspec("env", "ls -a ~", f'ls -a "{Path.home()}" | grep -v -e pyenv -e cache -e local || true')
     build = world.ended(world.start(world.project(spec, role=world.role())))
     log = world.log(build)
     assert "CODEBUILD_BUILD_ID=" in log
@@ -276,15 +277,7 @@ def test_builds_of_a_project_are_listed_newest_first(world: World) -> None:
     assert world.client("codebuild").list_builds_for_project(projectName=project)["ids"] == started[::-1]
 
 
-def _home() -> str:
-    from pathlib import Path
-
-    return str(Path.home())
-
-
 def _processes() -> str:
-    import subprocess
-
     return subprocess.run(["ps", "-A", "-o", "args"], capture_output=True, text=True, check=True).stdout
 
 

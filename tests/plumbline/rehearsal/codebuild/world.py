@@ -47,13 +47,22 @@ class World:
 
     def client(self, service: str) -> Client:
         """A client of the account's root user."""
-        return Session(
-            endpoint=self.endpoint,
-            certificate_authority=self.state / "authority.pem",
-            region=REGION,
-            access_key=ACCOUNT,
-            secret_key="test",
-        ).client(service)
+        return self._session(ACCOUNT, "test").client(service)
+
+    def as_role(self, *statements: Document) -> Client:
+        """A client of CodeBuild for a role that its account may assume."""
+        name = f"person-{uuid.uuid4().hex[:8]}"
+        trust = {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        }
+        iam = self.client("iam")
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy(*statements))
+        found = self.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        session = self._session(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+        return session.client("codebuild")
 
     def role(self, *more: Document, without: str = "") -> str:
         """A role that CodeBuild assumes, which may do what every build's does, and more."""
@@ -171,6 +180,16 @@ class World:
         )
         return {"name": name, "bucket": BUCKET, "key": key, "kms_key": self.key}
 
+    def _session(self, access_key: str, secret: str, token: str | None = None) -> Session:
+        return Session(
+            endpoint=self.endpoint,
+            certificate_authority=self.state / "authority.pem",
+            region=REGION,
+            access_key=access_key,
+            secret_key=secret,
+            token=token,
+        )
+
     def _door(self, request: Document) -> Document:
         trusted = ssl.create_default_context(cafile=str(self.state / "authority.pem"))
         asked = urllib.request.Request(self.endpoint + PATH, data=json.dumps(request).encode())
@@ -203,7 +222,7 @@ def because(build: Document, name: str) -> tuple[str, str, str]:
 
 
 @contextlib.contextmanager
-def running(root: Path) -> Iterator[World]:
+def running(root: Path, *options: str) -> Iterator[World]:
     """A server with its state below a folder, for as long as the context lasts; it leaves no process."""
     state = root / "state"
     state.mkdir(parents=True)
@@ -212,6 +231,7 @@ def running(root: Path) -> Iterator[World]:
         [
             *(sys.executable, str(Path(__file__).with_name("served.py"))),
             *("--root", str(root), "--state", str(state), "--region", REGION, "--account", ACCOUNT),
+            *options,
         ],
         cwd=ROOT,
         env={**os.environ, **SECRETS, "PYTHONPATH": str(ROOT)},
