@@ -47,19 +47,20 @@ class StandIn:
     folder: Path
 
 
-def build_stand_in(*, root: Path, tag: str) -> StandIn:
-    """Makes a runtime's stand-in below ``.plumb/images``, or finds the one that is there.
+def build_stand_in(*, root: Path, tag: str, images: Path | None = None) -> StandIn:
+    """Makes a runtime's stand-in, or finds the one that is there.
 
     A half-made one, left by a machine that stopped, is made again. Two rehearsals that need the same one make it once.
 
     Args:
         root: The checkout.
         tag: The tag of its ``runtime`` folder.
+        images: Where stand-ins are kept; ``.plumb/images`` of the checkout when left out.
 
     Raises:
         PlumblineError: The libraries cannot be installed, or the disk is full.
     """
-    images = root / ".plumb" / "images"
+    images = images or root / ".plumb" / "images"
     stand_in = StandIn(tag=tag, folder=images / tag)
     try:
         images.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def build_stand_in(*, root: Path, tag: str) -> StandIn:
     return stand_in
 
 
-def push(*, root: Path, tag: str, repository: str, caller: Session) -> str:
+def push(*, root: Path, tag: str, repository: str, caller: Session, stand_in: str | None = None) -> str:
     """Describes the runtime image in a registry, as ``docker push`` would: a layer, a configuration, a manifest.
 
     Args:
@@ -79,6 +80,7 @@ def push(*, root: Path, tag: str, repository: str, caller: Session) -> str:
         tag: The tag to push.
         repository: The repository, which exists.
         caller: Who pushes.
+        stand_in: The tag of the runtime that stands in for the image; the tag itself when left out.
 
     Returns:
         The manifest's digest.
@@ -94,7 +96,7 @@ def push(*, root: Path, tag: str, repository: str, caller: Session) -> str:
         {
             "architecture": "amd64",
             "os": "linux",
-            "config": _image_config(root / "runtime" / "Dockerfile") | {"Labels": {LABEL: tag}},
+            "config": _image_config(root / "runtime" / "Dockerfile") | {"Labels": {LABEL: stand_in or tag}},
             "rootfs": {"type": "layers", "diff_ids": [_digest(plain)]},
         },
         sort_keys=True,

@@ -19,6 +19,7 @@ class ServerOptions:
             environment that stands in for them.
         organization: The id of the organisation that the accounts belong to; None for none.
         organization_trail: Whether that organisation records what happens in its accounts.
+        remember_builds: Whether a build whose inputs have not changed is answered from what an earlier one came to.
     """
 
     root: Path
@@ -29,6 +30,7 @@ class ServerOptions:
     external_images: Mapping[str, Path] = dataclasses.field(default_factory=dict)
     organization: str | None = None
     organization_trail: bool = False
+    remember_builds: bool = True
 
     @property
     def endpoint(self) -> str:
@@ -47,7 +49,7 @@ class ServerOptions:
 
     @property
     def unsupported_calls(self) -> Path:
-        """The JSON-lines file that names the calls which the SageMaker here does not know; absent without one."""
+        """The JSON-lines file that names the calls which the rehearsal's services do not know; absent without one."""
         return self.jobs / "unsupported.jsonl"
 
     @property

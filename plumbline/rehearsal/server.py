@@ -83,6 +83,7 @@ def main() -> int:
     parser.add_argument("--external-image", action="append", default=[], help="an image's prefix=its environment")
     parser.add_argument("--organization", help="the id of the organisation that the accounts belong to")
     parser.add_argument("--organization-trail", action="store_true", help="the organisation has a trail")
+    parser.add_argument("--forget-builds", action="store_true", help="build again what has not changed")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
     arguments = parser.parse_args()
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -102,6 +103,7 @@ def main() -> int:
         },
         organization=arguments.organization,
         organization_trail=arguments.organization_trail,
+        remember_builds=not arguments.forget_builds,
     )
     write_certificates(options.state)
     _prepare_environment(options)
@@ -166,7 +168,15 @@ class _Services:
 def _add_services(options: ServerOptions) -> _Services:
     """Adds to the emulator what the platform needs of AWS and MiniStack lacks."""
     # The emulator reads its environment while it is imported.
-    from plumbline.rehearsal import codepipeline, enforcement, provisioning, registry, resources, sagemaker
+    from plumbline.rehearsal import (
+        codebuild,
+        codepipeline,
+        enforcement,
+        provisioning,
+        registry,
+        resources,
+        sagemaker,
+    )
     from plumbline.rehearsal.sagemaker.containers import isolation
     from plumbline.rehearsal.sagemaker.options import Options
 
@@ -183,6 +193,17 @@ def _add_services(options: ServerOptions) -> _Services:
             external_images=dict(options.external_images),
         )
     )
+    codebuild.register(
+        codebuild.Options(
+            root=options.root,
+            state=options.state,
+            endpoint=options.endpoint,
+            certificate_authority=options.certificate_authority,
+            images=options.images,
+            unsupported=options.unsupported_calls,
+            remember=options.remember_builds,
+        )
+    )
     codepipeline.register(
         codepipeline.Options(
             state=options.state,
@@ -194,6 +215,7 @@ def _add_services(options: ServerOptions) -> _Services:
 
     def stop() -> None:
         codepipeline.shutdown()
+        codebuild.shutdown()
         sagemaker.shutdown()
 
     return _Services(stop=stop, network_isolation=str(isolation()))

@@ -83,14 +83,20 @@ class Connections:
             return dict(self._tags.get(arn, {}))
 
     def complete(self, arn: str) -> None:
-        """Does what a person does in the console: the connection is AVAILABLE.
-
-        Raises:
-            ApiError: ``ResourceNotFoundException``.
-        """
-        self.get(arn)
+        """Does what a person does in the console: the connection, made there if it is not there, is AVAILABLE."""
+        _, _, _, _, account, resource = arn.split(":", 5)
         with self._lock:
-            self._rows[arn]["ConnectionStatus"] = AVAILABLE
+            row = self._rows.setdefault(
+                arn,
+                {
+                    "ConnectionName": resource.rpartition("/")[2][:32],
+                    "ConnectionArn": arn,
+                    "ProviderType": "GitHub",
+                    "OwnerAccountId": account,
+                },
+            )
+            row["ConnectionStatus"] = AVAILABLE
+            self._tags.setdefault(arn, {})
 
     def delete(self, arn: str) -> None:
         """Takes a connection away.

@@ -97,6 +97,30 @@ def _read_ecr(arn: str, body: bytes, query_params: Mapping[str, object], region:
     return arn.replace(f":{account_id}:", f":{registry}:", 1) if registry else arn
 
 
+def _read_codebuild(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    # "Actions, resources, and condition keys for AWS CodeBuild": what is about builds is decided on their projects.
+    request, prefix = _json_object(body), f"arn:aws:codebuild:{region}:{account_id}:project/"
+    given = request.get("ids") or request.get("names") or request.get("id") or []
+    named = [given] if isinstance(given, str) else [str(one) for one in given] if isinstance(given, list) else []
+    projects = list(dict.fromkeys(one.rpartition("/")[2].partition(":")[0] for one in named))
+    if not projects:
+        return arn
+    action = "codebuild:BatchGetBuilds" if "ids" in request else "codebuild:BatchGetProjects"
+    implied.set(tuple(Implied(action=action, resource=prefix + name) for name in projects[1:]))
+    return prefix + projects[0]
+
+
+def _read_ssm(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    # "Actions, resources, and condition keys for AWS Systems Manager": GetParameters is decided on each parameter.
+    names = _json_object(body).get("Names")
+    if not isinstance(names, list) or not names:
+        return arn
+    prefix = f"arn:aws:ssm:{region}:{account_id}:parameter/"
+    named = [str(name) if str(name).startswith("arn:") else prefix + str(name).lstrip("/") for name in names]
+    implied.set(tuple(Implied(action="ssm:GetParameters", resource=parameter) for parameter in named[1:]))
+    return named[0]
+
+
 def _read_logs(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
     request = _json_object(body)
     if "resourceArn" in request or ":log-group:" not in arn:
@@ -144,6 +168,7 @@ def _given(query_params: Mapping[str, object], name: str) -> str:
 
 # What a request says beyond what the emulator reads in it, by service.
 _REQUEST_READERS: Mapping[str, Callable[[str, bytes, Mapping[str, object], str, str], str]] = {
+    "codebuild": _read_codebuild,
     "ec2": _read_ec2,
     "ecr": _read_ecr,
     "events": _read_events,
@@ -151,6 +176,7 @@ _REQUEST_READERS: Mapping[str, Callable[[str, bytes, Mapping[str, object], str, 
     "cloudformation": _read_cloudformation,
     "logs": _read_logs,
     "monitoring": _read_cloudwatch,
+    "ssm": _read_ssm,
 }
 
 

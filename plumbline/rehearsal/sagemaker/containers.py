@@ -1,8 +1,9 @@
 """Processes that stand in for containers.
 
-They find their files at /opt/ml, have no network unless allowed and nothing of the machine's environment, and leave
-nothing when they end. In a namespace they find the checkout and the home folder read-only, and neither credentials nor
-keys nor the files of another job. They do see the rest of the machine's files as its user does, and share /tmp.
+They find their files at /opt/ml or elsewhere below /opt, have no network unless allowed and nothing of the machine's
+environment, and leave nothing when they end. In a namespace they find the checkout and the home folder read-only, if at
+all, and neither credentials nor keys nor the files of another job. They do see the rest of the machine's files as its
+user does, and share /tmp.
 """
 
 import contextlib
@@ -40,6 +41,14 @@ class Isolation(StrEnum):
     GUARD = "guard"
 
 
+class Sight(StrEnum):
+    """How a program finds a file or folder of the machine, where namespaces allow."""
+
+    HIDDEN = "hidden"
+    READ_ONLY = "read-only"
+    WRITABLE = "writable"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Program:
     """What a container runs.
@@ -51,6 +60,8 @@ class Program:
         folder: A folder of its own; what it finds at /opt/ml is ``ml`` below it.
         isolated: Whether it has no network.
         port: The port that it serves HTTP on, when it serves.
+        mounts: Folders that it finds elsewhere, below /opt: path → folder. What it finds at /opt/ml when left out.
+        view: What it finds otherwise than the machine has it, beyond what every program does.
     """
 
     command: tuple[str, ...]
@@ -59,6 +70,13 @@ class Program:
     folder: Path
     isolated: bool
     port: int | None = None
+    mounts: Mapping[str, Path] | None = None
+    view: Mapping[Path, "Sight"] = dataclasses.field(default_factory=dict)
+
+    @property
+    def shown(self) -> Mapping[str, Path]:
+        """What it finds below /opt, parents first."""
+        return {BASE: self.folder / "ml"} if self.mounts is None else self.mounts
 
 
 @functools.cache
@@ -223,18 +241,10 @@ class Containers:
 def _namespace_command(program: Program, unix_socket: Path | None) -> list[str]:
     scratch = program.folder / "scratch"
     scratch.mkdir(exist_ok=True)
-    read_only = [folder for folder in dict.fromkeys((ROOT, Path.home())) if folder != folder.parent]
-    hidden = [Path.home() / ".aws", Path.home() / ".ssh", *_rehearsals(program.folder)]
     plan = {
-        "base": str(program.folder / "ml"),
+        "mounts": {path: str(folder) for path, folder in program.shown.items()},
         "scratch": str(scratch),
-        "read_only": [str(folder) for folder in read_only],
-        "hidden": [str(folder) for folder in hidden],
-        "shown": {
-            str(path): writable
-            for path, writable in _needed(program, unix_socket).items()
-            if any(path.is_relative_to(folder) for folder in (*read_only, *hidden))
-        },
+        "view": _view(program, unix_socket),
         "network": program.isolated,
         "socket": str(unix_socket) if unix_socket else None,
         "port": program.port,
@@ -246,26 +256,43 @@ def _namespace_command(program: Program, unix_socket: Path | None) -> list[str]:
     return [unshare, *_UNSHARE, *network, "--", sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(plan)]
 
 
+def _view(program: Program, unix_socket: Path | None) -> dict[str, Sight]:
+    """How it finds the machine's files: parents first, so that what lies deeper has the last word."""
+    home = Path.home()
+    view: dict[Path, Sight] = dict.fromkeys((ROOT, home), Sight.READ_ONLY)
+    view |= dict.fromkeys((home / ".aws", home / ".ssh", *_rehearsals(program.folder)), Sight.HIDDEN)
+    view |= program.view
+    covered = [folder for folder in view if folder != folder.parent]
+    trusted = program.environment.get("AWS_CA_BUNDLE")
+    needed = {Path(trusted): Sight.READ_ONLY} if trusted else {}
+    needed |= dict.fromkeys((program.folder, *([unix_socket.parent] if unix_socket else [])), Sight.WRITABLE)
+    view |= {path: sight for path, sight in needed.items() if any(path.is_relative_to(other) for other in covered)}
+    return {
+        str(path): view[path]
+        for path in sorted(view, key=lambda path: len(path.parts))
+        if path != path.parent and (view[path] is Sight.HIDDEN or path.exists())
+    }
+
+
 def _rehearsals(folder: Path) -> list[Path]:
     """The folder that holds the state of all rehearsals, keys and other jobs' files among it, when a job is in one."""
     return [parent for parent in folder.parents if parent.parts[-2:] == (".plumb", "rehearsals")]
 
 
-def _needed(program: Program, unix_socket: Path | None) -> dict[Path, bool]:
-    """What a program finds wherever it lies, and whether it may change it: its folders, and whom it has to trust."""
-    own = [program.folder, *([unix_socket.parent] if unix_socket else [])]
-    trusted = program.environment.get("AWS_CA_BUNDLE")
-    return ({Path(trusted): False} if trusted else {}) | dict.fromkeys(own, True)
-
-
 def _guarded(program: Program) -> tuple[list[str], dict[str, str]]:
-    """The program without namespaces: paths below /opt/ml become paths of its folder."""
-    base = str(program.folder / "ml")
-    environment = {name: value.replace(BASE, base) for name, value in program.environment.items()}
-    environment["SAGEMAKER_BASE_DIR"] = base
+    """The program without namespaces: paths below /opt become paths of its folders."""
+
+    def rewritten(text: str) -> str:
+        for path, folder in reversed(list(program.shown.items())):
+            text = text.replace(path, str(folder))
+        return text
+
+    environment = {name: rewritten(value) for name, value in program.environment.items()}
+    if BASE in program.shown:
+        environment["SAGEMAKER_BASE_DIR"] = str(program.shown[BASE])
     if program.isolated:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_GUARD), environment.get("PYTHONPATH")]))
-    command = [part.replace(BASE, base) for part in program.command]
+    command = [rewritten(part) for part in program.command]
     found = shutil.which(command[0], path=environment.get("PATH"))
     return [found or command[0], *command[1:]], environment
 

@@ -1,11 +1,10 @@
 """What runs first inside a container's namespaces: it makes the place look like a container, then becomes the program.
 
 A script of its own, run with ``python -I -S`` by :mod:`plumbline.rehearsal.sagemaker.containers`; it imports the
-standard library alone. Its one argument is a JSON object: ``base`` (shown at /opt/ml), ``scratch`` (an empty folder),
-``read_only`` (folders of the machine that the program must not change), ``hidden`` (folders that it must find empty),
-``shown`` (what of the two it finds all the same, each with whether it may change it), ``network`` (whether the
-namespace has its own, with loopback alone), ``socket`` and ``port`` (a unix socket to forward to a port of the
-namespace; may be null), ``directory`` and ``command``.
+standard library alone. Its one argument is a JSON object: ``mounts`` (what is shown below /opt: path → folder of the
+machine, parents first), ``scratch`` (an empty folder), ``view`` (paths of the machine, parents first, each ``hidden``,
+``read-only`` or ``writable``), ``network`` (whether the namespace has its own, with loopback alone), ``socket`` and
+``port`` (a unix socket to forward to a port of the namespace; may be null), ``directory`` and ``command``.
 """
 
 import contextlib
@@ -30,18 +29,16 @@ def main() -> None:
     """Prepares the namespaces and replaces itself by the command; never returns."""
     plan = json.loads(sys.argv[1])
     _mount("none", "/", None, _RECURSIVE | _PRIVATE)
-    # Opened before they are covered: a descriptor still leads to what lies below.
-    shown = [(path, os.open(path, os.O_PATH), writable) for path, writable in plan["shown"].items()]
-    for folder in plan["read_only"]:
-        _make_read_only(folder)
-    for folder in plan["hidden"]:
-        if os.path.isdir(folder):  # noqa: PTH112 - pathlib would double the start-up time of this script
-            _mount("tmpfs", folder, "tmpfs", 0)
-    for path, handle, writable in shown:
-        _show(path, handle)
-        if not writable:
+    # Opened before anything is covered: a descriptor still leads to what lies below.
+    view = [(path, kind, -1 if kind == "hidden" else os.open(path, os.O_PATH)) for path, kind in plan["view"].items()]
+    for path, kind, handle in view:
+        if kind != "hidden":
+            _show(path, handle)
+        elif os.path.isdir(path):  # noqa: PTH112 - pathlib would double the start-up time of this script
+            _mount("tmpfs", path, "tmpfs", 0)
+        if kind == "read-only":
             _make_read_only(path)
-    _show_base(plan["base"], plan["scratch"])
+    _show_mounts(plan["mounts"], plan["scratch"])
     if plan["network"]:
         _raise_loopback()
     if plan["socket"] and os.fork() == 0:
@@ -55,11 +52,16 @@ def main() -> None:
         sys.exit(127)
 
 
-def _show_base(base: str, scratch: str) -> None:
-    """Binds the job's folder at /opt/ml; where that does not exist, under a copy of /opt made of bind mounts."""
-    if os.path.isdir("/opt/ml"):  # noqa: PTH112
-        _mount(base, "/opt/ml", None, _BIND | _RECURSIVE)
-        return
+def _show_mounts(mounts: dict[str, str], scratch: str) -> None:
+    """Binds folders below /opt; what does not exist there is made in a copy of /opt, itself made of bind mounts."""
+    missing = [path for path in mounts if not os.path.isdir(path) and os.path.dirname(path) == "/opt"]  # noqa: PTH112, PTH120
+    if missing:
+        _copy_opt(scratch, missing)
+    for path, folder in mounts.items():
+        _mount(folder, path, None, _BIND | _RECURSIVE)
+
+
+def _copy_opt(scratch: str, missing: list[str]) -> None:
     _mount("tmpfs", scratch, "tmpfs", 0)
     for entry in os.scandir("/opt"):
         copy = f"{scratch}/{entry.name}"
@@ -71,17 +73,16 @@ def _show_base(base: str, scratch: str) -> None:
         else:
             os.close(os.open(copy, os.O_CREAT))
         _mount(entry.path, copy, None, _BIND | _RECURSIVE)
-    os.mkdir(f"{scratch}/ml")  # noqa: PTH102
-    _mount(base, f"{scratch}/ml", None, _BIND | _RECURSIVE)
+    for path in missing:
+        os.mkdir(f"{scratch}/{os.path.basename(path)}")  # noqa: PTH102, PTH119
     _mount(scratch, "/opt", None, _BIND | _RECURSIVE)
 
 
 def _make_read_only(path: str) -> None:
-    """Makes a file, or a folder with what is mounted below it, read-only.
+    """Makes a mounted file, or a mounted folder with what is mounted below it, read-only.
 
     A kernel before 5.12 cannot, and leaves it as it is.
     """
-    _mount(path, path, None, _BIND | _RECURSIVE)
     attributes = struct.pack("4Q", _READ_ONLY, 0, 0, 0)
     done = _LIBC.syscall(_MOUNT_SETATTR, _HERE, path.encode(), _WHOLE_TREE, attributes, len(attributes))
     if done != 0 and ctypes.get_errno() != errno.ENOSYS:
@@ -90,10 +91,10 @@ def _make_read_only(path: str) -> None:
 
 
 def _show(path: str, handle: int) -> None:
-    """Mounts an opened file or folder where it was before something covered it."""
+    """Mounts an opened file or folder on its own path, also where something has covered it meanwhile."""
     if os.path.isdir(f"/proc/self/fd/{handle}"):  # noqa: PTH112
         os.makedirs(path, exist_ok=True)  # noqa: PTH103
-    else:
+    elif not os.path.exists(path):  # noqa: PTH110
         os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
         os.close(os.open(path, os.O_CREAT))
     _mount(f"/proc/self/fd/{handle}", path, None, _BIND | _RECURSIVE)

@@ -4,10 +4,12 @@ import collections
 import contextlib
 import threading
 import time
+from typing import Protocol
 
 from botocore.exceptions import ClientError
 
 from plumbline.rehearsal.sagemaker.sessions import RoleSession
+from plumbline.rehearsal.session import Client
 
 _FLUSH_SECONDS = 0.5
 _LAST_LINES = 50
@@ -16,19 +18,28 @@ _BATCH = 1000
 _LINE = 8192
 
 
+class Clients(Protocol):
+    """Whoever has clients of AWS's services: a session, of a role or of anybody else."""
+
+    def client(self, service: str) -> Client:
+        """A client of one service."""
+        ...
+
+
 class LogStream:
     """One stream of a log group, filled line by line and written in the background.
 
     Args:
-        session: The role that writes.
+        session: Makes the clients of the role that writes.
         group: For example ``/aws/sagemaker/TrainingJobs``.
         stream: For example ``name/algo-1-1700000000``.
+        described: Whether the service looks the stream up first, as SageMaker does.
 
     Raises:
         botocore.exceptions.ClientError: The role may not.
     """
 
-    def __init__(self, *, session: RoleSession, group: str, stream: str) -> None:
+    def __init__(self, *, session: Clients, group: str, stream: str, described: bool = True) -> None:
         self._client = session.client("logs")
         self._names = {"logGroupName": group, "logStreamName": stream}
         self._waiting: list[dict[str, int | str]] = []
@@ -42,7 +53,8 @@ class LogStream:
             # Only a role that may makes the group that nobody made before.
             self._client.create_log_group(logGroupName=group)
             self._open()
-        self._client.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)
+        if described:
+            self._client.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)
         self._thread = threading.Thread(target=self._work, name=f"log {stream}", daemon=True)
         self._thread.start()
 

@@ -9,6 +9,7 @@ knows resources, and which condition keys its request has, is as the Service Aut
 from collections.abc import Mapping
 
 from plumbline.rehearsal.provisioning.handlers import (
+    building,
     compute,
     delivery,
     identity,
@@ -25,6 +26,7 @@ _CUSTOM = "Custom::"
 _PROVIDER = calls("lambda:InvokeFunction", on="{ServiceToken}")
 
 HANDLERS: Mapping[str, Handler] = {
+    **building.HANDLERS,
     **compute.HANDLERS,
     **delivery.HANDLERS,
     **identity.HANDLERS,
