@@ -17,7 +17,7 @@ import httpx
 
 from plumbline.configuration import Platform
 from plumbline.errors import PlumblineError
-from plumbline.rehearsal.control import ASSUME_SERVICE_ROLE, HEADER, TOKEN_FILE
+from plumbline.rehearsal.control import ASSUME_SERVICE_ROLE, COMPLETE_CONNECTION, HEADER, REPOSITORY_CHANGED, TOKEN_FILE
 from plumbline.rehearsal.interrupts import held_back
 from plumbline.rehearsal.options import ServerOptions
 from plumbline.rehearsal.processes import command_line
@@ -172,15 +172,42 @@ class Cloud:
             "source_arn": source_arn,
             **({"vpc": vpc} if vpc else {}),
         }
+        given = self._ask(ASSUME_SERVICE_ROLE, wanted)
+        if "error" in given:
+            raise PermissionError(given["error"])
+        return self.session(
+            access_key=str(given["access_key"]), secret_key=str(given["secret_key"]), token=str(given["token"])
+        )
+
+    def connect(self, connection_arn: str) -> None:
+        """Does what a person does in the console: there is a connection to a provider of Git."""
+        self._ask(COMPLETE_CONNECTION, {"connection_arn": connection_arn})
+
+    def pushed(self, repository: str, branch: str) -> list[str]:
+        """Tells the cloud of a push, which starts the pipelines that listen.
+
+        Args:
+            repository: The repository's full id.
+            branch: The branch.
+
+        Returns:
+            The ARNs of the pipelines that were started.
+
+        Raises:
+            PlumblineError: There is no such repository or branch.
+        """
+        given = self._ask(REPOSITORY_CHANGED, {"repository": repository, "branch": branch})
+        if "error" in given:
+            raise PlumblineError(str(given["error"]), exit_code=1)
+        started = given["started"]
+        return [str(one) for one in started] if isinstance(started, list) else []
+
+    def _ask(self, question: str, given: Mapping[str, str]) -> dict[str, object]:
         token = (self.options.state / TOKEN_FILE).read_text(encoding="utf-8")
         with _connection(self.options) as connection:
-            answer = connection.post(
-                f"{self.options.endpoint}{ASSUME_SERVICE_ROLE}", json=wanted, headers={HEADER.decode(): token}
-            )
-        given = answer.json()
-        if answer.is_error:
-            raise PermissionError(given["error"])
-        return self.session(access_key=given["access_key"], secret_key=given["secret_key"], token=given["token"])
+            answer = connection.post(f"{self.options.endpoint}{question}", json=given, headers={HEADER.decode(): token})
+        answered: dict[str, object] = answer.json()
+        return answered
 
     def keep(self) -> None:
         """Lets the cloud outlive this process; ``stop_kept`` ends it."""

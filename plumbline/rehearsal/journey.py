@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from plumbline.configuration import (
+    DeliveryStep,
     Deployment,
     Environment,
     Model,
@@ -32,9 +33,11 @@ from plumbline.rehearsal.assembly import SynthesizedStack, read_assembly
 from plumbline.rehearsal.calls import read_call_log
 from plumbline.rehearsal.cdk_tool import CdkTool, EndedError
 from plumbline.rehearsal.cloud import Cloud, stop_kept, sweep
+from plumbline.rehearsal.delivery import Delivery
 from plumbline.rehearsal.failures import sentence
 from plumbline.rehearsal.interrupts import as_keyboard_interrupt, held_back
 from plumbline.rehearsal.people import People
+from plumbline.rehearsal.pipeline_run import PipelineRun
 from plumbline.rehearsal.predictions import Offline
 from plumbline.rehearsal.progress import Progress, Step, Steps
 from plumbline.rehearsal.release import Served
@@ -44,7 +47,7 @@ from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary, denie
 from plumbline.rehearsal.training_run import Inputs
 
 REASON = "rehearsal"
-_DEPLOYED_FIRST = ("delivery", "dev", "staging", "production")
+_DELIVERED = ("delivery/", "dev/", "staging/", "production/", "delivered-")
 
 
 def rehearse(root: Path, *, progress: Progress, keep: bool = False) -> Summary:
@@ -126,7 +129,6 @@ class Journey:
         platform: The configuration.
         models: The models.
         tag: The runtime's tag.
-        commit: What the runs record.
         cloud: The cloud, once it has started.
         stacks: What synth wrote, once it has.
         state: The rehearsal's folder, once the cloud has started.
@@ -142,11 +144,12 @@ class Journey:
         for model in self.models:
             _refuse_stale(model)
         self.tag = runtime_tag(root)
-        self.commit = training_run.commit_id(root)
         self.stacks: tuple[SynthesizedStack, ...] = ()
         self.state: Path | None = None
         self._cloud: Cloud | None = None
         self._people: People | None = None
+        self._delivery: Delivery | None = None
+        self._delivered: list[PipelineRun] = []
         self._delivering: dict[str, Session] = {}
         self._steps = Steps(progress)
 
@@ -173,6 +176,17 @@ class Journey:
         return self._people
 
     @property
+    def delivery(self) -> Delivery:
+        """What delivers.
+
+        Raises:
+            PlumblineError: The accounts are not ready.
+        """
+        if self._delivery is None:
+            raise PlumblineError("the accounts are not ready", exit_code=1)
+        return self._delivery
+
+    @property
     def staging(self) -> Deployment:
         """Where models are trained and registered."""
         return self.platform.deployment(Environment.STAGING)
@@ -196,10 +210,7 @@ class Journey:
         with self._starting() as cloud, _tool(self.root, cloud.options.state) as tool, _background() as pool:
             image = pool.submit(images.build_stand_in, root=self.root, tag=self.tag)
             resources = self.provision(tool)
-            with self._steps.step("Push the runtime image") as step:
-                stand_in = image.result()
-                image_digest = self.push_image()
-                step.outcome = f"{self.platform.runtime_repository}:{self.tag}"
+            stand_in, image_digest = image.result(), self.image_digest()
             ways: list[ModelSummary] = []
             refused: list[DeniedCall] = []
             for model in self.models:
@@ -217,6 +228,7 @@ class Journey:
                 resources=resources | accounts.resources(cloud=cloud, stacks=self._stacks_of("release-")),
                 image=self.platform.runtime_image(self.tag),
                 image_digest=image_digest,
+                deliveries=tuple(self._delivered),
                 models=tuple(ways),
                 calls=self.calls(),
                 denied_calls=tuple(dict.fromkeys(refused)),
@@ -227,7 +239,7 @@ class Journey:
             )
 
     def provision(self, tool: CdkTool) -> dict[str, dict[str, int]]:
-        """Synthesizes, bootstraps and deploys everything that comes before a model.
+        """Bootstraps the accounts and has everything that comes before a model delivered to them.
 
         Returns:
             The number of resources of each type, by stack.
@@ -246,23 +258,29 @@ class Journey:
                 raise
             self.stacks = read_assembly(assembly)
             step.outcome = f"{made.result()} accounts, {len(self.stacks)} templates"
-        first = [stack for stack in self.stacks if stack.stage in _DEPLOYED_FIRST]
-        with self._steps.step("Deploy the stacks") as step:
-            accounts.deploy(cloud=cloud, tool=tool, assembly=assembly, stages=_DEPLOYED_FIRST)
-            accounts.verify_templates(cloud=cloud, stacks=first)
-            resources = accounts.resources(cloud=cloud, stacks=first)
+        self._delivery = Delivery(root=self.root, cloud=cloud, people=self.people)
+        with self._steps.step("Deploy the delivery pipeline, once by hand") as step:
+            execution = self.delivery.deploy_by_hand(tool=tool, assembly=assembly)
+            step.outcome = self.platform.delivery.pipeline_name
+        with self._steps.step("Deliver the commit to three accounts") as step:
+            run = self.delivery.follow(execution, tell=step.detail)
+            if run.status != "Succeeded":
+                raise self.delivery.failure(run)
+            self._delivered.append(run)
+            stacks = [stack for stack in self.stacks if stack.path.startswith(_DELIVERED)]
+            accounts.verify_templates(cloud=cloud, stacks=stacks)
+            resources = accounts.resources(cloud=cloud, stacks=stacks)
             count = sum(sum(types.values()) for types in resources.values())
-            step.outcome = f"{len(first)} stacks, {count} resources, each template as synth wrote it"
+            step.outcome = f"{len(stacks)} stacks, {count} resources, each template as synth wrote it"
         return resources
 
-    def push_image(self) -> str:
-        """Describes the runtime image in the delivery account's registry."""
-        return images.push(
-            root=self.root,
-            tag=self.tag,
-            repository=self.platform.runtime_repository,
-            caller=self.cloud.administrator(self.platform.delivery_account),
+    def image_digest(self) -> str:
+        """The digest of the runtime image in the delivery account's registry."""
+        client = self.cloud.administrator(self.platform.delivery_account).client("ecr")
+        found = client.describe_images(
+            repositoryName=self.platform.runtime_repository, imageIds=[{"imageTag": self.tag}]
         )
+        return str(found["imageDetails"][0]["imageDigest"])
 
     def train(self, model: Model, *, stand_in: images.StandIn) -> TrainedModel:
         """Trains a model in staging, up to its registered version.
@@ -271,7 +289,7 @@ class Journey:
             PlumblineError: The run fails, with the failed step's last words, or registers nothing.
         """
         delivering, looking = self.delivering(model), self.people.take(Person.DATA_SCIENTIST, self.staging)
-        with self._steps.step(f"Bring data and code of {model.name} to staging") as step:
+        with self._steps.step(f"Bring data of {model.name} to staging") as step:
             inputs = self.upload(model, caller=delivering)
             step.outcome = f"dataset {inputs.dataset_id}, code {inputs.code_digest}"
         with self._steps.step(f"Train {model.name} in staging") as step:
@@ -279,7 +297,7 @@ class Journey:
                 deployment=self.staging,
                 model=model,
                 inputs=inputs,
-                commit=self.commit,
+                commit=self.delivery.repository.commit,
                 reason=REASON,
                 caller=delivering,
             )
@@ -300,7 +318,7 @@ class Journey:
         )
         return TrainedModel(
             model=model,
-            commit=self.commit,
+            commit=self.delivery.repository.commit,
             inputs=inputs,
             run=run,
             package=package,
@@ -312,19 +330,15 @@ class Journey:
     def delivering(self, model: Model) -> Session:
         """The role with which delivery brings code and data to a model in staging and starts its runs."""
         if model.name not in self._delivering:
-            cloud = self.cloud
-            delivery = cloud.assume(
-                release.make_delivery_role(cloud=cloud, model=model),
-                caller=cloud.administrator(self.platform.delivery_account),
-            )
+            build = self.delivery.build_session(DeliveryStep.CODE)
             role = self.staging.role_arn(model, ModelJob.DELIVER)
-            self._delivering[model.name] = cloud.assume(role, caller=delivery, name="delivery")
+            self._delivering[model.name] = self.cloud.assume(role, caller=build, name="delivery")
         return self._delivering[model.name]
 
     def upload(self, model: Model, *, caller: Session) -> Inputs:
-        """Brings a model's dataset and code to staging."""
+        """Brings a model's dataset to staging, where delivery has brought its code."""
         data = importlib.import_module(f"pipeline_definitions.{model.name}.data")
-        return training_run.upload_inputs(
+        return training_run.upload_dataset(
             deployment=self.staging,
             model=model,
             caller=caller,

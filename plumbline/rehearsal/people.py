@@ -2,7 +2,7 @@
 
 import json
 
-from plumbline.configuration import Deployment, Person
+from plumbline.configuration import Person, Placement, Platform
 from plumbline.rehearsal.cloud import Cloud
 from plumbline.rehearsal.session import Session
 
@@ -21,29 +21,29 @@ class People:
         self._users: dict[tuple[str, Person], tuple[Session, str]] = {}
         self._sessions: dict[str, Session] = {}
 
-    def take(self, person: Person, deployment: Deployment) -> Session:
+    def take(self, person: Person, placement: Placement) -> Session:
         """A session of a role for people, taken with the second factor; the same one each time.
 
         Raises:
             botocore.exceptions.ClientError: AccessDenied.
         """
-        role = deployment.person_role_arn(person)
+        role = placement.person_role_arn(person)
         if role not in self._sessions:
-            user, device = self._user(person, deployment)
+            user, device = self._user(person, placement)
             self._sessions[role] = self._cloud.assume(role, caller=user, name=person.value, device=device)
         return self._sessions[role]
 
-    def user(self, person: Person, deployment: Deployment) -> Session:
+    def user(self, person: Person, placement: Placement) -> Session:
         """The user behind a role, who may do nothing but take such roles."""
-        return self._user(person, deployment)[0]
+        return self._user(person, placement)[0]
 
-    def _user(self, person: Person, deployment: Deployment) -> tuple[Session, str]:
-        account = deployment.people_account
+    def _user(self, person: Person, placement: Placement) -> tuple[Session, str]:
+        account = placement.people_account
         if (account, person) not in self._users:
             iam = self._cloud.administrator(account).client("iam")
             name = _USER.format(person=person)
             iam.create_user(UserName=name)
-            roles = [d.person_role_arn(person) for d in deployment.platform.deployments()]
+            roles = [d.person_role_arn(person) for d in _parts(placement.platform)]
             iam.put_user_policy(
                 UserName=name,
                 PolicyName="take-roles",
@@ -62,3 +62,7 @@ class People:
             session = self._cloud.session(access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
             self._users[account, person] = (session, str(device))
         return self._users[account, person]
+
+
+def _parts(platform: Platform) -> list[Placement]:
+    return [*platform.deployments(), platform.delivery]

@@ -63,17 +63,6 @@ def make_release_role(*, cloud: Cloud, model: Model) -> str:
     return _make_role(cloud, platform.release_pipeline_role(model), assumes=released)
 
 
-def make_delivery_role(*, cloud: Cloud, model: Model) -> str:
-    """Makes, in the delivery account, the role with which delivery will bring code and data to the model.
-
-    Returns:
-        The role's ARN.
-    """
-    platform = cloud.platform
-    delivered = [target.role_arn(model, ModelJob.DELIVER) for target in platform.deployments() if target.trains]
-    return _make_role(cloud, platform.delivery_model_role(model), assumes=delivered)
-
-
 def _make_role(cloud: Cloud, name: str, *, assumes: list[str]) -> str:
     platform = cloud.platform
     account, partition = platform.delivery_account, platform.partition

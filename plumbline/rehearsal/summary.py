@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from plumbline.rehearsal.pipeline_run import PipelineRun
 from plumbline.rehearsal.predictions import Agreement
 from plumbline.rehearsal.release import Served
 from plumbline.rehearsal.training_run import Run
@@ -75,6 +76,7 @@ class Summary:
         resources: How many resources of each type each stack has.
         image: The runtime image's URI.
         image_digest: Its digest.
+        deliveries: The executions of the delivery pipeline, with the seconds of their actions.
         models: Every model's way.
         calls: How many calls each principal was allowed, by action.
         denied_calls: The different calls that were refused, each expected and probed.
@@ -93,6 +95,7 @@ class Summary:
     resources: Mapping[str, Mapping[str, int]]
     image: str
     image_digest: str
+    deliveries: tuple[PipelineRun, ...]
     models: tuple[ModelSummary, ...]
     calls: Mapping[str, Mapping[str, int]]
     denied_calls: tuple[DeniedCall, ...]
@@ -122,6 +125,7 @@ class Summary:
             ("accounts", ", ".join(f"{name} {account}" for name, account in self.accounts.items())),
             ("stacks", f"{len(self.templates)}, {resources} resources, each template as synth wrote it"),
             ("isolation of jobs", self.network_isolation),
+            *(("delivery", _stages(run)) for run in self.deliveries),
         ]
         for way in self.models:
             name = _clipped(way.model, _MODEL)
@@ -137,6 +141,11 @@ class Summary:
 def denied(attempts: int, calls: int) -> str:
     """How often refusals were provoked and how many different calls that were, in words."""
     return f"{attempts} attempts at {calls} calls"
+
+
+def _stages(run: PipelineRun) -> str:
+    stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in run.stages().items())
+    return f"{run.commit[:8]} {run.status} in {run.seconds:.0f} s: {stages}"
 
 
 def _rows_of(way: ModelSummary) -> list[tuple[str, str]]:

@@ -2,14 +2,13 @@
 
 import dataclasses
 import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from plumbline.configuration import Deployment, KeyPurpose, Model, code_archive, code_digest
+from plumbline.configuration import Deployment, KeyPurpose, Model, code_digest
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.session import Client, Session
 
@@ -77,27 +76,10 @@ class Run:
         return self.arn.rsplit("/", 1)[-1]
 
 
-def commit_id(root: Path) -> str:
-    """The commit of a checkout, or ``uncommitted`` where there is none.
-
-    Raises:
-        PlumblineError: git is missing.
-    """
-    try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        raise PlumblineError(
-            "git is not installed, and each run records the commit it was made from: install git", exit_code=1
-        ) from error
-    return done.stdout.strip() if done.returncode == 0 else "uncommitted"
-
-
-def upload_inputs(
+def upload_dataset(
     *, deployment: Deployment, model: Model, caller: Session, make_dataset: Callable[[Path], str]
 ) -> Inputs:
-    """Brings the model's code, a dataset and the mark of "no champion" to the environment's buckets.
-
-    Every object is written under the bucket's own key, named in the request.
+    """Brings a dataset to the environment's bucket, each object under the bucket's own key, named in the request.
 
     Args:
         deployment: The environment.
@@ -106,28 +88,26 @@ def upload_inputs(
         make_dataset: Writes the dataset's files into a folder and returns its identifier.
     """
     s3 = caller.client("s3")
-    keys = {
-        purpose: caller.client("ssm").get_parameter(Name=deployment.parameter(f"keys/{purpose}"))["Parameter"]["Value"]
-        for purpose in (KeyPurpose.DATA, KeyPurpose.MODELS)
-    }
+    name = deployment.parameter(f"keys/{KeyPurpose.DATA}")
+    encryption_key = caller.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
 
-    def put(purpose: KeyPurpose, key: str, body: bytes) -> str:
-        bucket = deployment.data_bucket if purpose is KeyPurpose.DATA else deployment.models_bucket
+    def put(key: str, body: bytes) -> str:
         written = s3.put_object(
-            Bucket=bucket, Key=key, Body=body, ServerSideEncryption="aws:kms", SSEKMSKeyId=keys[purpose]
+            Bucket=deployment.data_bucket,
+            Key=key,
+            Body=body,
+            ServerSideEncryption="aws:kms",
+            SSEKMSKeyId=encryption_key,
         )
         return str(written["VersionId"])
 
     with tempfile.TemporaryDirectory() as folder:
         dataset_id = make_dataset(Path(folder))
         versions = {
-            path.name: put(KeyPurpose.DATA, f"{model.name}/datasets/{dataset_id}/{path.name}", path.read_bytes())
+            path.name: put(f"{model.name}/datasets/{dataset_id}/{path.name}", path.read_bytes())
             for path in sorted(Path(folder).iterdir())
         }
-    digest = code_digest(model)
-    put(KeyPurpose.MODELS, f"{model.name}/code/{digest}/sourcedir.tar.gz", code_archive(model))
-    put(KeyPurpose.MODELS, f"{model.name}/champion/none/none.json", b'{"champion": null}\n')
-    return Inputs(dataset_id=dataset_id, dataset_version=versions["dataset.json"], code_digest=digest)
+    return Inputs(dataset_id=dataset_id, dataset_version=versions["dataset.json"], code_digest=code_digest(model))
 
 
 def start(

@@ -13,6 +13,7 @@ from plumbline.rehearsal.codebuild.buildspec import Buildspec
 from plumbline.rehearsal.codebuild.image import SYSTEM_PATH
 from plumbline.rehearsal.codebuild.orders import Build
 from plumbline.rehearsal.session import Session
+from plumbline.toolchain import ROOT
 
 # What a build finds there, wherever the build's own folder is.
 BASE = "/opt/codebuild"
@@ -60,6 +61,8 @@ def machine_variables(person: Mapping[str, str], *, uv_cache: Path | None) -> di
         "npm_config_prefer_offline": "true",
         "npm_config_update_notifier": "false",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # What the checkout's own launcher has made is taken by a commit that has the same locks.
+        "PLUMB_ENVIRONMENT": str(ROOT),
     }
 
 
