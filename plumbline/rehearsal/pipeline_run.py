@@ -257,5 +257,5 @@ def _last_words(run: PipelineRun, action: ActionRun, caller: Session) -> str:
         events = caller.client("logs").get_log_events(
             logGroupName=logs["groupName"], logStreamName=logs["streamName"], limit=_LOG_LINES, startFromHead=False
         )["events"]
-        return "".join(str(event["message"]) for event in events).rstrip()
+        return "\n".join(str(event["message"]).rstrip() for event in events)
     return ""

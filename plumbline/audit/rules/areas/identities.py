@@ -114,6 +114,8 @@ _ORGANIZATION = ("aws:principalorgid", "aws:principalorgpaths")
 # Kinds of resources whose names nobody chooses: ids of AWS's, and names that CloudFormation invents where a change
 # replaces the resource. Nothing after the service stands for all of its kinds.
 _NAMED_BY_AWS: Mapping[str, tuple[str, ...]] = {
+    "codeconnections": ("connection",),
+    "codestar-connections": ("connection",),
     "ec2": (),
     "kms": ("key",),
     "sagemaker": ("app", "domain", "endpoint-config", "model", "space", "user-profile"),
