@@ -1,6 +1,6 @@
 """Which stacks are deployed where, and in which order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from aws_cdk import App, Stack, Stage
 
@@ -26,7 +26,7 @@ def compose(
     platform: Platform,
     models: Sequence[Model],
     runtime_tag: str,
-    tool_versions: Mapping[str, str],
+    command_line_version: str,
 ) -> None:
     """Defines every stack of the platform.
 
@@ -38,7 +38,7 @@ def compose(
         platform: The configuration.
         models: The models.
         runtime_tag: Tag of the runtime image that this repository's `runtime/` makes.
-        tool_versions: Exact versions of the command lines that deploy, by the name of their npm package.
+        command_line_version: Exact version of the CDK command line that deploys.
     """
     if platform.organization:
         OrganizationStack(
@@ -55,7 +55,7 @@ def compose(
         platform=platform,
         stages=stages,
         delivered={d.environment: _delivered(app, d) for d in platform.deployments()},
-        tool_versions=tool_versions,
+        command_line_version=command_line_version,
     )
 
 

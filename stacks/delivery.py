@@ -34,7 +34,7 @@ class DeliveryStack(PlatformStack):
         platform: Platform,
         stages: Mapping[Environment, Stage],
         delivered: Mapping[Environment, Stack],
-        tool_versions: Mapping[str, str],
+        command_line_version: str,
     ) -> None:
         """Composes the stack.
 
@@ -44,7 +44,7 @@ class DeliveryStack(PlatformStack):
             platform: The configuration.
             stages: The stacks of each environment, in the order in which a change reaches them.
             delivered: The stack of each environment that says which commit it has.
-            tool_versions: Exact versions of the command lines that deploy, by the name of their npm package.
+            command_line_version: Exact version of the CDK command line that deploys.
         """
         delivery = platform.delivery
         super().__init__(
@@ -121,8 +121,7 @@ class DeliveryStack(PlatformStack):
             delivered=delivered,
             artifacts=artifacts,
             key=key,
-            command_line_version=tool_versions["aws-cdk"],
-            publisher_version=tool_versions["cdk-assets"],
+            command_line_version=command_line_version,
         )
         DeliveryApproverRole(self, "Approver", delivery=delivery, key_arn=key.key_arn)
         PipelineAlerts(self, "PipelineAlerts", delivery=delivery)

@@ -1,5 +1,8 @@
 """What the builds of a pipeline have in common."""
 
+import json
+from collections.abc import Sequence
+
 from aws_cdk import Duration, RemovalPolicy, pipelines
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
@@ -109,6 +112,31 @@ def build_step(
         partial_build_spec=_with_runtimes(),
         logging=_logging(log_group),
         timeout=Duration.minutes(minutes),
+    )
+
+
+def publish_spec(version: str, stages: Sequence[str]) -> str:
+    """What publishes the files of stacks: the command line that deploys, in the place of `cdk-assets`.
+
+    `cdk-assets` has versions of its own, and none may know the assembly that this CDK writes; the command line does.
+
+    Args:
+        version: Exact version of the CDK command line.
+        stages: The Stages whose files are published.
+    """
+    named = " ".join(f'"{stage}/*"' for stage in stages)
+    return json.dumps(
+        {
+            "version": "0.2",
+            "phases": {
+                "install": {
+                    "runtime-versions": dict(_RUNTIMES),
+                    "commands": [f"npm install -g aws-cdk@{version}"],
+                },
+                "build": {"commands": [f"cdk -a . publish-assets --unstable=publish-assets {named}"]},
+            },
+        },
+        indent=2,
     )
 
 

@@ -1,6 +1,6 @@
 """The pipeline that takes a commit to every account, itself included."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import cast
 
@@ -14,7 +14,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct, IDependable
 
-from mlops_constructs.build_project import BuildLogs, build_options, build_step
+from mlops_constructs.build_project import BuildLogs, build_options, build_step, publish_spec
 from mlops_constructs.delivered_commit import PARAMETER
 from mlops_constructs.delivery_roles import DeliveryRoles
 from mlops_constructs.delivery_steps import ApprovalStep, ParameterizedStackStep
@@ -53,7 +53,6 @@ class DeliveryPipeline(Construct):
         artifacts: IDependable,
         key: kms.IKey,
         command_line_version: str,
-        publisher_version: str,
     ) -> None:
         """Defines the pipeline.
 
@@ -65,8 +64,7 @@ class DeliveryPipeline(Construct):
             delivered: The stack of each environment that says which commit it has.
             artifacts: What defines the bucket of what actions hand to each other; the pipeline waits for it.
             key: Key of artifacts and logs.
-            command_line_version: Exact version of the CDK command line that updates the pipeline.
-            publisher_version: Exact version of `cdk-assets`, which publishes files.
+            command_line_version: Exact version of the CDK command line, which updates the pipeline and publishes files.
         """
         super().__init__(scope, construct_id)
         self._delivery = delivery
@@ -82,13 +80,13 @@ class DeliveryPipeline(Construct):
             compute_type=codebuild.ComputeType.MEDIUM,
         )
         audit = self._build.add_output_directory("audit")
-        self._pipeline = self._defined(key, command_line_version, publisher_version)
+        self._pipeline = self._defined(key, command_line_version)
         self._deploy(stages, delivered, audit)
         self._pipeline.build_pipeline()
-        self._finish(artifacts)
+        self._finish(artifacts, command_line_version, [stage.stage_name for stage in stages.values()])
         self.pipeline = self._pipeline.pipeline
 
-    def _defined(self, key: kms.IKey, command_line_version: str, publisher_version: str) -> pipelines.CodePipeline:
+    def _defined(self, key: kms.IKey, command_line_version: str) -> pipelines.CodePipeline:
         delivery, groups = self._delivery, self._logs.groups
         own = Construct(self, _OWN)
         path = f"{own.node.path}/{_DEFINITION}"
@@ -118,7 +116,6 @@ class DeliveryPipeline(Construct):
             role=self._role("PipelineRole", delivery.pipeline_role_arn),
             use_pipeline_role_for_actions=True,
             cli_version=command_line_version,
-            cdk_assets_cli_version=publisher_version,
             publish_assets_in_parallel=False,
             self_mutation_code_build_defaults=build_options(groups[DeliveryStep.UPDATE], minutes=30),
             asset_publishing_code_build_defaults=build_options(groups[DeliveryStep.ASSETS], minutes=30),
@@ -217,7 +214,7 @@ class DeliveryPipeline(Construct):
             action_name="Source",
         )
 
-    def _finish(self, artifacts: IDependable) -> None:
+    def _finish(self, artifacts: IDependable, command_line_version: str, stages: Sequence[str]) -> None:
         """Names the projects that CDK Pipelines makes by itself, and has what uses a role wait for the role."""
         assets = self.node.find_child(_OWN).node.find_child(_DEFINITION).node.find_child("Assets")
         made: dict[DeliveryStep, IConstruct] = {
@@ -244,6 +241,8 @@ class DeliveryPipeline(Construct):
                     if "NIST" not in rule
                 ),
             )
+        publishing = cast("codebuild.CfnProject", made[DeliveryStep.ASSETS].node.default_child)
+        publishing.add_property_override("Source.BuildSpec", publish_spec(command_line_version, stages))
         waive(
             made[DeliveryStep.IMAGE],
             Waiver(

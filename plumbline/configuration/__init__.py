@@ -18,7 +18,7 @@ from plumbline.configuration.model import Model, load_model, load_models
 from plumbline.configuration.placement import Person, Placement
 from plumbline.configuration.platform import Account, Organization, Platform, Workbench, load_platform
 from plumbline.configuration.source import Source, SourceProvider
-from plumbline.configuration.tools import tool_versions
+from plumbline.configuration.tools import command_line_version
 
 __all__ = [
     "Account",
@@ -42,11 +42,11 @@ __all__ = [
     "cdk_bootstrap_arguments",
     "code_archive",
     "code_digest",
+    "command_line_version",
     "execution_policy_arns",
     "load_contract",
     "load_model",
     "load_models",
     "load_platform",
     "runtime_tag",
-    "tool_versions",
 ]

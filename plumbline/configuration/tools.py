@@ -1,24 +1,21 @@
-"""The command lines that deploy, as the repository pins them."""
+"""The command line that deploys, as the repository pins it."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from plumbline.errors import PlumblineError
 
 
-def tool_versions(root: Path) -> Mapping[str, str]:
-    """Versions of the npm packages that `package.json` pins.
+def command_line_version(root: Path) -> str:
+    """Version of the CDK command line that `package.json` pins.
 
     Args:
         root: The checkout.
 
     Raises:
-        PlumblineError: The file is missing or is no JSON.
+        PlumblineError: The file is missing, is no JSON, or does not pin it.
     """
-    path = root / "package.json"
     try:
-        pinned: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["devDependencies"]
+        return str(json.loads((root / "package.json").read_text(encoding="utf-8"))["devDependencies"]["aws-cdk"])
     except (OSError, ValueError, KeyError) as error:
         raise PlumblineError(f"package.json: cannot be read ({error!r}); restore the file from git.") from None
-    return pinned

@@ -42,6 +42,7 @@ from plumbline.rehearsal.predictions import Offline
 from plumbline.rehearsal.progress import Progress, Step, Steps
 from plumbline.rehearsal.release import Served
 from plumbline.rehearsal.session import Session
+from plumbline.rehearsal.source import refuse_without_git
 from plumbline.rehearsal.state import mark_failed, remove_failed
 from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary, denied
 from plumbline.rehearsal.training_run import Inputs
@@ -138,6 +139,7 @@ class Journey:
     """
 
     def __init__(self, *, root: Path, progress: Progress) -> None:
+        refuse_without_git()
         self.root = root
         self.platform: Platform = load_platform(root)
         self.models: tuple[Model, ...] = load_models(root)

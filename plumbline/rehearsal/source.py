@@ -1,6 +1,7 @@
 """The repository that a rehearsal delivers: the checkout as it is, in a bare repository of the rehearsal's own."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,6 +18,16 @@ _AUTHOR = {
 }
 
 
+def refuse_without_git() -> None:
+    """Says so before anything has begun.
+
+    Raises:
+        PlumblineError: git is missing.
+    """
+    if shutil.which("git") is None:
+        raise PlumblineError("git is not installed, and what is delivered is a commit: install git", exit_code=1)
+
+
 class SourceRepository:
     """A bare repository, and a folder in which its next commit is made.
 
@@ -30,7 +41,7 @@ class SourceRepository:
         tree: The folder, which holds what the newest commit holds.
 
     Raises:
-        PlumblineError: git is missing, or a folder cannot be written.
+        PlumblineError: git refuses.
     """
 
     def __init__(self, *, root: Path, folder: Path, branch: str) -> None:
@@ -43,7 +54,6 @@ class SourceRepository:
             # A commit keeps its name when nothing was changed since.
             self._git("fetch", "--quiet", "--depth=1", root.as_uri(), f"HEAD:refs/heads/{branch}")
         self._take(root)
-        self._git("worktree", "prune")
         self.tree.mkdir()
         self._git("checkout", "--quiet", "--force", branch, "--", ".", work_tree=self.tree)
 
@@ -81,12 +91,9 @@ class SourceRepository:
         # Bare, but for the moment in which a folder is given.
         own += [f"--work-tree={work_tree}", "-c", "core.bare=false"] if work_tree else []
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        try:
-            done = subprocess.run(
-                ["git", *own, *words], cwd=work_tree, env=kept | _AUTHOR, capture_output=True, text=True, check=False
-            )
-        except FileNotFoundError as error:
-            raise PlumblineError("git is not installed, and what is delivered is a commit: install git") from error
+        done = subprocess.run(
+            ["git", *own, *words], cwd=work_tree, env=kept | _AUTHOR, capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             raise PlumblineError(f"git {words[0]} failed: {done.stderr.strip().splitlines()[-1:]}", exit_code=1)
         return done.stdout.strip()

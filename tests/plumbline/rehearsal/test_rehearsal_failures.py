@@ -35,6 +35,7 @@ NOTHING = Summary(
     resources={},
     image="",
     image_digest="",
+    deliveries=(),
     models=(),
     calls={},
     denied_calls=(),

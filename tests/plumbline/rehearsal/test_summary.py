@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from plumbline.rehearsal.pipeline_run import ActionRun, PipelineRun
 from plumbline.rehearsal.predictions import Agreement
 from plumbline.rehearsal.release import Served
 from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary
@@ -50,6 +51,18 @@ WAY = ModelSummary(
     agreement=Agreement(rows=1200, largest_difference=0.0),
 )
 CALL = DeniedCall(principal="p", action="s3:PutObject", resource="r", because="b")
+DELIVERY = PipelineRun(
+    pipeline="plumbline-delivery",
+    execution="e",
+    status="Succeeded",
+    commit="0123456789" * 4,
+    actions=(
+        ActionRun(stage="Source", name="Source", status="Succeeded", seconds=1.2, failure=""),
+        ActionRun(stage="dev", name="one.Prepare", status="Succeeded", seconds=2.0, failure=""),
+        ActionRun(stage="dev", name="one.Deploy", status="Succeeded", seconds=3.1, failure=""),
+    ),
+    seconds=7.4,
+)
 SUMMARY = Summary(
     id="one",
     accounts={"dev": "111111111111", "staging": "222222222222", "production": "333333333333"},
@@ -58,6 +71,7 @@ SUMMARY = Summary(
     resources={"one": {"AWS::S3::Bucket": 3}, "two": {"AWS::KMS::Key": 1, "AWS::EC2::VPC": 1}},
     image="image",
     image_digest="sha256:0",
+    deliveries=(DELIVERY,),
     models=(WAY,),
     calls={"somebody": {"s3:GetObject": 1000, "s3:PutObject": 234}, "another": {"s3:GetObject": 1}},
     denied_calls=(CALL,),
@@ -73,6 +87,7 @@ def test_the_table_says_what_was_shown_in_one_line_each() -> None:
         ("accounts", "dev 111111111111, staging 222222222222, production 333333333333"),
         ("stacks", "2, 5 resources, each template as synth wrote it"),
         ("isolation of jobs", "user namespace"),
+        ("delivery", "01234567 Succeeded in 7 s: Source 1 s, dev 5 s"),
         ("flight_delays: run", "Succeeded in 12.4 s: Prepare 2.7 s, Train 6.5 s"),
         ("flight_delays: quality", "average precision 0.408, log loss 0.484, ROC AUC 0.698"),
         ("flight_delays: gate", "lower bounds of the gains: average precision 0.064, log loss 0.019"),

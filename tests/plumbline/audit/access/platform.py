@@ -15,7 +15,7 @@ from plumbline.audit.access.reading import Parameters
 from plumbline.audit.access.simulation import Engine
 from plumbline.audit.json_value import Json
 from plumbline.audit.templates import AuditedTemplate, read_assembly
-from plumbline.configuration import Model, Organization, Platform, tool_versions
+from plumbline.configuration import Model, Organization, Platform, command_line_version
 from tests.house.assembly import ROOT, RUNTIME_TAG, synthesized
 
 # A resource as a test changes it.
@@ -84,7 +84,13 @@ def platform_of_an_organization() -> Subject:
     folder = Path(tempfile.mkdtemp(prefix="assembly-"))
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     app = App(outdir=str(folder), context=context, builtin_cloud_formation_validation=False)
-    compose(app, platform=platform, models=assembly.models, runtime_tag=RUNTIME_TAG, tool_versions=tool_versions(ROOT))
+    compose(
+        app,
+        platform=platform,
+        models=assembly.models,
+        runtime_tag=RUNTIME_TAG,
+        command_line_version=command_line_version(ROOT),
+    )
     app.synth()
     return _subject(platform, assembly.models, folder)
 

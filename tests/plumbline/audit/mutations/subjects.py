@@ -17,7 +17,7 @@ def platform_templates() -> tuple[AuditedTemplate, ...]:
     from aws_cdk import App
 
     from plumbline.audit.access.bootstrapped import bootstrapped
-    from plumbline.configuration import load_models, load_platform, tool_versions
+    from plumbline.configuration import command_line_version, load_models, load_platform
     from stacks.composition import compose
 
     folder = Path(tempfile.mkdtemp(prefix="assembly-"))
@@ -26,7 +26,11 @@ def platform_templates() -> tuple[AuditedTemplate, ...]:
     app = App(outdir=str(folder), context=context, builtin_cloud_formation_validation=False)
     platform = load_platform(ROOT)
     compose(
-        app, platform=platform, models=load_models(ROOT), runtime_tag=RUNTIME_TAG, tool_versions=tool_versions(ROOT)
+        app,
+        platform=platform,
+        models=load_models(ROOT),
+        runtime_tag=RUNTIME_TAG,
+        command_line_version=command_line_version(ROOT),
     )
     app.synth()
     first = next(t for t in bootstrapped(ROOT, platform).templates if t.stack_name == platform.bootstrap_stack)
