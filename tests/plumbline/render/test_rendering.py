@@ -56,6 +56,7 @@ def test_the_committed_definition_is_up_to_date() -> None:
     assert difference(load_model(FOLDER)) == ""
 
 
+@pytest.mark.thorough(reason="another home and hash seed take a process of their own, which loads the SDK anew")
 def test_the_same_folder_renders_alike_elsewhere_without_a_network(copy: Model, tmp_path: Path) -> None:
     """Another path, home, hash seed, time zone and region, a profile and the SDK's own defaults on the machine."""
     home = tmp_path / "home"
