@@ -16,12 +16,17 @@ def tool_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     """Makes the environment of a child process that runs the app, the CDK command line or a test.
 
     The Python and the Node.js of `.venv` come first on the path, jsii takes the same Node.js, and the CDK command line
-    neither looks for news nor sends usage figures.
+    neither looks for news nor sends usage figures. Bytecode is kept: beside the sources, or in `.plumb` where the shell
+    wants none there.
 
     Args:
         base: What to start from; left out, this process's own environment.
     """
     environment = dict(os.environ if base is None else base)
+    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
+        # Images set it so that nothing is written beside the sources. Compiling all of them for each process takes
+        # longer than most processes do: the bytecode is kept in a folder of its own.
+        environment.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".plumb" / "bytecode"))
     folders = [str(Path(sys.executable).parent), str(NODE_FOLDER), str(CDK.parent), environment.get("PATH", os.defpath)]
     environment |= {
         "PATH": os.pathsep.join(folders),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+installs = pytest.mark.thorough(reason="the launcher makes an environment, and only a real one shows that it works")
 
 
 def pins(*names: str) -> str:
@@ -56,12 +57,14 @@ def launch(root: Path, *words: str, cwd: Path | None = None, **changes: str) -> 
     )
 
 
+@installs
 def test_runs_from_any_folder_and_is_silent_when_all_is_there(made: Path, tmp_path: Path) -> None:
     again = launch(made, "say", "two words", cwd=tmp_path)
     assert again.stdout.strip() == f"{tmp_path} {made / '.venv'} ['say', 'two words']"
     assert (again.returncode, again.stderr) == (0, "")
 
 
+@installs
 @pytest.mark.parametrize("lost", [".venv/bin/python", ".venv/plumb-stamp", "node_modules"])
 def test_repairs_a_half_made_environment(made: Path, lost: str) -> None:
     path = made / lost
@@ -71,6 +74,7 @@ def test_repairs_a_half_made_environment(made: Path, lost: str) -> None:
     assert path.exists()
 
 
+@installs
 def test_a_changed_lock_is_installed(made: Path) -> None:
     with (made / "requirements.txt").open("a") as lock:
         lock.write(pins("iniconfig"))
@@ -78,6 +82,7 @@ def test_a_changed_lock_is_installed(made: Path) -> None:
     assert list(made.glob(".venv/lib/python*/site-packages/iniconfig"))
 
 
+@installs
 def test_takes_the_environment_of_another_checkout_that_has_the_same_locks(made: Path, checkout: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     (checkout / "requirements.txt").write_bytes((made / "requirements.txt").read_bytes())
@@ -93,6 +98,7 @@ def test_takes_the_environment_of_another_checkout_that_has_the_same_locks(made:
     assert (made / ".venv" / "plumb-stamp").read_text() == stamp
 
 
+@installs
 def test_without_a_registry_says_so_in_one_sentence(checkout: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     refused = launch(checkout, PIP_INDEX_URL=nowhere, PIP_RETRIES="0", PIP_NO_CACHE_DIR="1")
@@ -113,6 +119,7 @@ def test_an_old_python_is_refused_before_anything_is_made(checkout: Path) -> Non
     assert not (checkout / ".venv").exists()
 
 
+@installs
 def test_a_full_disk_is_named(checkout: Path, tmp_path: Path) -> None:
     """Runs the launcher on a file system of one megabyte, mounted in a namespace of its own."""
     disk = tmp_path / "disk"

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import date
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from mlops_constructs.bucket_policy import extend_policy
+from mlops_constructs.bucket_policy import closed_to_the_public, extend_policy
+from mlops_constructs.durations import days
 from mlops_constructs.perimeter import deny_strangers
 from mlops_constructs.unreplicated import waive_replication
 from mlops_constructs.waiver import Waiver, compliance_rules, waive
@@ -41,7 +42,7 @@ class AccessLogBucket(Construct):
             "Bucket",
             bucket_name=bucket_name,
             encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            block_public_access=closed_to_the_public(),
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
@@ -49,10 +50,10 @@ class AccessLogBucket(Construct):
             lifecycle_rules=[
                 s3.LifecycleRule(
                     id="ExpireLogs",
-                    expiration=Duration.days(retention_days),
+                    expiration=days(retention_days),
                     # As long as a log itself: deleting one early leaves its content to read.
-                    noncurrent_version_expiration=Duration.days(retention_days),
-                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                    noncurrent_version_expiration=days(retention_days),
+                    abort_incomplete_multipart_upload_after=days(7),
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,

@@ -1,11 +1,18 @@
 """What a bucket says about who may do what with it."""
 
+import functools
 from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_s3 as s3
 
 from mlops_constructs.policy import Statement
+
+
+@functools.cache
+def closed_to_the_public() -> s3.BlockPublicAccess:
+    """No public access of any kind; crosses to JavaScript once a process."""
+    return s3.BlockPublicAccess.BLOCK_ALL
 
 
 def extend_policy(bucket: s3.Bucket, statements: Sequence[Statement]) -> None:

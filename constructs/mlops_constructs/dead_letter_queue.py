@@ -1,6 +1,5 @@
 """Where events and invocations end that nobody could handle."""
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -42,7 +41,7 @@ class DeadLetterQueue(Construct):
             queue_name=name,
             kms_master_key_id=key_arn,
             # "Message retention period", SQS developer guide: 14 days at most.
-            message_retention_period=Duration.days(14).to_seconds(),
+            message_retention_period=14 * 24 * 3_600,
         )
         sqs.CfnQueuePolicy(
             self,

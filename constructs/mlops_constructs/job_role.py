@@ -26,7 +26,6 @@ class JobRole(Construct):
 
     Attributes:
         role: The role.
-        role_arn: Its ARN.
     """
 
     def __init__(
@@ -81,8 +80,12 @@ class JobRole(Construct):
             trust=[sagemaker_trust(deployment)],
             statements=statements,
         )
-        self.role_arn = self.role.role_arn
         self._waive(deployment, log_group, [*reads, *writes])
+
+    @property
+    def role_arn(self) -> str:
+        """ARN of the role."""
+        return self.role.role_arn
 
     def _waive(self, deployment: Deployment, log_group: str, prefixes: Sequence[ObjectPrefix]) -> None:
         waive(

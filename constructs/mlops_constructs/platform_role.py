@@ -1,5 +1,6 @@
 """A role of the platform: named, bounded, and with all of its permissions in one reviewed policy."""
 
+import functools
 import json
 from collections.abc import Sequence
 
@@ -28,7 +29,6 @@ class PlatformRole(Construct):
     Attributes:
         role: The role.
         policy: Its policy, of the same name.
-        role_arn: ARN of the role.
     """
 
     def __init__(
@@ -90,7 +90,11 @@ class PlatformRole(Construct):
             permissions_boundary=platform.boundary_arn(account),
             max_session_duration=max_session_hours * 3_600,
         )
-        self.role_arn = self.role.attr_arn
+
+    @functools.cached_property
+    def role_arn(self) -> str:
+        """ARN of the role; it crosses to JavaScript, and most roles are known by their names."""
+        return self.role.attr_arn
 
 
 def _measured(document: object) -> int:

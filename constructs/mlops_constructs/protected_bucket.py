@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from mlops_constructs.bucket_policy import extend_policy
+from mlops_constructs.bucket_policy import closed_to_the_public, extend_policy
+from mlops_constructs.durations import days
 from mlops_constructs.foreign_reader import ForeignReader
 from mlops_constructs.perimeter import deny_strangers
 from mlops_constructs.policy import Statement
@@ -79,20 +80,16 @@ class ProtectedBucket(Construct):
             encryption=s3.BucketEncryption.KMS,
             encryption_key=key,
             bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            block_public_access=closed_to_the_public(),
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=True,
-            object_lock_default_retention=s3.ObjectLockRetention.governance(Duration.days(locked_days))
-            if locked_days
-            else None,
+            object_lock_default_retention=s3.ObjectLockRetention.governance(days(locked_days)) if locked_days else None,
             server_access_logs_bucket=access_logs,
             server_access_logs_prefix=f"{bucket_name}/",
             lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="AbandonUnfinishedUploads", abort_incomplete_multipart_upload_after=Duration.days(7)
-                )
+                s3.LifecycleRule(id="AbandonUnfinishedUploads", abort_incomplete_multipart_upload_after=days(7))
             ],
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from mlops_constructs.durations import days
 from mlops_constructs.foreign_reader import ForeignReader
 from mlops_constructs.policy import Statement, document
 
@@ -115,7 +116,7 @@ class ProtectedKey(Construct):
             description=description,
             policy=document(statements),
             enable_key_rotation=True,
-            pending_window=Duration.days(30),
+            pending_window=days(30),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         self.alias = kms.Alias(self, "Alias", alias_name=alias, target_key=self.key)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from mlops_constructs.durations import days
 from plumbline.configuration import ModelJob, Platform
 
 _JOBS = (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.MONITOR, ModelJob.SERVE)
@@ -49,7 +50,7 @@ class RuntimeRepository(Construct):
                 ecr.LifecycleRule(
                     description="Pushes that were not finished",
                     tag_status=ecr.TagStatus.UNTAGGED,
-                    max_image_age=Duration.days(14),
+                    max_image_age=days(14),
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,

@@ -1,4 +1,4 @@
-"""cfn-lint over templates, in as many processes as there are cores."""
+"""cfn-lint over templates: many of them in as many processes as there are cores, a few in this one."""
 
 import functools
 import os
@@ -7,11 +7,18 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cfnlint.config import ConfigMixIn
+    from cfnlint.runner import Runner
 
 # What is not asked of a template here, and why.
 NOT_ASKED = {
     "W3010": "the schema rules ask the same under the same id, and at every synth",
 }
+# A process takes as long to begin, and to load the rules, as to judge templates of about so many bytes.
+_BYTES_WORTH_A_PROCESS = 100_000
 _SEVERITIES = {"error": "error", "warning": "warning"}
 
 
@@ -55,7 +62,8 @@ class Linter:
 
 
 def _lint_all(tasks: Sequence[tuple[Path, str | None]]) -> Iterator[Sequence[LintFinding]]:
-    workers = min(len(tasks), os.cpu_count() or 1)
+    worth = sum(path.stat().st_size for path, _ in tasks) // _BYTES_WORTH_A_PROCESS
+    workers = min(len(tasks), os.cpu_count() or 1, worth)
     if workers < 2:
         yield from map(_lint, tasks)
         return
@@ -67,19 +75,33 @@ def _lint_all(tasks: Sequence[tuple[Path, str | None]]) -> Iterator[Sequence[Lin
 @functools.cache
 def lint_rule_count() -> int:
     """How many rules cfn-lint asks: those for errors and warnings, without what is not asked here."""
-    from cfnlint.core import get_rules
+    runner = _runner()
+    return sum(
+        rule.severity in _SEVERITIES and runner.rules.is_rule_enabled(rule_id, runner.config)
+        for rule_id, rule in runner.rules.data.items()
+    )
 
-    rules = get_rules([], list(NOT_ASKED), [])
-    return sum(rule.severity in _SEVERITIES for rule in rules)
+
+@functools.cache
+def _runner() -> "Runner":
+    """What runs the rules, which take longer to load than to judge most templates, once a process."""
+    from cfnlint.runner import Runner
+
+    return Runner(_config([]))
+
+
+def _config(words: Sequence[str], *, region: str | None = None) -> "ConfigMixIn":
+    from cfnlint.config import ConfigMixIn
+
+    regions = [region] if region else []
+    return ConfigMixIn(list(words), regions=regions, ignore_checks=list(NOT_ASKED), configure_rules={})
 
 
 def _lint(task: tuple[Path, str | None]) -> list[LintFinding]:
-    # In the worker: it takes most of a second to load.
-    from cfnlint.api import lint_file
-    from cfnlint.config import ManualArgs
-
     path, region = task
-    arguments = ManualArgs(regions=[region] if region else [], ignore_checks=list(NOT_ASKED), configure_rules={})
+    runner = _runner()
+    # One runner judges many templates when it is called from the command line, too.
+    runner.config = _config(["--template", str(path)], region=region)
     return [
         LintFinding(
             rule=match.rule.id,
@@ -87,6 +109,6 @@ def _lint(task: tuple[Path, str | None]) -> list[LintFinding]:
             path=tuple(str(part) for part in match.path or ()),
             message=match.message,
         )
-        for match in lint_file(path, config=arguments)
+        for match in runner.run()
         if match.rule.severity in _SEVERITIES
     ]

@@ -96,7 +96,9 @@ def state_losses(before: Sequence[AuditedTemplate], after: Sequence[AuditedTempl
     """
     new = {(template.account, template.stack_name): template.body for template in after}
     pairs: list[tuple[AuditedTemplate, Document]] = [
-        (template, new.get((template.account, template.stack_name), {})) for template in before
+        (template, after_it)
+        for template in before
+        if (after_it := new.get((template.account, template.stack_name), {})) != template.body
     ]
     return tuple(
         loss
@@ -131,6 +133,8 @@ def _losses(template: AuditedTemplate, changes: Sequence[Mapping[str, Json]]) ->
 
 
 def _changes(pairs: Sequence[tuple[AuditedTemplate, Document]]) -> list[list[dict[str, Json]]]:
+    if not pairs:
+        return []
     documents = [{"before": template.body, "after": after} for template, after in pairs]
     done = subprocess.run(
         [str(NODE_FOLDER / "node"), str(_SCRIPT)],

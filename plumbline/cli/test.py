@@ -35,17 +35,23 @@ STATIC = (
 # In one process, so that its tests look at one rehearsal.
 REHEARSAL = Check(name="rehearsal", command=("pytest", "-m", "rehearsal"), shown=True)
 ALONE = Check(name="tests", command=("pytest", "-m", "not rehearsal"), shown=True)
-SHARED_OUT = Check(name="tests", command=(*ALONE.command, "--numprocesses", "2", "--dist", "loadfile"), shown=True)
+FAST = Check(
+    name="tests",
+    command=("pytest", "-m", "not rehearsal and not thorough", "--numprocesses", "2", "--dist", "loadfile"),
+    shown=True,
+)
 
 
 def test(
-    fast: Annotated[bool, typer.Option("--fast", help="Leave out what needs a rehearsal.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Leave out what needs a rehearsal, or takes long by nature.")
+    ] = False,
 ) -> None:
-    """Run format, lint, types, definitions and the tests; without --fast also those on one shared rehearsal."""
+    """Run format, lint, types, definitions and the tests; without --fast also the thorough ones and the rehearsal's."""
     began = time.monotonic()
     beside = STATIC if fast else (REHEARSAL, *STATIC)
     running = [(check, _start(check)) for check in beside]
-    tests = SHARED_OUT if fast else ALONE
+    tests = FAST if fast else ALONE
     failed = []
     try:
         if subprocess.run(_command(tests), cwd=ROOT, env=tool_environment(), check=False).returncode != 0:

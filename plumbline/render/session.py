@@ -1,5 +1,7 @@
 """A pipeline session that knows its bucket and account instead of asking AWS for them."""
 
+import functools
+
 import boto3
 from sagemaker.core.telemetry import telemetry_logging
 from sagemaker.core.workflow.pipeline_context import PipelineSession
@@ -17,6 +19,16 @@ def _send_nothing(*_: object, **__: object) -> None:
 telemetry_logging._send_telemetry_request = _send_nothing
 
 
+@functools.cache
+def _boto_session() -> boto3.Session:
+    """Knows nobody; one for the process, since each new one reads the models of all services that it is asked for."""
+    return boto3.Session(
+        region_name=_REGION,
+        aws_access_key_id="offline",
+        aws_secret_access_key="offline",  # noqa: S106
+    )
+
+
 class OfflinePipelineSession(PipelineSession):  # type: ignore[misc]  # the SDK ships no types
     """A `PipelineSession` of SageMaker's SDK 3 that never touches the network.
 
@@ -25,14 +37,7 @@ class OfflinePipelineSession(PipelineSession):  # type: ignore[misc]  # the SDK 
     """
 
     def __init__(self) -> None:
-        super().__init__(
-            boto_session=boto3.Session(
-                region_name=_REGION,
-                aws_access_key_id="offline",
-                aws_secret_access_key="offline",  # noqa: S106
-            ),
-            default_bucket="offline",
-        )
+        super().__init__(boto_session=_boto_session(), default_bucket="offline")
         # Set already, so that default_bucket() asks neither STS nor S3.
         self._default_bucket = "offline"
         # What the SDK's configuration files on this machine say must not reach a definition.

@@ -1,11 +1,12 @@
 """Whether the API that a step calls takes the step's arguments, by botocore's own model of SageMaker."""
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 import botocore.session
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
 from plumbline.errors import PlumblineError
@@ -33,7 +34,7 @@ def validate(definition: Mapping[str, Json]) -> None:
     Raises:
         PlumblineError: Arguments that the API would refuse; names the step and every fault.
     """
-    model = botocore.session.get_session().get_service_model("sagemaker")
+    model = _service_model()
     for step in _steps(cast("Sequence[Mapping[str, Json]]", definition["Steps"])):
         name, kind = cast("str", step["Name"]), cast("str", step["Type"])
         if kind not in _CALLS:
@@ -47,6 +48,11 @@ def validate(definition: Mapping[str, Json]) -> None:
         if report.has_errors():
             faults = " ".join(report.generate_report().split("\n"))
             raise PlumblineError(f"step {name}: {operation} would refuse its arguments: {faults}")
+
+
+@functools.cache
+def _service_model() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("sagemaker")
 
 
 def _steps(steps: Sequence[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:

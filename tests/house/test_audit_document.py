@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.plumbline.cli.calling import plumb
+
 ROOT = Path(__file__).parents[2]
 _COMMANDS = re.findall(r"^\$ \./plumb (audit.*)$", (ROOT / "docs" / "audit.md").read_text(), flags=re.MULTILINE)
 
@@ -20,10 +22,8 @@ def test_the_page_has_commands() -> None:
 @pytest.mark.parametrize("command", [command for command in _COMMANDS if "--template" in command])
 def test_a_command_of_the_page_passes(command: str, tmp_path: Path) -> None:
     words = [*shlex.split(command), *([] if "--json" in command else ["--output", str(tmp_path)])]
-    done = subprocess.run(
-        [sys.executable, "-m", "plumbline.cli", *words], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = plumb(*words)
+    assert done.code == 0, done.stdout + done.stderr
 
 
 @pytest.mark.rehearsal

@@ -86,6 +86,7 @@ class _Child:
         }
 
 
+@pytest.mark.thorough(reason="another day and hash seed take processes of their own, each of which synthesizes all")
 def test_synth_is_byte_equal_wherever_and_whenever_without_network_and_credentials(tmp_path: Path) -> None:
     first = _Child(_copy(tmp_path / "one"), hash_seed="1", time_zone="Pacific/Kiritimati", days=0, cwd=tmp_path / "one")
     second = _Child(_copy(tmp_path / "the other"), hash_seed="2", time_zone="America/Adak", days=-4_000, cwd=Path("/"))

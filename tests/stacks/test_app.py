@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from plumbline.audit.templates import read_assembly
 from plumbline.configuration import Environment
 from tests.house.assembly import ROOT, Assembly
@@ -51,6 +53,7 @@ def test_a_bad_configuration_ends_in_a_sentence_and_exit_code_2(tmp_path: Path) 
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.thorough(reason="it takes a process that synthesizes up to the stack with the definition")
 def test_a_definition_that_the_stack_cannot_fill_ends_in_a_sentence_and_exit_code_2(tmp_path: Path) -> None:
     root = _repository(tmp_path / "repository", (ROOT / "platform.toml").read_text())
     (root / "pipeline_definitions").unlink()
@@ -63,6 +66,7 @@ def test_a_definition_that_the_stack_cannot_fill_ends_in_a_sentence_and_exit_cod
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.thorough(reason="it takes a process that synthesizes all")
 def test_the_configuration_beside_the_app_counts_and_not_the_one_of_the_current_folder(tmp_path: Path) -> None:
     root = _repository(tmp_path / "repository", (ROOT / "platform.toml").read_text())
     (tmp_path / "platform.toml").write_text("not = 'a platform'\n")

@@ -85,7 +85,10 @@ class Jobs:
         mode: str = "FastFile",
     ) -> Path:
         """Returns the model's archive."""
-        layout = self.training_container(train, name=name, hyperparameters=hyperparameters, mode=mode)
+        return self.trained(self.training_container(train, name=name, hyperparameters=hyperparameters, mode=mode))
+
+    def trained(self, layout: Layout) -> Path:
+        """Trains in a container that is there; returns the model's archive."""
         before = signal.getsignal(signal.SIGTERM)
         try:
             verbs.train(layout=layout, arguments=[])

@@ -222,6 +222,7 @@ def test_what_is_no_probability_is_refused(
         jobs.evaluate(broken, prepared, name="evaluate-nan")
 
 
+@pytest.mark.thorough(reason="a bound on the whole quarter is shown by training on it")
 def test_the_whole_quarter_trains_within_its_bound_and_passes(jobs: Jobs, full_folder: Path, definition: Path) -> None:
     """With the hyper-parameters of the rendered definition: what a run in the cloud would do."""
     steps = {step["Name"]: step for step in json.loads(definition.read_text())["Steps"]}

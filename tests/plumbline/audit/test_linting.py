@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from plumbline.audit import linting
 from plumbline.audit.linting import NOT_ASKED, Linter, lint_rule_count
 
 
@@ -12,7 +15,19 @@ def _template(folder: Path, name: str, **properties: object) -> tuple[Path, str 
     return path, None
 
 
-def test_findings_come_in_the_order_of_the_templates(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "worth_a_process",
+    [
+        pytest.param(100_000, id="in this process"),
+        pytest.param(
+            1, id="in several", marks=pytest.mark.thorough(reason="each process loads all rules of cfn-lint anew")
+        ),
+    ],
+)
+def test_findings_come_in_the_order_of_the_templates(
+    worth_a_process: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linting, "_BYTES_WORTH_A_PROCESS", worth_a_process)
     tasks = [
         _template(tmp_path, "a.json", QueuName="q"),
         _template(tmp_path, "b.json"),

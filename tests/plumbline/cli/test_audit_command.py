@@ -17,24 +17,11 @@ from plumbline.cli import audit as command
 from plumbline.errors import PlumblineError
 from tests.plumbline.audit.subjects import TODAY
 from tests.plumbline.audit.tiny_app import commit, write_app
+from tests.plumbline.cli.calling import ROOT, plumb
 
-ROOT = Path(__file__).resolve().parents[3]
 # The smallest that breaks no rule.
 _CLEAN = {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}
 _OPEN = {"Queue": {"Type": "AWS::SQS::Queue"}}
-
-
-def _plumb(*words: str) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(
-        [sys.executable, "-m", "plumbline.cli", "audit", *words],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def _template(folder: Path, resources: Any, name: str = "one.template.json") -> Path:
@@ -45,15 +32,15 @@ def _template(folder: Path, resources: Any, name: str = "one.template.json") -> 
 
 def test_findings_are_a_json_list_and_alone_on_standard_output(tmp_path: Path) -> None:
     path = _template(tmp_path, _OPEN)
-    done = _plumb("--json", "--template", str(path))
+    done = plumb("audit", "--json", "--template", str(path))
     found = json.loads(done.stdout)
-    assert done.returncode == 1
+    assert done.code == 1
     assert {"rule", "severity", "file", "resource", "path", "message"} == found[0].keys()
     assert ("Plumbline::PL-MSG-01", str(path), "Queue") in {(f["rule"], f["file"], f["resource"]) for f in found}
 
 
 def test_what_was_not_asked_is_said_on_standard_error(tmp_path: Path) -> None:
-    said = _plumb("--json", "--template", str(_template(tmp_path, _OPEN))).stderr
+    said = plumb("audit", "--json", "--template", str(_template(tmp_path, _OPEN))).stderr
     assert "plumb: not asked: AwsSolutions, HIPAA.Security, NIST.800.53.R5, PCI.DSS.321: cdk-nag judges" in said
     assert "plumb: not evaluated: the access matrix is about this platform's own accounts" in said
 
@@ -65,27 +52,27 @@ def test_an_intrinsic_that_cannot_be_worked_out_is_named_on_standard_error(tmp_p
     assert (
         f"plumb: not worked out: {path}: Resources.Policy.Properties.PolicyDocument.Statement.Resource: "
         "Fn::ImportValue is not understood\n"
-    ) in _plumb("--json", "--template", str(path)).stderr
+    ) in plumb("audit", "--json", "--template", str(path)).stderr
 
 
 def test_a_template_without_findings_is_an_empty_list_and_exits_with_0(tmp_path: Path) -> None:
-    done = _plumb("--json", "--template", str(_template(tmp_path, _CLEAN)))
-    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    done = plumb("audit", "--json", "--template", str(_template(tmp_path, _CLEAN)))
+    assert (done.code, json.loads(done.stdout)) == (0, [])
 
 
 def test_a_yaml_template_is_audited_and_so_is_another_beside_it(tmp_path: Path) -> None:
     first = tmp_path / "first.yaml"
     first.write_text("Resources:\n  Queue:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Sub 'q'\n")
     second = _template(tmp_path, _OPEN)
-    done = _plumb("--json", "--template", str(first), "--template", str(second))
+    done = plumb("audit", "--json", "--template", str(first), "--template", str(second))
     assert {finding["file"] for finding in json.loads(done.stdout)} == {str(first), str(second)}
 
 
 def test_the_report_of_an_assembly_is_written_and_its_figures_are_printed(tmp_path: Path) -> None:
     app = write_app(tmp_path, _OPEN)
     subprocess.run([sys.executable, "app.py"], cwd=app, env=os.environ | {"CDK_OUTDIR": "out"}, check=True)
-    done = _plumb("--assembly", str(tmp_path / "out"), "--output", str(tmp_path / "report"))
-    assert done.returncode == 1
+    done = plumb("audit", "--assembly", str(tmp_path / "out"), "--output", str(tmp_path / "report"))
+    assert done.code == 1
     assert "findings open" in done.stdout
     assert "Plumbline::PL-MSG-01 (medium) at stack.template.json Queue" in done.stdout
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"audit.html", "audit.json", "audit.csv"}
@@ -117,8 +104,8 @@ def test_what_is_no_template_is_one_sentence(content: str | None, told: str, tmp
 
 
 def test_an_empty_folder_is_one_sentence_and_exits_with_2(tmp_path: Path) -> None:
-    done = _plumb("--assembly", str(tmp_path))
-    assert (done.returncode, done.stdout) == (2, "")
+    done = plumb("audit", "--assembly", str(tmp_path))
+    assert (done.code, done.stdout) == (2, "")
     assert done.stderr == (
         f"plumb: {tmp_path}/manifest.json: the file is missing; accepted: a folder that `cdk synth` wrote.\n"
     )
@@ -139,13 +126,13 @@ def test_an_empty_folder_is_one_sentence_and_exits_with_2(tmp_path: Path) -> Non
     ],
 )
 def test_options_that_exclude_each_other_are_told(words: tuple[str, ...], told: str) -> None:
-    done = _plumb(*words)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"plumb: {told}\n")
+    done = plumb("audit", *words)
+    assert (done.code, done.stdout, done.stderr) == (2, "", f"plumb: {told}\n")
 
 
 def test_an_unknown_commit_exits_with_2() -> None:
-    done = _plumb("--against", "no-such-branch")
-    assert (done.returncode, done.stdout) == (2, "")
+    done = plumb("audit", "--against", "no-such-branch")
+    assert (done.code, done.stdout) == (2, "")
     assert "plumb: no-such-branch: git knows no such commit here; accepted: a branch, tag or commit." in done.stderr
 
 
@@ -181,8 +168,8 @@ def test_a_comparison_is_markdown_on_standard_output(
 
 @pytest.mark.rehearsal
 def test_the_audit_of_this_checkout_passes(tmp_path: Path) -> None:
-    done = _plumb("--output", str(tmp_path))
-    assert done.returncode == 0, done.stdout
+    done = plumb("audit", "--output", str(tmp_path))
+    assert done.code == 0, done.stdout
     document = json.loads((tmp_path / "audit.json").read_text())
     assert document["passes"] is True
     assert document["figures"]["findings open"] == "0"

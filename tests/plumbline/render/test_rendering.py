@@ -10,7 +10,7 @@ import pytest
 
 from plumbline.configuration import Model, load_model
 from plumbline.errors import PlumblineError
-from plumbline.render import difference, is_stale, render, write
+from plumbline.render import difference, is_stale, render, rendering, write
 from plumbline.render.offline import offline_session
 
 ROOT = Path(__file__).parents[3]
@@ -41,8 +41,18 @@ sys.exit(f"network: {attempts}" if attempts else 0)
 @pytest.fixture
 def copy(tmp_path: Path) -> Model:
     """A copy of the model, to be changed."""
-    shutil.copytree(FOLDER, tmp_path / "flight_delays", ignore=shutil.ignore_patterns("__pycache__"))
-    return load_model(tmp_path / "flight_delays")
+    return copied(tmp_path)
+
+
+def copied(folder: Path) -> Model:
+    shutil.copytree(FOLDER, folder / "flight_delays", ignore=shutil.ignore_patterns("__pycache__"))
+    return load_model(folder / "flight_delays")
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rendering that takes no time, for what is done with its text."""
+    monkeypatch.setattr(rendering, "render", lambda _: "{}\n")
 
 
 def change(model: Model, name: str, before: str, after: str) -> None:
@@ -56,6 +66,7 @@ def test_the_committed_definition_is_up_to_date() -> None:
     assert difference(load_model(FOLDER)) == ""
 
 
+@pytest.mark.thorough(reason="another home and hash seed take a process of their own, which loads the SDK anew")
 def test_the_same_folder_renders_alike_elsewhere_without_a_network(copy: Model, tmp_path: Path) -> None:
     """Another path, home, hash seed, time zone and region, a profile and the SDK's own defaults on the machine."""
     home = tmp_path / "home"
@@ -109,22 +120,28 @@ def test_a_changed_split_prepares_elsewhere_so_that_training_cannot_hit_its_cach
     assert uris[0] != uris[1]
 
 
-def test_configuration_reaches_the_definition(copy: Model) -> None:
-    change(copy, "model.toml", "resamples = 1000", "resamples = 4321")
-    assert '"4321"' in render(load_model(copy.folder))
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The definition of the model with another configuration."""
+    model = copied(tmp_path_factory.mktemp("configured"))
+    change(model, "model.toml", "resamples = 1000", "resamples = 4321")
+    change(model, "model.toml", "spot = true\n", "spot = false\n")
+    change(model, "model.toml", "max_wait_seconds = 7200\n", "")
+    change(model, "model.toml", 'mode = "manual"', 'mode = "automatic"')
+    return render(load_model(model.folder))
 
 
-def test_a_model_without_spot_waits_for_nothing(copy: Model) -> None:
-    change(copy, "model.toml", "spot = true\n", "spot = false\n")
-    change(copy, "model.toml", "max_wait_seconds = 7200\n", "")
-    text = render(load_model(copy.folder))
-    assert '"EnableManagedSpotTraining": false' in text
-    assert "MaxWaitTimeInSeconds" not in text
+def test_configuration_reaches_the_definition(configured: str) -> None:
+    assert '"4321"' in configured
 
 
-def test_automatic_approval_registers_approved_versions(copy: Model) -> None:
-    change(copy, "model.toml", 'mode = "manual"', 'mode = "automatic"')
-    assert '"ModelApprovalStatus": "Approved"' in render(load_model(copy.folder))
+def test_a_model_without_spot_waits_for_nothing(configured: str) -> None:
+    assert '"EnableManagedSpotTraining": false' in configured
+    assert "MaxWaitTimeInSeconds" not in configured
+
+
+def test_automatic_approval_registers_approved_versions(configured: str) -> None:
+    assert '"ModelApprovalStatus": "Approved"' in configured
 
 
 @pytest.mark.parametrize(
@@ -205,6 +222,7 @@ def test_a_pipeline_without_define_is_told(copy: Model) -> None:
         render(copy)
 
 
+@pytest.mark.usefixtures("rendered")
 @pytest.mark.parametrize("step", ["write_text", "replace"])
 def test_a_definition_that_cannot_be_written_is_told(copy: Model, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     committed = copy.definition_path.read_bytes()
@@ -221,6 +239,7 @@ def test_a_definition_that_cannot_be_written_is_told(copy: Model, monkeypatch: p
     assert not list(copy.folder.glob(".*"))
 
 
+@pytest.mark.usefixtures("rendered")
 def test_an_interrupted_write_leaves_nothing_beside(copy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Path) -> None:
         raise KeyboardInterrupt
