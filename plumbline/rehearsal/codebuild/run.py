@@ -88,8 +88,11 @@ class Run:
             traceback.print_exc()
             self._fail(FAULT, PhaseContext(code="INTERNAL_ERROR", message=f"{type(error).__name__}: {error}"))
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
             self._build.finish(status)
+
+    def clear(self) -> None:
+        """Removes the build's folder, which takes longer than many a build."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self) -> str:
         build = self._build
@@ -143,6 +146,7 @@ class Run:
         settings = order.project["environment"]
         return build_digest(
             buildspec=source.text,
+            place=[order.account, order.region, order.project["serviceRole"]],
             image=settings["image"],
             privileged=bool(settings.get("privilegedMode")),
             variables=source.variables,
@@ -178,7 +182,7 @@ class Run:
             place=place,
             variables=variables,
             containers=self._machine.containers,
-            listener=commands.Listener(line=log.write, begun=self._begin, ended=ended),
+            listener=commands.Listener(line=log.write, said=log.say, begun=self._begin, ended=ended),
             seconds=max(0.0, self._deadline - time.monotonic()),
             stop=self._build.stopping,
         )
