@@ -44,10 +44,13 @@ class World:
     state: Path
     endpoint: str
     key: str
+    clients: dict[str, Client] = dataclasses.field(default_factory=dict)
 
     def client(self, service: str) -> Client:
         """A client of the account's root user."""
-        return self._session(ACCOUNT, "test").client(service)
+        if service not in self.clients:
+            self.clients[service] = self._session(ACCOUNT, "test").client(service)
+        return self.clients[service]
 
     def as_role(self, *statements: Document) -> Client:
         """A client of CodeBuild for a role that its account may assume."""
