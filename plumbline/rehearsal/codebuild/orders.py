@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from plumbline.rehearsal.codebuild.documents import Document
 from plumbline.rehearsal.codebuild.errors import PhaseContext
-from plumbline.rehearsal.sagemaker.shapes import Document
 
 IN_PROGRESS, SUCCEEDED, FAILED, FAULT, TIMED_OUT, STOPPED = (
     "IN_PROGRESS",
@@ -71,7 +71,7 @@ class Order:
         """The project's variables and those that override them, as the API has them."""
         given: dict[str, Document] = {}
         for one in (*self.project["environment"].get("environmentVariables", ()), *self.environment):
-            given[one["name"]] = {"name": one["name"], "value": one["value"], "type": one.get("type", "PLAINTEXT")}
+            given[one["name"]] = {"name": one["name"], "value": one["value"], "type": one.get("type") or "PLAINTEXT"}
         return list(given.values())
 
 

@@ -101,9 +101,17 @@ class Run:
             log = BuildLog(build, session=service)
         try:
             with self._slot(), home(self._options.lasting / "home") as own:
-                return self._work(service, log, own)
+                return self._finalized(service, log, own)
         finally:
             log.close()
+
+    def _finalized(self, service: Session, log: BuildLog, own: Path) -> str:
+        try:
+            return self._work(service, log, own)
+        except PhaseFailedError:
+            if self._build.describe()["currentPhase"] != "FINALIZING":
+                self._finalize(log)
+            raise
 
     def _work(self, service: Session, log: BuildLog, own: Path) -> str:
         build = self._build
