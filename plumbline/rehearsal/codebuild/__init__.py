@@ -9,10 +9,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from plumbline.rehearsal.codebuild.documents import Document
 from plumbline.rehearsal.codebuild.errors import CodeBuildError, invalid_input, not_found
 from plumbline.rehearsal.codebuild.options import BUILDS_FILE, Options
 from plumbline.rehearsal.codebuild.orders import ArtifactObject, BuildRun, Order
+from plumbline.rehearsal.sagemaker.shapes import Document
 
 __all__ = [
     "ArtifactObject",

@@ -11,7 +11,6 @@ import time
 import uuid
 
 from plumbline.rehearsal.codebuild import events
-from plumbline.rehearsal.codebuild.documents import Document
 from plumbline.rehearsal.codebuild.errors import CodeBuildError, UnsupportedOperationError, invalid_input, not_found
 from plumbline.rehearsal.codebuild.options import Options
 from plumbline.rehearsal.codebuild.orders import Build, BuildRun, Order
@@ -19,6 +18,7 @@ from plumbline.rehearsal.codebuild.projects import Projects, Scope
 from plumbline.rehearsal.codebuild.results import Results
 from plumbline.rehearsal.codebuild.run import Machine, Run
 from plumbline.rehearsal.sagemaker.containers import Containers
+from plumbline.rehearsal.sagemaker.shapes import Document
 
 _END_SECONDS = 5.0
 _POLL_SECONDS = 0.05

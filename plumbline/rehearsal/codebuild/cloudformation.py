@@ -10,10 +10,10 @@ from botocore.model import ListShape, Shape, StructureShape
 from ministack.core.responses import get_account_id, get_region
 from ministack.services.cloudformation import provisioners
 
-from plumbline.rehearsal.codebuild.documents import Document, service_model
 from plumbline.rehearsal.codebuild.errors import CodeBuildError, UnsupportedOperationError
 from plumbline.rehearsal.codebuild.projects import Projects, Scope
 from plumbline.rehearsal.codebuild.service import check_request
+from plumbline.rehearsal.sagemaker.shapes import Document, service_model
 
 TYPE = "AWS::CodeBuild::Project"
 Created = tuple[str, dict[str, str]]

@@ -10,7 +10,7 @@ from ministack.app import call_service_handler_sync
 from ministack.core.responses import request_scope
 from ministack.services import eventbridge
 
-from plumbline.rehearsal.codebuild.documents import Document
+from plumbline.rehearsal.sagemaker.shapes import Document
 
 
 def changed(record: Document, phase: Document | None) -> None:

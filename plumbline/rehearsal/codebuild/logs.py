@@ -9,11 +9,11 @@ import threading
 
 from botocore.exceptions import ClientError
 
-from plumbline.rehearsal.codebuild.documents import Document
 from plumbline.rehearsal.codebuild.errors import PhaseFailedError, UnsupportedOperationError
 from plumbline.rehearsal.codebuild.orders import Build
 from plumbline.rehearsal.codebuild.transfer import said
 from plumbline.rehearsal.sagemaker.logs import LogStream
+from plumbline.rehearsal.sagemaker.shapes import Document
 from plumbline.rehearsal.session import Session
 
 

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from plumbline.rehearsal.codebuild.documents import Document
 from plumbline.rehearsal.codebuild.errors import PhaseContext
+from plumbline.rehearsal.sagemaker.shapes import Document
 
 IN_PROGRESS, SUCCEEDED, FAILED, FAULT, TIMED_OUT, STOPPED = (
     "IN_PROGRESS",

@@ -8,11 +8,11 @@ import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 
-from plumbline.rehearsal.codebuild.documents import Document
 from plumbline.rehearsal.codebuild.errors import CodeBuildError, UnsupportedOperationError, invalid_input, not_found
 from plumbline.rehearsal.codebuild.logs import refuse_objects
 from plumbline.rehearsal.codebuild.orders import now
 from plumbline.rehearsal.codebuild.transfer import MANAGED_KEY
+from plumbline.rehearsal.sagemaker.shapes import Document
 
 _REQUIRED = ("name", "source", "artifacts", "environment", "serviceRole")
 _SOURCES = frozenset({"CODEPIPELINE", "NO_SOURCE"})

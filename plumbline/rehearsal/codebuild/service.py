@@ -11,10 +11,10 @@ from ministack.core.responses import get_account_id, get_region
 
 from plumbline.rehearsal import enforcement
 from plumbline.rehearsal.codebuild.builds import Builds
-from plumbline.rehearsal.codebuild.documents import Document, service_model
 from plumbline.rehearsal.codebuild.errors import CodeBuildError, UnsupportedOperationError, invalid_input
 from plumbline.rehearsal.codebuild.options import Options
 from plumbline.rehearsal.codebuild.projects import Projects, Scope
+from plumbline.rehearsal.sagemaker.shapes import Document, service_model
 
 Response = tuple[int, dict[str, str], bytes]
 _NOTHING = StructureShape("Nothing", {"type": "structure", "members": {}})
