@@ -3,15 +3,15 @@
 A script of its own, run with ``python -I -S`` by :mod:`plumbline.rehearsal.codebuild.commands`; it imports the standard
 library alone. Its one argument is the path of a JSON file: ``shell``, ``phases`` (each with ``name``, ``commands``,
 ``finally`` and ``on_failure``) and ``exported`` (names of variables). What it tells goes to standard output, one JSON
-object a line: ``line`` (of the log), ``begun`` (a phase), ``ended`` (a phase, with ``command`` and ``code`` of what
-failed), ``exported`` (variables), ``through`` (whether the artifacts are to be uploaded).
+object a line: ``line`` (of the log), ``said`` (by the agent itself, for the log), ``begun`` (a phase), ``ended`` (a
+phase, with ``command`` and ``code`` of what failed), ``exported`` (variables), ``through`` (whether the artifacts are
+to be uploaded).
 
 Each command runs in a shell of its own that starts with the folder and the variables that the one before left behind,
 and so they carry over from phase to phase. Source: CodeBuild user guide, "Buildspec versions" and "Build phase
 transitions".
 """
 
-import datetime
 import json
 import os
 import pathlib
@@ -64,18 +64,13 @@ def tell(**message: object) -> None:
     sys.stdout.flush()
 
 
-def say(text: str) -> None:
-    """Writes a line of the agent's own into the log."""
-    now = datetime.datetime.now(datetime.timezone.utc)  # noqa: UP017 - the machine's oldest Python may run this
-    tell(line=f"[Container] {now:%Y/%m/%d %H:%M:%S.%f} {text}")
-
-
 class Agent:
     """Runs the phases of a plan."""
 
     def __init__(self, plan_file: pathlib.Path) -> None:
         self._plan = json.loads(plan_file.read_text(encoding="utf-8"))
         self._folder = plan_file.parent
+        os.chdir(os.environ["CODEBUILD_SRC_DIR"])
         self._output = Output()
         self._environment = {**os.environ, "PLUMBLINE_TMP": str(self._folder), "CODEBUILD_BUILD_SUCCEEDING": "1"}
         (self._folder / "dir.txt").write_text(os.environ["CODEBUILD_SRC_DIR"] + "\n")
@@ -94,7 +89,7 @@ class Agent:
 
     def _phase(self, phase: dict[str, object]) -> bool:
         tell(begun=phase["name"])
-        say(f"Entering phase {phase['name']}")
+        tell(said=f"Entering phase {phase['name']}")
         failed = self._commands(phase["commands"])
         cleaned = self._commands(phase["finally"])
         failed = failed or cleaned
@@ -105,10 +100,10 @@ class Agent:
 
     def _commands(self, commands: object) -> "tuple[str, int] | None":
         for command in commands if isinstance(commands, list) else []:
-            say(f"Running command {command}")
+            tell(said=f"Running command {command}")
             code = self._command(str(command))
             if code:
-                say(f"Command did not exit successfully {command} exit status {code}")
+                tell(said=f"Command did not exit successfully {command} exit status {code}")
                 return str(command), code
         return None
 

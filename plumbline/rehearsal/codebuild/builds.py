@@ -20,7 +20,8 @@ from plumbline.rehearsal.codebuild.results import Results
 from plumbline.rehearsal.codebuild.run import Machine, Run
 from plumbline.rehearsal.sagemaker.containers import Containers
 
-_JOIN_SECONDS = 10.0
+_END_SECONDS = 5.0
+_POLL_SECONDS = 0.05
 _OVERRIDES = {
     "buildspecOverride": ("source", "buildspec"),
     "imageOverride": ("environment", "image"),
@@ -57,7 +58,6 @@ class Builds:
         self._lock = threading.Lock()
         self._rows: dict[str, tuple[Scope, Build]] = {}
         self._tokens: dict[tuple[Scope, str], str] = {}
-        self._threads: list[threading.Thread] = []
         self._closed = False
 
     def begin(self, order: Order) -> Build:
@@ -87,9 +87,7 @@ class Builds:
                 changed=events.changed,
             )
             self._rows[build.id] = scope, build
-            thread = threading.Thread(target=self._run, args=(build,), name=f"build {build.id}", daemon=True)
-            self._threads = [one for one in self._threads if one.is_alive()] + [thread]
-        thread.start()
+        threading.Thread(target=self._run, args=(build,), name=f"build {build.id}", daemon=True).start()
         return build
 
     def find(self, scope: Scope, build_id: str) -> Build | None:
@@ -109,8 +107,8 @@ class Builds:
         for member in request:
             if member not in _OVERRIDES and member not in _OTHER:
                 raise UnsupportedOperationError(f"StartBuild's {member} is no part of the rehearsal's CodeBuild")
-        token = (scope, str(request.get("idempotencyToken")))
-        if "idempotencyToken" in request and token in self._tokens:
+        token = (scope, str(request.get("idempotencyToken", "")))
+        if token in self._tokens:
             return {"build": self._rows[self._tokens[token]][1].describe()}
         order = Order(
             account=scope.account,
@@ -120,7 +118,8 @@ class Builds:
             environment=request.get("environmentVariablesOverride", ()),
         )
         build = self.begin(order)
-        self._tokens[token] = build.id
+        if "idempotencyToken" in request:
+            self._tokens[token] = build.id
         return {"build": build.describe()}
 
     def stop(self, scope: Scope, request: Document) -> Document:
@@ -149,16 +148,16 @@ class Builds:
         return {"ids": self._ids(scope, request, project=project["name"])}
 
     def close(self) -> None:
-        """Ends every build and waits for what it leaves behind."""
+        """Ends every build; no process is left when it returns."""
         with self._lock:
             self._closed = True
-            running, threads = [build for _, build in self._rows.values() if not build.complete], list(self._threads)
+            running = [build for _, build in self._rows.values() if not build.complete]
         for build in running:
             build.stopping.set()
         self._machine.containers.close()
-        until = time.monotonic() + _JOIN_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
+        until = time.monotonic() + _END_SECONDS
+        while not all(build.complete for build in running) and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
 
     def _ids(self, scope: Scope, request: Document, *, project: str | None) -> list[str]:
         with self._lock:
@@ -174,6 +173,7 @@ class Builds:
         run = Run(build, self._machine)
         run.run()
         self._record(build, replayed=run.replayed)
+        run.clear()
 
     def _record(self, build: Build, *, replayed: bool) -> None:
         """Writes down, for the rehearsal's summary, that a build has ended."""

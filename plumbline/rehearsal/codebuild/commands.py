@@ -36,12 +36,14 @@ class Listener:
     """Whom the agent tells.
 
     Attributes:
-        line: Of a line of the log.
+        line: Of a line that a command wrote.
+        said: Of a line of CodeBuild's own.
         begun: Of a phase that begins.
         ended: Of a phase that ends: its name, and what failed with its exit code, or None.
     """
 
     line: Callable[[str], None]
+    said: Callable[[str], None]
     begun: Callable[[str], None]
     ended: Callable[[str, tuple[str, int] | None], None]
 
@@ -79,6 +81,8 @@ def run(
         match message:
             case {"line": line}:
                 listener.line(line)
+            case {"said": line}:
+                listener.said(line)
             case {"begun": phase}:
                 listener.begun(phase)
             case {"ended": phase}:

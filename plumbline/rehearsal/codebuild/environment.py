@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from plumbline.rehearsal.codebuild.buildspec import Buildspec
+from plumbline.rehearsal.codebuild.errors import PhaseFailedError
 from plumbline.rehearsal.codebuild.image import SYSTEM_PATH
 from plumbline.rehearsal.codebuild.orders import Build
 from plumbline.rehearsal.session import Session
@@ -84,7 +85,17 @@ def given_variables(build: Build, buildspec: Buildspec, parameters: Mapping[str,
 
 
 def named_parameters(build: Build, buildspec: Buildspec) -> tuple[str, ...]:
-    """The SSM parameters that a build needs."""
+    """The SSM parameters that a build needs.
+
+    Raises:
+        PhaseFailedError: It needs secrets as well.
+    """
+    secret = [one["name"] for one in build.order.variables if one["type"] == "SECRETS_MANAGER"]
+    if secret:
+        raise PhaseFailedError(
+            "Decrypted Variables Error",
+            f"{', '.join(secret)}: variables of the type SECRETS_MANAGER are no part of the rehearsal's CodeBuild",
+        )
     overriding = [one["value"] for one in build.order.variables if one["type"] == "PARAMETER_STORE"]
     return tuple(dict.fromkeys([*buildspec.parameters.values(), *overriding]))
 

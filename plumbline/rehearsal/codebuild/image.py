@@ -3,6 +3,7 @@
 Source: CodeBuild user guide, "Docker images provided by CodeBuild" and "Available runtimes".
 """
 
+import functools
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,7 @@ def interpreters() -> tuple[Path, ...]:
     return tuple(dict.fromkeys(Path(path).resolve() for path in (sys.base_prefix, sys.prefix, NODE_FOLDER.parent)))
 
 
+@functools.cache
 def uv_cache() -> Path | None:
     """The person's own cache of Python packages; None when there is none."""
     uv = shutil.which("uv", path=str(Path(sys.executable).parent))

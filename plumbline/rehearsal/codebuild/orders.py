@@ -71,7 +71,7 @@ class Order:
         """The project's variables and those that override them, as the API has them."""
         given: dict[str, Document] = {}
         for one in (*self.project["environment"].get("environmentVariables", ()), *self.environment):
-            given[one["name"]] = {"name": one["name"], "value": one["value"], "type": one.get("type", "PLAINTEXT")}
+            given[one["name"]] = {"name": one["name"], "value": one["value"], "type": one.get("type") or "PLAINTEXT"}
         return list(given.values())
 
 

@@ -4,12 +4,15 @@ Source: CodeBuild user guide, "Allow CodeBuild to interact with other AWS servic
 prevention": ``aws:SourceArn`` is the project, ``aws:SourceAccount`` its account.
 """
 
+import json
+
 from plumbline.rehearsal import enforcement
 from plumbline.rehearsal.codebuild.errors import PhaseFailedError
 from plumbline.rehearsal.codebuild.options import Options
 from plumbline.rehearsal.codebuild.orders import Build
 from plumbline.rehearsal.session import Session
 
+_WHO_AM_I = "sts:GetCallerIdentity"
 PRINCIPAL = "codebuild.amazonaws.com"
 
 
@@ -48,8 +51,9 @@ def assume(build: Build, options: Options, *, session_name: str) -> Session:
 
 
 def acted(options: Options, *, role_arn: str, session_name: str) -> bool:
-    """Whether a session has asked AWS for anything, allowed or not."""
+    """Whether a session has asked AWS for anything, allowed or not, but who it is itself."""
     account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
     principal = f"arn:aws:sts::{account}:assumed-role/{name}/{session_name}"
     with options.call_log.open(encoding="utf-8") as log:
-        return any(f'"{principal}"' in line for line in log)
+        asked = [json.loads(line) for line in log if f'"{principal}"' in line]
+    return any(decision["principal"] == principal and decision["action"] != _WHO_AM_I for decision in asked)

@@ -88,8 +88,11 @@ class Run:
             traceback.print_exc()
             self._fail(FAULT, PhaseContext(code="INTERNAL_ERROR", message=f"{type(error).__name__}: {error}"))
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
             self._build.finish(status)
+
+    def clear(self) -> None:
+        """Removes the build's folder, which takes longer than many a build."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self) -> str:
         build = self._build
@@ -98,9 +101,17 @@ class Run:
             log = BuildLog(build, session=service)
         try:
             with self._slot(), home(self._options.lasting / "home") as own:
-                return self._work(service, log, own)
+                return self._finalized(service, log, own)
         finally:
             log.close()
+
+    def _finalized(self, service: Session, log: BuildLog, own: Path) -> str:
+        try:
+            return self._work(service, log, own)
+        except PhaseFailedError:
+            if self._build.describe()["currentPhase"] != "FINALIZING":
+                self._finalize(log)
+            raise
 
     def _work(self, service: Session, log: BuildLog, own: Path) -> str:
         build = self._build
@@ -143,6 +154,7 @@ class Run:
         settings = order.project["environment"]
         return build_digest(
             buildspec=source.text,
+            place=[order.account, order.region, order.project["serviceRole"]],
             image=settings["image"],
             privileged=bool(settings.get("privilegedMode")),
             variables=source.variables,
@@ -178,7 +190,7 @@ class Run:
             place=place,
             variables=variables,
             containers=self._machine.containers,
-            listener=commands.Listener(line=log.write, begun=self._begin, ended=ended),
+            listener=commands.Listener(line=log.write, said=log.say, begun=self._begin, ended=ended),
             seconds=max(0.0, self._deadline - time.monotonic()),
             stop=self._build.stopping,
         )

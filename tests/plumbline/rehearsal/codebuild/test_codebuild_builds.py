@@ -262,6 +262,53 @@ def test_no_more_builds_run_at_once_than_the_machine_stands(world: World) -> Non
         world.ended(one)
 
 
+def test_a_build_out_of_time_ends_with_all_that_it_started(world: World) -> None:
+    project = world.project(buildspec("sleep 2723 & sleep 2723"), role=world.role(), source="CODEPIPELINE")
+    started = world.start_in_pipeline(project, inputs={"Source": {"a": "a"}}, settings={"timeoutInMinutes": 0.03})
+    build = world.ended(started)
+    assert build["buildStatus"] == "TIMED_OUT"
+    assert because(build, "BUILD") == ("TIMED_OUT", "BUILD_TIMED_OUT", "Build has timed out.")
+    assert "sleep 2723" not in _processes()
+
+
+def test_a_build_that_waits_too_long_for_its_turn_is_out_of_time(world: World) -> None:
+    project, client = world.project(buildspec("sleep 2724"), role=world.role()), world.client("codebuild")
+    running = [world.start(project) for _ in range(2)]
+    _until(lambda: all(_current(world, one) == "BUILD" for one in running))
+    waiting = world.project(buildspec("true"), role=world.role(), source="CODEPIPELINE")
+    settings = {"queuedTimeoutInMinutes": 0.005}
+    build = world.ended(world.start_in_pipeline(waiting, inputs={"Source": {"a": "a"}}, settings=settings))
+    assert (build["buildStatus"], because(build, "QUEUED")[0]) == ("TIMED_OUT", "TIMED_OUT")
+    for one in running:
+        client.stop_build(id=one)
+        world.ended(one)
+
+
+def test_a_failed_source_is_followed_by_the_end(world: World) -> None:
+    build = world.ended(world.start(world.project("none.yml", role=world.role())))
+    kinds = [one["phaseType"] for one in build["phases"]]
+    assert kinds[kinds.index("DOWNLOAD_SOURCE") :] == ["DOWNLOAD_SOURCE", "FINALIZING", "COMPLETED"]
+
+
+def test_a_secret_is_refused_by_name(world: World) -> None:
+    project = world.project(buildspec("true"), role=world.role())
+    secret = {"name": "TOKEN", "value": "build:token", "type": "SECRETS_MANAGER"}
+    build = world.ended(world.start(project, environmentVariablesOverride=[secret]))
+    assert because(build, "DOWNLOAD_SOURCE")[2].startswith("TOKEN: variables of the type SECRETS_MANAGER")
+
+
+def test_without_a_key_of_the_projects_the_artifact_stores_encrypts(world: World) -> None:
+    project = world.project(
+        buildspec("true", artifacts={"files": ["a"]}),
+        role=world.role(),
+        source="CODEPIPELINE",
+        encryptionKey="alias/aws/s3",
+    )
+    build = world.ended(world.start_in_pipeline(project, inputs={"Source": {"a": "a"}}, outputs=["Out"]))
+    key = build["artifacts"]["location"].removeprefix(f"arn:aws:s3:::{BUCKET}/")
+    assert world.client("s3").head_object(Bucket=BUCKET, Key=key)["SSEKMSKeyId"] == world.key
+
+
 def test_a_project_of_a_pipeline_is_not_started_by_hand(world: World) -> None:
     project = world.project(buildspec("true"), role=world.role(), source="CODEPIPELINE")
     with pytest.raises(ClientError, match="source type CODEPIPELINE") as error:

@@ -51,9 +51,18 @@ def test_times_and_what_git_keeps_do_not_count(tree: Path) -> None:
     assert tree_digest(tree) == before
 
 
-def digest(tree: Path, *, spec: str = "spec", variable: str = "1", image: str = "image", name: str = "Source") -> str:
+def digest(
+    tree: Path,
+    *,
+    spec: str = "spec",
+    variable: str = "1",
+    image: str = "image",
+    name: str = "Source",
+    role: str = "role",
+) -> str:
     return build_digest(
         buildspec=spec,
+        place=["111111111111", "eu-west-1", role],
         image=image,
         privileged=False,
         variables={"A": variable},
@@ -69,8 +78,9 @@ def test_a_build_is_another_when_anything_that_it_finds_is(tree: Path) -> None:
         digest(tree, variable="2"),
         digest(tree, image="other"),
         digest(tree, name="Other"),
+        digest(tree, role="other"),
     ]
-    assert len({digest(tree), *changed}) == 5
+    assert len({digest(tree), *changed}) == 6
     assert digest(tree) == digest(tree)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.plumbline.rehearsal.codebuild.world import World, allow, running
+from tests.plumbline.rehearsal.codebuild.world import World, allow, policy, running
 
 pytestmark = pytest.mark.rehearsal
 
@@ -76,10 +76,23 @@ def test_a_build_that_asked_aws_for_something_is_built_again(world: World) -> No
     assert not world.recorded(built(world, name, {"in": "asks"})).replayed
 
 
+def test_a_build_that_only_asked_who_it_is_is_remembered(world: World) -> None:
+    call = f"'{sys.executable}' -c 'import boto3; boto3.client(\"sts\").get_caller_identity()'"
+    name = project(world, call, "cp in six.txt")
+    first = built(world, name, {"in": "is"})
+    assert first["buildStatus"] == "SUCCEEDED", world.log(first)
+    assert world.recorded(built(world, name, {"in": "is"})).replayed
+
+
 def test_the_role_of_a_repeated_build_still_needs_its_permissions(world: World) -> None:
-    files = {"in": "needs"}
-    built(world, project(world, "cp in seven.txt"), files)
-    second = built(world, project(world, "cp in seven.txt", role=world.role(without="s3:PutObject")), files)
+    role, files = world.role(), {"in": "needs"}
+    name = project(world, "cp in seven.txt", role=role)
+    built(world, name, files)
+    denied = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}
+    world.client("iam").put_role_policy(
+        RoleName=role.rpartition("/")[2], PolicyName="denied", PolicyDocument=policy(denied)
+    )
+    second = built(world, name, files)
     assert world.recorded(second).replayed
     assert second["buildStatus"] == "FAILED"
 

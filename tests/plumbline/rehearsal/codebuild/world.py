@@ -44,10 +44,13 @@ class World:
     state: Path
     endpoint: str
     key: str
+    clients: dict[str, Client] = dataclasses.field(default_factory=dict)
 
     def client(self, service: str) -> Client:
         """A client of the account's root user."""
-        return self._session(ACCOUNT, "test").client(service)
+        if service not in self.clients:
+            self.clients[service] = self._session(ACCOUNT, "test").client(service)
+        return self.clients[service]
 
     def as_role(self, *statements: Document) -> Client:
         """A client of CodeBuild for a role that its account may assume."""
@@ -111,8 +114,17 @@ class World:
         inputs: Mapping[str, Mapping[str, str]],
         outputs: Sequence[str] = (),
         environment: Sequence[Mapping[str, str]] = (),
+        settings: Mapping[str, object] | None = None,
     ) -> str:
-        """Starts a build as a pipeline does: inputs are artifact → path → text."""
+        """Starts a build as a pipeline does.
+
+        Args:
+            project: The project.
+            inputs: Artifact → path → text.
+            outputs: Names of artifacts.
+            environment: Variables that override the project's.
+            settings: Members of the project that are changed before, by the API's names.
+        """
         request = {
             "account": ACCOUNT,
             "region": REGION,
@@ -125,6 +137,7 @@ class World:
             ],
             "environment": list(environment),
             "initiator": "codepipeline/test",
+            "settings": settings or {},
         }
         answer = self._door(request)
         return str(answer["id"])
