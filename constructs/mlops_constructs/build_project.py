@@ -1,7 +1,6 @@
 """What the builds of a pipeline have in common."""
 
 import json
-from collections.abc import Sequence
 
 from aws_cdk import Duration, RemovalPolicy, pipelines
 from aws_cdk import aws_codebuild as codebuild
@@ -115,29 +114,14 @@ def build_step(
     )
 
 
-def publish_spec(version: str, stages: Sequence[str]) -> str:
-    """What publishes the files of stacks: the command line that deploys, in the place of `cdk-assets`.
-
-    `cdk-assets` has versions of its own, and none may know the assembly that this CDK writes; the command line does.
+def build_spec(command: str) -> str:
+    """The buildspec of a build that the pipeline makes by itself, when it is to run the repository's own command.
 
     Args:
-        version: Exact version of the CDK command line.
-        stages: The Stages whose files are published.
+        command: The word after `./plumb deliver`.
     """
-    named = " ".join(f'"{stage}/*"' for stage in stages)
-    return json.dumps(
-        {
-            "version": "0.2",
-            "phases": {
-                "install": {
-                    "runtime-versions": dict(_RUNTIMES),
-                    "commands": [f"npm install -g aws-cdk@{version}"],
-                },
-                "build": {"commands": [f"cdk -a . publish-assets --unstable=publish-assets {named}"]},
-            },
-        },
-        indent=2,
-    )
+    phases = {"install": {"runtime-versions": dict(_RUNTIMES)}, "build": {"commands": [f"./plumb deliver {command}"]}}
+    return json.dumps({"version": "0.2", "phases": phases}, indent=2)
 
 
 def _with_runtimes() -> codebuild.BuildSpec:

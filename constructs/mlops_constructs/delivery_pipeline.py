@@ -1,6 +1,7 @@
 """The pipeline that takes a commit to every account, itself included."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from datetime import date
 from typing import cast
 
@@ -14,7 +15,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct, IDependable
 
-from mlops_constructs.build_project import BuildLogs, build_options, build_step, publish_spec
+from mlops_constructs.build_project import BuildLogs, build_options, build_spec, build_step
 from mlops_constructs.delivered_commit import PARAMETER
 from mlops_constructs.delivery_roles import DeliveryRoles
 from mlops_constructs.delivery_steps import ApprovalStep, ParameterizedStackStep
@@ -22,6 +23,8 @@ from mlops_constructs.waiver import Waiver, compliance_rules, waive
 from plumbline.configuration import Delivery, DeliveryStep, Deployment, Environment, SourceProvider
 
 SOURCE_ARCHIVE = "source.zip"
+# Of the stages: after source, build and update.
+_ASSETS_STAGE = 3
 _OWN, _DEFINITION = "Pipeline", "Definition"
 # CodePipeline's name for the variables of the source.
 _COMMIT = "CommitId"
@@ -64,7 +67,7 @@ class DeliveryPipeline(Construct):
             delivered: The stack of each environment that says which commit it has.
             artifacts: What defines the bucket of what actions hand to each other; the pipeline waits for it.
             key: Key of artifacts and logs.
-            command_line_version: Exact version of the CDK command line, which updates the pipeline and publishes files.
+            command_line_version: Exact version of the CDK command line, which updates the pipeline.
         """
         super().__init__(scope, construct_id)
         self._delivery = delivery
@@ -83,7 +86,7 @@ class DeliveryPipeline(Construct):
         self._pipeline = self._defined(key, command_line_version)
         self._deploy(stages, delivered, audit)
         self._pipeline.build_pipeline()
-        self._finish(artifacts, command_line_version, [stage.stage_name for stage in stages.values()])
+        self._finish(artifacts)
         self.pipeline = self._pipeline.pipeline
 
     def _defined(self, key: kms.IKey, command_line_version: str) -> pipelines.CodePipeline:
@@ -214,7 +217,7 @@ class DeliveryPipeline(Construct):
             action_name="Source",
         )
 
-    def _finish(self, artifacts: IDependable, command_line_version: str, stages: Sequence[str]) -> None:
+    def _finish(self, artifacts: IDependable) -> None:
         """Names the projects that CDK Pipelines makes by itself, and has what uses a role wait for the role."""
         assets = self.node.find_child(_OWN).node.find_child(_DEFINITION).node.find_child("Assets")
         made: dict[DeliveryStep, IConstruct] = {
@@ -242,7 +245,7 @@ class DeliveryPipeline(Construct):
                 ),
             )
         publishing = cast("codebuild.CfnProject", made[DeliveryStep.ASSETS].node.default_child)
-        publishing.add_property_override("Source.BuildSpec", publish_spec(command_line_version, stages))
+        publishing.add_property_override("Source.BuildSpec", build_spec("assets"))
         waive(
             made[DeliveryStep.IMAGE],
             Waiver(
@@ -257,3 +260,17 @@ class DeliveryPipeline(Construct):
         pipeline = cast("codepipeline.CfnPipeline", self._pipeline.pipeline.node.default_child)
         pipeline.add_resource_dependency(self.roles.pipeline.role)
         pipeline.node.add_dependency(artifacts)
+        # CDK Pipelines hands this build the assembly alone, to be published by `cdk-assets`, which has versions of its
+        # own: the newest may not know the manifests that this CDK writes. The repository's publisher does.
+        source, assembly = _artifact(self._source), _artifact(self._build)
+        action = f"Stages.{_ASSETS_STAGE}.Actions.0"
+        pipeline.add_property_override(f"{action}.InputArtifacts", [{"Name": source}, {"Name": assembly}])
+        pipeline.add_property_override(f"{action}.Configuration.PrimarySource", source)
+
+
+def _artifact(producer: pipelines.IFileSetProducer) -> str:
+    """What CDK Pipelines calls the artifact of a step's first output."""
+    output = producer.primary_output
+    if output is None or output.producer is None:
+        raise ValueError("a step without an output has no artifact")
+    return re.sub(r"[^A-Za-z0-9_]", "_", f"{output.producer.id}.{output.id}")

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,10 +18,19 @@ class Step(StrEnum):
     """The steps that run the repository's own code."""
 
     BUILD = "build"
+    ASSETS = "assets"
     IMAGE = "image"
     CODE = "code"
     CHECK = "check"
     COMPARE = "compare"
+
+
+def _input(name: str) -> str:
+    """The folder of a further input (CodeBuild user guide, "Environment variables in build environments")."""
+    folder = os.environ.get(f"CODEBUILD_SRC_DIR_{name}")
+    if not folder:
+        raise PlumblineError(f"deliver: CODEBUILD_SRC_DIR_{name} is missing; accepted: the folder of that artifact.")
+    return folder
 
 
 def deliver(step: Annotated[Step, typer.Argument(help="What to do.")]) -> None:
@@ -36,6 +46,11 @@ def deliver(step: Annotated[Step, typer.Argument(help="What to do.")]) -> None:
         from plumbline.delivery.build import build
 
         build(ROOT, today=today, step=steps.step)
+        return
+    if step is Step.ASSETS:
+        from plumbline.delivery.assets import publish_assets
+
+        console.print(publish_assets(platform, Path(_input("Build_Output"))))
         return
     from plumbline.delivery.access import own_session
 

@@ -124,17 +124,18 @@ def test_an_account_is_deployed_to_by_its_own_roles_only(assembly: Assembly, pip
         assert {action["Configuration"]["RoleArn"] for action in with_role} == {deployment.execution_role_arn}
 
 
-@pytest.mark.parametrize("step", [DeliveryStep.UPDATE, DeliveryStep.ASSETS])
-def test_the_command_line_that_deploys_is_the_pinned_one(
-    delivery: Template, assembly: Assembly, step: DeliveryStep
-) -> None:
+def test_the_command_line_that_updates_the_pipeline_is_the_pinned_one(delivery: Template, assembly: Assembly) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", PINNED)
-    assert _commands(delivery, step, assembly)[0] == f"npm install -g aws-cdk@{PINNED}"
+    assert _commands(delivery, DeliveryStep.UPDATE, assembly)[0] == f"npm install -g aws-cdk@{PINNED}"
 
 
-def test_files_of_every_environment_are_published_and_of_nothing_else(delivery: Template, assembly: Assembly) -> None:
-    publish = _commands(delivery, DeliveryStep.ASSETS, assembly)
-    assert publish[1:] == ['cdk -a . publish-assets --unstable=publish-assets "dev/*" "staging/*" "production/*"']
+def test_what_publishes_files_has_the_commit_and_the_assembly_of_its_build(pipeline: Json) -> None:
+    (publish,) = _actions(pipeline, "Assets").values()
+    source = _actions(pipeline, "Source")["Source"]["OutputArtifacts"][0]
+    built = _actions(pipeline, "Build")["Build"]["OutputArtifacts"][0]
+    assert built["Name"] == "Build_Output"
+    assert publish["InputArtifacts"] == [source, built]
+    assert publish["Configuration"]["PrimarySource"] == source["Name"]
 
 
 def test_the_pipeline_updates_itself_and_nothing_else(delivery: Template, assembly: Assembly) -> None:
@@ -143,7 +144,7 @@ def test_the_pipeline_updates_itself_and_nothing_else(delivery: Template, assemb
 
 
 def test_what_a_build_does_is_said_in_the_repository(delivery: Template, assembly: Assembly) -> None:
-    own = set(DeliveryStep) - {DeliveryStep.UPDATE, DeliveryStep.ASSETS}
+    own = set(DeliveryStep) - {DeliveryStep.UPDATE}
     for step in own:
         *_, last = _commands(delivery, step, assembly)
         assert last == f"./plumb deliver {step}"
