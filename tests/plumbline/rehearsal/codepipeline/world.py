@@ -33,7 +33,11 @@ TEMPLATE: Document = {
     "Resources": {
         "Kept": {
             "Type": "AWS::SSM::Parameter",
-            "Properties": {"Name": "/kept", "Type": "String", "Value": {"Fn::Sub": "${Tag}/${Size}"}},
+            "Properties": {
+                "Name": {"Fn::Sub": "/${AWS::StackName}"},
+                "Type": "String",
+                "Value": {"Fn::Sub": "${Tag}/${Size}"},
+            },
         }
     },
     "Outputs": {"Name": {"Value": {"Ref": "Kept"}}},
@@ -299,9 +303,9 @@ def action(
     }
 
 
-def approval(name: str = "Approve", **members: Any) -> Document:
+def approval(name: str = "Approve", configuration: Document | None = None, **members: Any) -> Document:
     """A stage with a manual approval and nothing else."""
-    return stage(name, action("Ask", "Approval/Manual", **members))
+    return stage(name, action("Ask", "Approval/Manual", configuration, **members))
 
 
 def git(folder: Path, *arguments: str) -> str:
