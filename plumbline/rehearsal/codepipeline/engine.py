@@ -161,9 +161,11 @@ class Engine:
             ended = execution.status in ("Failed", "Stopped")
             if index is None or not retryable or not ended or execution.version != pipeline.version:
                 raise errors.not_retryable()
-            self._move(pipeline, execution, "InProgress", said="RESUMED")
             run = execution.stages[stage]
             run.attempt += 1
+            run.retried = self.clock()
+            execution.attempt += 1
+            self._move(pipeline, execution, "InProgress", said="RESUMED")
             self._move_stage(pipeline, execution, run, "InProgress", said="RESUMED")
             pipeline.flow.enter_again(execution.id, index)
             self._run(pipeline, execution, run, index, everything=everything)

@@ -1,5 +1,6 @@
 """The API as boto3 speaks to it: what it answers, refuses, and decides."""
 
+import json
 import uuid
 from typing import Any
 
@@ -47,7 +48,10 @@ def test_a_pipeline_is_read_as_it_was_made(world: World, waiting: str, role: str
 def test_a_pipeline_starts_when_it_is_made(world: World, waiting: str) -> None:
     first = world.executions(waiting)[-1]
     assert first["trigger"]["triggerType"] == "CreatePipeline"
-    assert first["sourceRevisions"][0]["revisionSummary"] == "Begin the platform\n\nWith all of it."
+    assert json.loads(first["sourceRevisions"][0]["revisionSummary"]) == {
+        "ProviderType": "GitHub",
+        "CommitMessage": "Begin the platform\n\nWith all of it.",
+    }
 
 
 def test_a_pipelines_state_is_told_stage_by_stage(world: World, waiting: str) -> None:
@@ -149,7 +153,9 @@ def test_a_rejection_fails_the_stage_and_names_who_rejected(world: World, role: 
     world.approve(name, "Approve", "Ask", status="Rejected")
     ended = world.ended(name, world.executions(name)[0]["pipelineExecutionId"])
     assert ended["status"] == "Failed"
-    assert f"Rejected by arn:aws:iam::{HOME}:root" in world.error(name, "Ask")["message"]
+    assert world.error(name, "Ask") == {"code": "JobFailed", "message": "seen"}
+    told = world.state_of(name, "Approve")["actionStates"][0]["latestExecution"]
+    assert told["lastUpdatedBy"] == f"arn:aws:iam::{HOME}:root"
 
 
 def test_an_approver_answers_the_action_that_the_policy_names_and_no_other(world: World, waiting: str) -> None:
