@@ -1,45 +1,21 @@
-"""The engine: it takes executions through stages, and runs the actions of a stage in their order."""
+"""The engine: it takes executions through the stages of their pipeline."""
 
-import secrets
-import string
-import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.codepipeline import errors
-from plumbline.rehearsal.codepipeline.builds import ArtifactObject
 from plumbline.rehearsal.codepipeline.flow import Entered, Move, Superseded
-from plumbline.rehearsal.codepipeline.providers import seconds_of
-from plumbline.rehearsal.codepipeline.records import (
-    QUEUED,
-    ActionRun,
-    Execution,
-    Pipeline,
-    StageRun,
-    new_flow,
-    store_of,
-)
-from plumbline.rehearsal.codepipeline.structure import actions_in_order
-from plumbline.rehearsal.codepipeline.transitions import Kind, begin, move
-from plumbline.rehearsal.codepipeline.variables import EXECUTION, PIPELINE, resolved
-from plumbline.rehearsal.codepipeline.work import (
-    AbandonedError,
-    ActionFailedError,
-    Order,
-    Outcome,
-    Progress,
-    Work,
-)
+from plumbline.rehearsal.codepipeline.records import QUEUED, Execution, Pipeline, StageRun, new_flow
+from plumbline.rehearsal.codepipeline.stage_actions import ActionAnnouncer, Perform, StageActions
+from plumbline.rehearsal.codepipeline.variables import EXECUTION, PIPELINE
 
-Perform = Callable[[Work], Outcome]
 # Quotas in AWS CodePipeline: the most executions of a pipeline in QUEUED mode that are under way.
 _QUEUED_LIMIT = 50
-_CHARACTERS = string.ascii_letters + string.digits
 
 
-class Announcer(Protocol):
+class Announcer(ActionAnnouncer, Protocol):
     """Is told of every change of status, in order; must not wait for the engine."""
 
     def execution(self, pipeline: Pipeline, execution: Execution, state: str) -> None:
@@ -47,9 +23,6 @@ class Announcer(Protocol):
 
     def stage(self, pipeline: Pipeline, execution: Execution, stage: str, state: str) -> None:
         """A stage has another state."""
-
-    def action(self, pipeline: Pipeline, execution: Execution, run: ActionRun, state: str) -> None:
-        """An action has another state."""
 
 
 class Engine:
@@ -62,7 +35,7 @@ class Engine:
     """
 
     def __init__(self, *, perform: Perform, announcer: Announcer, clock: Callable[[], float]) -> None:
-        self._perform = perform
+        self._actions = StageActions(perform=perform, announcer=announcer, clock=clock, ended=self._end_stage)
         self._announcer = announcer
         self.clock = clock
 
@@ -137,7 +110,7 @@ class Engine:
             if run.status == "InProgress":
                 self._move_stage(pipeline, execution, run, "Stopping")
             if abandon:
-                self._abandon(pipeline, execution, stopped=True)
+                self._actions.abandon(pipeline, execution, stopped=True)
                 self._move_stage(pipeline, execution, run, "Stopped")
                 self._end(pipeline, execution, "Stopped")
 
@@ -161,12 +134,14 @@ class Engine:
             ended = execution.status in ("Failed", "Stopped")
             if index is None or not retryable or not ended or execution.version != pipeline.version:
                 raise errors.not_retryable()
-            self._move(pipeline, execution, "InProgress", said="RESUMED")
             run = execution.stages[stage]
             run.attempt += 1
+            run.retried = self.clock()
+            execution.attempt += 1
+            self._move(pipeline, execution, "InProgress", said="RESUMED")
             self._move_stage(pipeline, execution, run, "InProgress", said="RESUMED")
             pipeline.flow.enter_again(execution.id, index)
-            self._run(pipeline, execution, run, index, everything=everything)
+            self._actions.start(pipeline, execution, run, index, everything=everything)
 
     def update(self, pipeline: Pipeline, declaration: Document) -> None:
         """Gives a pipeline another declaration.
@@ -177,7 +152,7 @@ class Engine:
         with pipeline.lock:
             for execution in [one for one in pipeline.executions.values() if one.under_way]:
                 index = pipeline.flow.stage_of(execution.id)
-                self._abandon(pipeline, execution, stopped=False)
+                self._actions.abandon(pipeline, execution, stopped=False)
                 if index is not None:
                     self._move_stage(pipeline, execution, self._run_in(pipeline, execution, index), "Cancelled")
                 self._move(pipeline, execution, "Cancelled")
@@ -204,7 +179,7 @@ class Engine:
         for pipeline in pipelines:
             with pipeline.lock:
                 for execution in pipeline.executions.values():
-                    self._abandon(pipeline, execution, stopped=False)
+                    self._actions.abandon(pipeline, execution, stopped=False)
 
     def _apply(self, pipeline: Pipeline, moves: Sequence[Move]) -> None:
         for one in moves:
@@ -214,162 +189,22 @@ class Engine:
                 run = execution.stages[name] = StageRun(name=name)
                 pipeline.stage_runs[name] = (execution, run)
                 self._announcer.stage(pipeline, execution, name, "STARTED")
-                self._run(pipeline, execution, run, one.stage, everything=True)
+                self._actions.start(pipeline, execution, run, one.stage, everything=True)
             elif isinstance(one, Superseded):
                 self._move(pipeline, execution, "Superseded")
             else:
                 self._move(pipeline, execution, "Succeeded")
 
-    def _run(self, pipeline: Pipeline, execution: Execution, run: StageRun, index: int, *, everything: bool) -> None:
-        groups = list(actions_in_order(execution.declaration["stages"][index]))
-        if not everything:
-            groups = [[action for action in group if not _succeeded(execution, run, action)] for group in groups]
-        threading.Thread(
-            target=self._run_stage,
-            args=(pipeline, execution, run, [group for group in groups if group], run.attempt),
-            name=f"stage {pipeline.name}/{run.name}",
-            daemon=True,
-        ).start()
-
-    def _run_stage(
-        self,
-        pipeline: Pipeline,
-        execution: Execution,
-        run: StageRun,
-        groups: Sequence[Sequence[Document]],
-        attempt: int,
-    ) -> None:
-        begun: list[ActionRun] = []
-        for group in groups:
-            with pipeline.lock:
-                if run.status != "InProgress" or run.attempt != attempt:
-                    break
-                begun = [self._begin_action(pipeline, execution, run, action) for action in group]
-            workers = [
-                threading.Thread(target=self._run_action, args=(pipeline, execution, one), daemon=True) for one in begun
-            ]
-            for worker in workers:
-                worker.start()
-            for worker in workers:
-                worker.join()
-            if any(one.status != "Succeeded" for one in begun):
-                break
-        with pipeline.lock:
-            # one that was abandoned and retried meanwhile is another thread's
-            if run.attempt == attempt:
-                self._end_stage(pipeline, execution, run, begun)
-
-    def _end_stage(self, pipeline: Pipeline, execution: Execution, run: StageRun, begun: Sequence[ActionRun]) -> None:
+    def _end_stage(self, pipeline: Pipeline, execution: Execution, run: StageRun, succeeded: bool) -> None:
         if run.status == "Stopping":
             self._move_stage(pipeline, execution, run, "Stopped")
             self._end(pipeline, execution, "Stopped")
-        elif run.status == "InProgress" and all(one.status == "Succeeded" for one in begun):
+        elif run.status == "InProgress" and succeeded:
             self._move_stage(pipeline, execution, run, "Succeeded")
             self._apply(pipeline, pipeline.flow.complete(execution.id))
         elif run.status == "InProgress":
             self._move_stage(pipeline, execution, run, "Failed")
             self._end(pipeline, execution, "Failed")
-
-    def _begin_action(self, pipeline: Pipeline, execution: Execution, run: StageRun, action: Document) -> ActionRun:
-        now, error = self.clock(), None
-        try:
-            configuration = {
-                key: resolved(text, execution.namespaces) for key, text in action.get("configuration", {}).items()
-            }
-        except ActionFailedError as unresolved:
-            configuration, error = dict(action["configuration"]), unresolved
-        order = Order(
-            id=str(uuid.uuid4()),
-            scope=pipeline.scope,
-            pipeline=pipeline.name,
-            pipeline_role=execution.declaration["roleArn"],
-            execution=execution.id,
-            stage=run.name,
-            declaration=action,
-            configuration=configuration,
-            inputs=[execution.artifacts[one["name"]] for one in action.get("inputArtifacts", [])],
-            outputs=[self._place(pipeline, execution, one["name"]) for one in action.get("outputArtifacts", [])],
-            revision=execution.revisions.get(action["name"]),
-        )
-        made = ActionRun(
-            order=order, stage=run.name, version=execution.version, started=now, updated=now, status=begin(Kind.ACTION)
-        )
-        execution.actions.append(made)
-        pipeline.action_runs[run.name, made.name] = made
-        execution.updated = now
-        made.work = Work(
-            order=order,
-            clock=self.clock,
-            seconds=seconds_of(action),
-            report=lambda progress: self._report(pipeline, made, progress),
-        )
-        self._announcer.action(pipeline, execution, made, "STARTED")
-        if error is not None:
-            self._end_action(pipeline, execution, made, "Failed", error=(error.code, error.message))
-        return made
-
-    def _run_action(self, pipeline: Pipeline, execution: Execution, run: ActionRun) -> None:
-        if run.work is None:
-            return
-        outcome: Outcome | None = None
-        error: tuple[str, str] | None = None
-        try:
-            outcome = self._perform(run.work)
-        except AbandonedError:
-            return
-        except ActionFailedError as failed:
-            error = (failed.code, failed.message)
-        with pipeline.lock:
-            if run.status != "InProgress":
-                return
-            if outcome is None:
-                self._end_action(pipeline, execution, run, "Failed", error=error)
-                return
-            self._keep(execution, run, outcome)
-            self._end_action(pipeline, execution, run, "Succeeded")
-
-    def _keep(self, execution: Execution, run: ActionRun, outcome: Outcome) -> None:
-        """What later actions have of one that succeeded."""
-        run.variables, run.revision = dict(outcome.variables), outcome.revision
-        run.summary = outcome.summary or run.summary
-        run.updated_by = outcome.updated_by
-        namespace = run.order.declaration.get("namespace")
-        if namespace:
-            execution.namespaces[namespace] = dict(outcome.variables)
-        for artifact in run.order.outputs:
-            execution.artifacts[artifact.name] = artifact
-        if outcome.revision is not None:
-            execution.found = [one for one in execution.found if one[0] != run.name]
-            execution.found.append((run.name, run.order.outputs[0].name, outcome.revision))
-
-    def _end_action(
-        self,
-        pipeline: Pipeline,
-        execution: Execution,
-        run: ActionRun,
-        status: str,
-        *,
-        error: tuple[str, str] | None = None,
-    ) -> None:
-        run.status = move(Kind.ACTION, run.status, status)
-        run.updated = execution.updated = self.clock()
-        run.error, run.work, run.token = error, None, ""
-        self._announcer.action(pipeline, execution, run, status.upper())
-
-    def _report(self, pipeline: Pipeline, run: ActionRun, progress: Progress) -> None:
-        with pipeline.lock:
-            run.external_id = progress.external_id or run.external_id
-            run.external_url = progress.external_url or run.external_url
-            run.summary = progress.summary or run.summary
-            run.token = run.token_given = progress.token or run.token
-            run.percent = run.percent if progress.percent is None else progress.percent
-            run.updated = self.clock()
-
-    def _abandon(self, pipeline: Pipeline, execution: Execution, *, stopped: bool) -> None:
-        for run in [run for run in execution.actions if run.status == "InProgress"]:
-            if run.work is not None:
-                run.work.abandon(stopped=stopped)
-            self._end_action(pipeline, execution, run, "Abandoned")
 
     def _end(self, pipeline: Pipeline, execution: Execution, status: str) -> None:
         self._move(pipeline, execution, status)
@@ -389,19 +224,6 @@ class Engine:
     def _run_in(self, pipeline: Pipeline, execution: Execution, index: int) -> StageRun:
         return execution.stages[pipeline.declaration["stages"][index]["name"]]
 
-    def _place(self, pipeline: Pipeline, execution: Execution, artifact: str) -> ArtifactObject:
-        """Where an artifact goes: the store, under the beginnings of the names and seven characters of chance."""
-        bucket, key = store_of(execution.declaration, pipeline.scope.region)
-        chance = "".join(secrets.choice(_CHARACTERS) for _ in range(7))
-        return ArtifactObject(
-            name=artifact, bucket=bucket, key=f"{pipeline.name[:20]}/{artifact[:10]}/{chance}", kms_key=key
-        )
-
 
 # EventBridge user guide, "CodePipeline events": the states that are not a status in capitals.
 _WORDS = {"Cancelled": "CANCELED", "InProgress": "STARTED"}
-
-
-def _succeeded(execution: Execution, run: StageRun, action: Document) -> bool:
-    latest = execution.latest(run.name, action["name"])
-    return latest is not None and latest.status == "Succeeded"

@@ -141,8 +141,10 @@ class Executions:
             run = pipeline.action_runs.get((request["stageName"], request["actionName"]))
             if run is None or run.token_given != request["token"]:
                 raise errors.wrong_token()
-            if run.work is None or not run.token:
+            if run.updated_by:
                 raise errors.already_answered()
+            if run.work is None:
+                raise errors.wrong_token()
             run.token = ""
             result = request["result"]
             good = result["status"] == "Approved"

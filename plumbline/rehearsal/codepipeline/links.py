@@ -6,12 +6,9 @@ def console(region: str, pipeline: str) -> str:
     return f"https://console.aws.amazon.com/codepipeline/home?region={region}#/view/{pipeline}"
 
 
-def of_build(region: str, account: str, project: str, build: str) -> str:
+def of_build(region: str, build: str) -> str:
     """Where a build can be looked at."""
-    return (
-        f"https://{region}.console.aws.amazon.com/codesuite/codebuild/{account}/projects/{project}/build/{build}/"
-        f"?region={region}"
-    )
+    return f"https://console.aws.amazon.com/codebuild/home?region={region}#/builds/{build}/view/new"
 
 
 def of_stack(region: str, stack: str) -> str:

@@ -60,10 +60,12 @@ class StageRun:
     Attributes:
         name: The stage's name.
         attempt: How often it was retried.
+        retried: When it was retried last.
     """
 
     name: str
     attempt: int = 0
+    retried: float | None = None
     status: str = dataclasses.field(default_factory=lambda: begin(Kind.STAGE))
 
     def move(self, status: str) -> None:
@@ -88,6 +90,7 @@ class Execution:
         found: The revisions that its source actions found: action, artifact and revision.
         stages: Its runs of stages, by name, as it came to them.
         actions: Its action executions, oldest first.
+        attempt: 1, and one more for each time that a stage of it was retried.
     """
 
     id: str
@@ -101,6 +104,7 @@ class Execution:
     status: str = dataclasses.field(default_factory=lambda: begin(Kind.EXECUTION))
     status_summary: str = ""
     stop_reason: str | None = None
+    attempt: int = 1
     artifacts: dict[str, ArtifactObject] = dataclasses.field(default_factory=dict)
     found: list[tuple[str, str, Revision]] = dataclasses.field(default_factory=list)
     stages: dict[str, StageRun] = dataclasses.field(default_factory=dict)

@@ -36,7 +36,7 @@ class Service(JsonService):
         self.connections = Connections()
         sources = Sources(options, self.repositories, self.connections)
         performer = Performer(options, sources=sources, record=self.record_unsupported)
-        self._engine = Engine(perform=performer, announcer=EventSender(), clock=options.clock)
+        self._engine = Engine(perform=performer, announcer=EventSender(self.record_unsupported), clock=options.clock)
         self.pipelines = Pipelines(options, self._engine)
         executions = Executions(self.pipelines, self._engine)
         self._operations: Mapping[str, Operation] = {

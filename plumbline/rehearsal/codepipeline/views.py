@@ -1,6 +1,7 @@
 """What the API answers of pipelines and executions."""
 
 from plumbline.rehearsal.api.shapes import Document
+from plumbline.rehearsal.codepipeline.builds import ArtifactObject
 from plumbline.rehearsal.codepipeline.records import ActionRun, Execution, Pipeline
 
 
@@ -164,15 +165,13 @@ def action_detail(execution: Execution, run: ActionRun) -> Document:
                 "namespace": declared.get("namespace", ""),
             }
         )
-        | {"inputArtifacts": [_location(one.name, one.bucket, one.key) for one in order.inputs]},
+        | {"inputArtifacts": [location(one) for one in order.inputs]},
         "output": {
-            "outputArtifacts": [_location(one.name, one.bucket, one.key) for one in order.outputs]
-            if run.status == "Succeeded"
-            else [],
+            "outputArtifacts": [location(one) for one in order.outputs] if run.status == "Succeeded" else [],
             "executionResult": _filled(
                 {
                     "externalExecutionId": run.external_id,
-                    "externalExecutionSummary": run.summary,
+                    "externalExecutionSummary": summary(run),
                     "externalExecutionUrl": run.external_url,
                     "errorDetails": _error(run),
                 }
@@ -182,8 +181,14 @@ def action_detail(execution: Execution, run: ActionRun) -> Document:
     }
 
 
-def _location(name: str, bucket: str, key: str) -> Document:
-    return {"name": name, "s3location": {"bucket": bucket, "key": key}}
+def location(artifact: ArtifactObject) -> Document:
+    """Where an artifact is, as the API and the events have it."""
+    return {"name": artifact.name, "s3location": {"bucket": artifact.bucket, "key": artifact.key}}
+
+
+def summary(run: ActionRun) -> str:
+    """What there is to say of an action; of one that failed, why."""
+    return run.summary or (run.error[1] if run.error else "")
 
 
 def _error(run: ActionRun) -> Document | None:

@@ -72,8 +72,8 @@ def _stored_object(bucket: str, name: str, version: str) -> Mapping[str, object]
     if version:
         for stored in s3._object_versions.get((bucket, name), []):
             if stored["version_id"] == version:
-                record: Mapping[str, object] = stored["obj_record"]
-                return record
+                version_of: Mapping[str, object] = stored
+                return version_of
     found: Mapping[str, object] | None = s3._buckets.get(bucket, {}).get("objects", {}).get(name)
     return found
 

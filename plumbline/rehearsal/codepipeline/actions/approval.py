@@ -29,7 +29,7 @@ def perform(options: Options, work: Work) -> Outcome:
     answer = work.answer()
     if not answer.good:
         work.report(Progress(summary=answer.summary))
-        raise ActionFailedError("JobFailed", f"Rejected by {answer.by}. {answer.summary}".strip())
+        raise ActionFailedError("JobFailed", answer.summary or "The approval was rejected.")
     return Outcome(summary=answer.summary, updated_by=answer.by)
 
 

@@ -25,7 +25,7 @@ def perform(options: Options, work: Work) -> Outcome:
     arn = f"arn:aws:codebuild:{region}:{role.account}:project/{project}"
     role.require("codebuild:StartBuild", arn)
     build = _start(options, work, role)
-    work.report(Progress(external_id=build, external_url=of_build(region, role.account, project, build)))
+    work.report(Progress(external_id=build, external_url=of_build(region, build)))
     role.require("codebuild:BatchGetBuilds", arn)
     try:
         described = _ended(options, work, role, build)

@@ -5,6 +5,7 @@ reference"; "Variables reference" for the output variables.
 """
 
 import datetime
+import json
 from collections.abc import Callable, Mapping
 
 from botocore.exceptions import ClientError
@@ -60,6 +61,11 @@ class Sources:
                 f"https://{role.session.region}.console.aws.amazon.com/codesuite/settings/connections/redirect"
                 f"?connectionArn={connection}&referenceType=COMMIT&FullRepositoryId={full_id}&Commit={commit.id}"
             ),
+            # as the events of such an action show it
+            summary=json.dumps(
+                {"ProviderType": self._connections.get(connection)["ProviderType"], "CommitMessage": commit.message},
+                separators=(",", ":"),
+            ),
         )
 
     def from_codecommit(self, work: Work) -> Outcome:
@@ -101,6 +107,7 @@ class Sources:
                 f"https://{role.session.region}.console.aws.amazon.com/codecommit/home#/repository/{name}/commit/"
                 f"{commit.id}"
             ),
+            summary=commit.message,
         )
 
     def from_s3(self, work: Work) -> Outcome:
@@ -183,9 +190,8 @@ class Sources:
         )
         write(role, work.order.outputs[0], content)
 
-    def _outcome(self, work: Work, commit: Commit, variables: Mapping[str, str], *, url: str) -> Outcome:
-        summary = commit.message
-        work.report(Progress(external_id=commit.id, external_url=url))
+    def _outcome(self, work: Work, commit: Commit, variables: Mapping[str, str], *, url: str, summary: str) -> Outcome:
+        work.report(Progress(external_id=commit.id, external_url=url, summary=summary))
         return Outcome(
             variables=variables,
             revision=Revision(
