@@ -23,12 +23,31 @@ Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awai
 
 def register(options: ServerOptions) -> None:
     """Puts the registry's missing parts into the emulator of this process."""
+    ecr._describe_images = _describe_images
     ecr._upload_layer_part = _upload_layer_part
     ecr._complete_layer_upload = _complete_layer_upload
     ecr._batch_check_layer_availability = _batch_check_layer_availability
     ecr._get_download_url_for_layer = lambda request: _get_download_url_for_layer(request, options.endpoint)
     app.SERVICE_HANDLERS["ecr"] = _in_named_registry(app.SERVICE_HANDLERS["ecr"])
     ecr.handle_registry_request = _downloads_only(ecr.handle_registry_request)
+
+
+_own_describe_images = ecr._describe_images
+
+
+def _describe_images(request: Request) -> Answer:
+    """Stands in for the emulator's own, which leaves out what it does not have (API_DescribeImages, Errors)."""
+    name, asked = str(request.get("repositoryName", "")), request.get("imageIds")
+    for wanted in asked if isinstance(asked, list) else []:
+        if name in ecr._repositories and ecr._find_image(name, wanted) is None:
+            digest, tag = (wanted.get(member, "null") for member in ("imageDigest", "imageTag"))
+            return _error(
+                "ImageNotFoundException",
+                f"The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within the "
+                f"repository with name '{name}' in the registry with id '{get_account_id()}'",
+            )
+    answer: Answer = _own_describe_images(request)
+    return answer
 
 
 def _in_named_registry(handle: Handler) -> Handler:
