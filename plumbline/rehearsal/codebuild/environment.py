@@ -62,7 +62,8 @@ def machine_variables(person: Mapping[str, str], *, uv_cache: Path | None) -> di
         "npm_config_prefer_offline": "true",
         "npm_config_update_notifier": "false",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        # Where one build finds what another has compiled; packages lie where a build cannot write.
+        # Where one build finds what another has worked out; packages lie where a build cannot write.
+        "MYPY_CACHE_DIR": f"{HOME}/.cache/mypy",
         "PYTHONPYCACHEPREFIX": f"{HOME}/.cache/python",
         # What the checkout's own launcher has made is taken by a commit that has the same locks.
         "PLUMB_ENVIRONMENT": str(ROOT),
