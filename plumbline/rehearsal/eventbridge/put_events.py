@@ -1,7 +1,6 @@
-"""Events that go to the bus of another account: from ``PutEvents``, or from a rule whose target is that bus.
+"""Events that go to the bus of another account by ``PutEvents``, and how any event arrives on a bus.
 
-The bus's policy and the sender's both decide. An event that has arrived from another bus is not sent on to a third
-account.
+The bus's policy and the sender's both decide.
 
 Sources: EventBridge user guide, "Permissions for event buses in Amazon EventBridge" and "Sending and receiving events
 between AWS accounts in Amazon EventBridge".
@@ -15,9 +14,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import eventbridge
 
-from plumbline.rehearsal.enforcement.callers import AccessDenied
-from plumbline.rehearsal.enforcement.evaluation import decide
-from plumbline.rehearsal.enforcement.service_roles import assume_service_role
+from plumbline.rehearsal.eventbridge.delivery import Event
 
 _FORWARDED = "_Forwarded"
 _own_put_events = eventbridge._put_events
@@ -50,26 +47,23 @@ def is_foreign(bus_arn: str) -> bool:
     )
 
 
-def forward(target: Mapping[str, object], event: Mapping[str, object], rule: Mapping[str, object]) -> None:
-    """Sends an event to another account's bus in the role of the rule's target, where both sides let it.
+def has_come_from_another_bus(event: Event) -> bool:
+    """Whether an event has made its one hop."""
+    return bool(event.get(_FORWARDED))
 
-    A role that may not, or a bus that lets it not, loses the event: on AWS it goes to the target's dead-letter queue.
-    """
-    if event.get(_FORWARDED):
-        return
-    account, region, bus = str(get_account_id()), str(get_region()), str(target["Arn"])
-    try:
-        credentials = assume_service_role(
-            role_arn=str(target.get("RoleArn", "")),
-            service="events.amazonaws.com",
-            source_account=account,
-            source_arn=str(rule.get("Arn", "")),
-            session_name="events",
-        )
-    except AccessDenied:
-        return
-    if decide(credentials.access_key, account, region, "events:PutEvents", bus, {}) is None:
-        _arrive(bus, {**event, _FORWARDED: True})
+
+def arrive(bus_arn: str, event: Event) -> bool:
+    """Hands an event that comes from another bus or another account to a bus; False where there is no such bus."""
+    _, _, _, region, account, resource = bus_arn.split(":")
+    name = resource.removeprefix("event-bus/")
+    with request_scope(account, region):
+        if name != "default" and name not in eventbridge._event_buses:
+            return False
+        arrived = {**event, "EventBusName": name, _FORWARDED: True}
+        eventbridge._events_log_list().append(arrived)
+        eventbridge._dispatch_event(arrived)
+        eventbridge._archive_event(arrived)
+        return True
 
 
 def _put_events(data: Mapping[str, object], allow_aws_source: bool = False) -> object:
@@ -89,6 +83,8 @@ def _put_one(entry: Mapping[str, object], *, allow_aws_source: bool) -> dict[str
         answer = json.loads(_own_put_events({"Entries": [entry]}, allow_aws_source)[2])
         result: dict[str, object] = answer["Entries"][0]
         return result
+    if not allow_aws_source and str(entry.get("Source", "")).startswith("aws."):
+        return {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
     identity = str(uuid.uuid4())
     event = {
         "EventId": identity,
@@ -99,24 +95,10 @@ def _put_one(entry: Mapping[str, object], *, allow_aws_source: bool) -> dict[str
         "Resources": entry.get("Resources", []),
         "Account": get_account_id(),
         "Region": get_region(),
-        _FORWARDED: True,
     }
-    if not _arrive(bus, event):
+    if not arrive(bus, event):
         return {
             "ErrorCode": "ResourceNotFoundException",
             "ErrorMessage": f"EventBridge EventBusName {bus} does not exist.",
         }
     return {"EventId": identity}
-
-
-def _arrive(bus_arn: str, event: Mapping[str, object]) -> bool:
-    """Hands an event to a bus; False where there is no such bus."""
-    _, _, _, region, account, resource = bus_arn.split(":")
-    name = resource.removeprefix("event-bus/")
-    with request_scope(account, region):
-        if name != "default" and name not in eventbridge._event_buses:
-            return False
-        arrived = {**event, "EventBusName": name}
-        eventbridge._events_log_list().append(arrived)
-        eventbridge._dispatch_event(arrived)
-        return True
