@@ -12,7 +12,7 @@ from plumbline.rehearsal.eventbridge import dead_letters, targets
 from plumbline.rehearsal.eventbridge.delivery import Delivery, Event, Members, View
 from plumbline.rehearsal.eventbridge.failures import DeliveryError
 from plumbline.rehearsal.eventbridge.options import Options
-from plumbline.rehearsal.eventbridge.retries import RetryPolicy, Schedule
+from plumbline.rehearsal.eventbridge.retries import RetryPolicy, Schedule, pursue
 from plumbline.rehearsal.eventbridge.rule_metrics import count
 from plumbline.rehearsal.eventbridge.targets import requests
 
@@ -50,17 +50,13 @@ def _begin(work: Callable[[Delivery, DeliveryError | None], None], *arguments: o
 
 
 def _pursue(delivery: Delivery, error: DeliveryError | None) -> None:
-    """Tries until the event is delivered, the failure is one that does not pass, or the policy is at its end."""
     schedule = Schedule(RetryPolicy.of(delivery.target))
-    if error is None:
-        error = _attempt_apart(delivery)
-    while error is not None and error.passing:
-        wait = schedule.next_wait()
-        if wait is None:
-            break
-        time.sleep(wait * _time_scale)
-        error = _attempt_apart(delivery, again=True)
-    result = error
+    result = pursue(
+        failed=error or _attempt_apart(delivery),
+        again=lambda: _attempt_apart(delivery, again=True),
+        schedule=schedule,
+        wait=lambda seconds: time.sleep(seconds * _time_scale),
+    )
     _on_loop(delivery, lambda: _settle(delivery, result, schedule))
 
 

@@ -5,7 +5,26 @@ says that what lacks permissions or is no more is not tried again, and leaves op
 may pass by itself.
 """
 
+from collections.abc import Mapping
+
+from botocore.exceptions import ClientError
+
 EVENTBRIDGE = "events.amazonaws.com"
+_SERVER_FAULT = 500
+# A service's error → EventBridge's code, and whether it may pass by itself.
+_CODES: Mapping[str, tuple[str, bool]] = {
+    "AccessDenied": ("NO_PERMISSIONS", False),
+    "AccessDeniedException": ("NO_PERMISSIONS", False),
+    "ConflictException": ("RESOURCE_MODIFICATION_COLLISION", True),
+    "ConcurrentModificationException": ("RESOURCE_MODIFICATION_COLLISION", True),
+    "PipelineNotFoundException": ("NO_RESOURCE", False),
+    "ResourceLimitExceeded": ("RESOURCE_LIMIT_EXCEEDED", True),
+    "ResourceNotFound": ("NO_RESOURCE", False),
+    "ResourceNotFoundException": ("NO_RESOURCE", False),
+    "Throttling": ("THROTTLING", True),
+    "ThrottlingException": ("THROTTLING", True),
+    "TooManyRequestsException": ("THROTTLING", True),
+}
 
 
 class DeliveryError(Exception):
@@ -36,3 +55,16 @@ def no_permission(action: str, resource: str) -> DeliveryError:
 def no_resource(arn: str) -> DeliveryError:
     """The target is not there."""
     return DeliveryError("NO_RESOURCE", f"The target {arn} does not exist.")
+
+
+def of_answer(error: ClientError) -> DeliveryError:
+    """What a service's error means for a delivery: throttling, faults and collisions may pass, all others do not."""
+    said = error.response.get("Error", {})
+    code, message = str(said.get("Code", "")), str(said.get("Message", error))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in _CODES:
+        meaning, passing = _CODES[code]
+        return DeliveryError(meaning, message, passing=passing)
+    if status >= _SERVER_FAULT:
+        return DeliveryError("ERROR_FROM_TARGET", message, passing=True)
+    return DeliveryError("INVALID_PARAMETER" if "Validation" in code else "SDK_CLIENT_ERROR", message)

@@ -2,15 +2,16 @@
 
 Sources: EventBridge user guide, "How EventBridge retries delivering events": "EventBridge retries sending the event for
 24 hours and up to 185 times with an exponential back off and jitter"; API reference, "RetryPolicy". The waits
-themselves are not documented: here they double from one second to ten minutes, with which 185 of them take more than
-a day.
+themselves are not documented: here they double from one second to eight minutes, with which 185 of them take a day.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from plumbline.rehearsal.eventbridge.failures import DeliveryError
 
 MOST_ATTEMPTS, LONGEST_AGE, SHORTEST_AGE = 185, 86_400, 60
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 600.0
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 480.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,3 +66,30 @@ class Schedule:
         self.retries += 1
         self._age += wait
         return wait
+
+
+def pursue(
+    *,
+    failed: DeliveryError | None,
+    again: Callable[[], DeliveryError | None],
+    schedule: Schedule,
+    wait: Callable[[float], None],
+) -> DeliveryError | None:
+    """Tries until an event is delivered, fails in a way that does not pass, or has been tried for long enough.
+
+    Args:
+        failed: How the first attempt failed; None when it did not.
+        again: Makes another attempt.
+        schedule: Counts them.
+        wait: Waits for so many seconds.
+
+    Returns:
+        How the last attempt failed; None when it did not.
+    """
+    while failed is not None and failed.passing:
+        seconds = schedule.next_wait()
+        if seconds is None:
+            break
+        wait(seconds)
+        failed = again()
+    return failed

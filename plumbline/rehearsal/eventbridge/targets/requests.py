@@ -10,26 +10,11 @@ from collections.abc import Callable, Mapping
 from botocore.exceptions import ClientError, ConnectTimeoutError, HTTPClientError, ReadTimeoutError
 
 from plumbline.rehearsal.eventbridge.delivery import Delivery, value_at
-from plumbline.rehearsal.eventbridge.failures import DeliveryError
+from plumbline.rehearsal.eventbridge.failures import DeliveryError, of_answer
 from plumbline.rehearsal.eventbridge.options import Options
 from plumbline.rehearsal.session import Client, Session
 
 _PATH = "$."
-_SERVER_FAULT = 500
-# A service's error → EventBridge's code, and whether it may pass by itself.
-_CODES: Mapping[str, tuple[str, bool]] = {
-    "AccessDenied": ("NO_PERMISSIONS", False),
-    "AccessDeniedException": ("NO_PERMISSIONS", False),
-    "ConflictException": ("RESOURCE_MODIFICATION_COLLISION", True),
-    "ConcurrentModificationException": ("RESOURCE_MODIFICATION_COLLISION", True),
-    "PipelineNotFoundException": ("NO_RESOURCE", False),
-    "ResourceLimitExceeded": ("RESOURCE_LIMIT_EXCEEDED", True),
-    "ResourceNotFound": ("NO_RESOURCE", False),
-    "ResourceNotFoundException": ("NO_RESOURCE", False),
-    "Throttling": ("THROTTLING", True),
-    "ThrottlingException": ("THROTTLING", True),
-    "TooManyRequestsException": ("THROTTLING", True),
-}
 _options: Options | None = None
 
 
@@ -102,21 +87,8 @@ def _ask(delivery: Delivery, service: str, start: Callable[[Client], object]) ->
     try:
         start(session.client(service))
     except ClientError as error:
-        raise failure_of(error) from error
+        raise of_answer(error) from error
     except (ConnectTimeoutError, ReadTimeoutError) as error:
         raise DeliveryError("TIMEOUT", str(error), passing=True) from error
     except HTTPClientError as error:
         raise DeliveryError("CONNECTION_FAILURE", str(error), passing=True) from error
-
-
-def failure_of(error: ClientError) -> DeliveryError:
-    """What a service's error means for a delivery: throttling, faults and collisions may pass, all others do not."""
-    said = error.response.get("Error", {})
-    code, message = str(said.get("Code", "")), str(said.get("Message", error))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in _CODES:
-        meaning, passing = _CODES[code]
-        return DeliveryError(meaning, message, passing=passing)
-    if status >= _SERVER_FAULT:
-        return DeliveryError("ERROR_FROM_TARGET", message, passing=True)
-    return DeliveryError("INVALID_PARAMETER" if "Validation" in code else "SDK_CLIENT_ERROR", message)
