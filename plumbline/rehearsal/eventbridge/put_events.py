@@ -10,7 +10,6 @@ import json
 import uuid
 from collections.abc import Mapping
 
-from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import eventbridge
 
@@ -21,19 +20,8 @@ _own_put_events = eventbridge._put_events
 
 
 def install() -> None:
-    """Has the emulator of this process deliver such events, and has policies of buses take part in decisions."""
-    eventbridge.bus_policy_for_arn = bus_policy_for_arn
+    """Has the emulator of this process deliver such events."""
     eventbridge._put_events = _put_events
-    iam_evaluator._RESOURCE_POLICY_LOOKUPS["events"] = ("eventbridge", "bus_policy_for_arn")
-
-
-def bus_policy_for_arn(arn: str) -> tuple[str, str] | None:
-    """The policy of a bus and its account; called in the scope of the account that the ARN names."""
-    kind, _, name = arn.partition(":event-bus/")
-    if not name:
-        return None
-    policy = eventbridge._event_bus_policies.get(name)
-    return json.dumps(policy) if policy else "", kind.split(":")[4]
 
 
 def is_foreign(bus_arn: str) -> bool:

@@ -1,6 +1,14 @@
 """This package's EventBridge in the place of the emulator's."""
 
-from plumbline.rehearsal.eventbridge import archives, delivering, dispatching, put_events, replays, rule_targets
+from plumbline.rehearsal.eventbridge import (
+    archives,
+    bus_policies,
+    delivering,
+    dispatching,
+    put_events,
+    replays,
+    rule_targets,
+)
 from plumbline.rehearsal.eventbridge.options import Options
 from plumbline.rehearsal.eventbridge.targets import functions
 
@@ -13,6 +21,7 @@ def register(options: Options) -> None:
     """
     delivering.install(options)
     dispatching.install()
+    bus_policies.install()
     put_events.install()
     rule_targets.install()
     archives.install()
