@@ -206,6 +206,12 @@ def test_a_value_that_the_event_does_not_have_is_an_invalid_parameter(cloud: Clo
     assert (letter["ERROR_CODE"], "$.detail.missing" in letter["ERROR_MESSAGE"]) == ("INVALID_PARAMETER", True)
 
 
+def test_a_delivery_pipeline_is_asked_for_in_the_targets_role_and_what_refuses_it_is_kept(cloud: Cloud) -> None:
+    arn, role = f"arn:aws:codepipeline:{REGION}:{OWNER}:{fresh('pipeline')}", sender(cloud)
+    assert _undelivered(cloud, Arn=arn, RoleArn=role)["TARGET_ARN"] == arn
+    assert [one.allowed for one in made(cloud, "sts:AssumeRole") if one.resource == role] == [True]
+
+
 @pytest.mark.parametrize(("target", "message"), [
     ({"Arn": f"arn:aws:events:{REGION}:{OWNER}:event-bus/other"}, "RoleArn is required for target"),
     ({"Arn": f"arn:aws:sagemaker:{REGION}:{OWNER}:pipeline/one"}, "RoleArn is required for target"),
