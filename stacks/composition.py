@@ -18,6 +18,8 @@ from stacks.workbench import WorkbenchStack
 # Versions are registered in staging and served in staging and production.
 _REGISTRY = Environment.STAGING
 _RELEASED_TO = {Environment.STAGING: Environment.PRODUCTION}
+# Staging decides what is trained anew. Dev is not heard: whoever experiments there could have it see drift.
+_HEARD = (Environment.STAGING, Environment.PRODUCTION)
 
 
 def compose(
@@ -65,7 +67,8 @@ def _environment(app: App, deployment: Deployment, models: Sequence[Model], imag
     releases_to = deployment.platform.deployment(target) if target else None
     foundation = FoundationStack(stage, "foundation", deployment=deployment, releases_to=releases_to)
     registry = deployment.platform.deployment(_REGISTRY)
-    operations = OperationsStack(stage, "operations", deployment=deployment)
+    told = registry if deployment.environment in _HEARD else None
+    operations = OperationsStack(stage, "operations", deployment=deployment, told=told)
     operations.add_stack_dependency(foundation)
     workbench = deployment.platform.workbench
     if deployment.has_workbench and workbench is not None:

@@ -37,7 +37,9 @@ class FoundationStack(EnvironmentStack):
             stateful=True,
         )
         readers = [serving_roles(releases_to)] if releases_to else []
-        keys = EncryptionKeys(self, "Keys", deployment=deployment, model_readers=readers)
+        keys = EncryptionKeys(
+            self, "Keys", deployment=deployment, model_readers=readers, archives_events=bool(releases_to)
+        )
         network = IsolatedNetwork(self, "Network", deployment=deployment, key=keys.operations.key)
         buckets = EnvironmentBuckets(self, "Buckets", deployment=deployment, keys=keys, model_readers=readers)
         if deployment.platform.keeps_own_trails:
@@ -51,5 +53,11 @@ class FoundationStack(EnvironmentStack):
             )
         OperationsTopic(self, "Alerts", placement=deployment, key=keys.operations.key)
         # What happens to a released model is told to where it came from, and nothing the other way.
-        PlatformBus(self, "Events", deployment=deployment, senders=[releases_to] if releases_to else [])
+        PlatformBus(
+            self,
+            "Events",
+            deployment=deployment,
+            key=keys.operations.key,
+            senders=[releases_to] if releases_to else [],
+        )
         PublishedValues(self, "Values", deployment=deployment, network=network, keys=keys)

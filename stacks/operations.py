@@ -10,6 +10,7 @@ from mlops_constructs.check_role import CheckRole
 from mlops_constructs.data_scientist_role import DataScientistRole
 from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.event_forwarding import EventForwarding
 from mlops_constructs.job_log_groups import JobLogGroups
 from plumbline.configuration import Deployment
 from stacks.environment_stack import EnvironmentStack
@@ -18,13 +19,16 @@ from stacks.environment_stack import EnvironmentStack
 class OperationsStack(EnvironmentStack):
     """Log groups of jobs, roles of people, and the functions that look after the account."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, deployment: Deployment, told: Deployment | None = None
+    ) -> None:
         """Composes the stack.
 
         Args:
             scope: The Stage.
             construct_id: Id in the Stage.
             deployment: The environment.
+            told: The environment whose bus is told what happens here; left out, none is.
         """
         super().__init__(
             scope,
@@ -52,5 +56,7 @@ class OperationsStack(EnvironmentStack):
             key_arn=values.operations_key_arn,
             vpc_id=values.vpc,
         )
+        if told is not None:
+            EventForwarding(self, "Told", deployment=deployment, told=told, failures=failures)
         AuditorRole(self, "Auditor", deployment=deployment)
         BreakGlassRole(self, "BreakGlass", deployment=deployment)

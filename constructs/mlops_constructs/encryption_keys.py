@@ -7,7 +7,14 @@ from constructs import Construct
 from mlops_constructs.foreign_reader import ForeignReader
 from mlops_constructs.policy import Statement
 from mlops_constructs.protected_key import ProtectedKey
-from mlops_constructs.service_key_use import alarms_use, dead_letters_use, events_use, log_groups_use, trail_use
+from mlops_constructs.service_key_use import (
+    alarms_use,
+    buses_use,
+    dead_letters_use,
+    events_use,
+    log_groups_use,
+    trail_use,
+)
 from plumbline.configuration import Deployment, KeyPurpose
 
 
@@ -17,7 +24,7 @@ class EncryptionKeys(Construct):
     Attributes:
         data: Datasets, prepared data, evaluations and captured requests.
         models: Code, checkpoints, model artifacts and the volumes that hold them.
-        operations: Logs, the audit trail and what the operations topic says.
+        operations: Logs, the audit trail, events, and what the operations topic says.
     """
 
     def __init__(
@@ -27,6 +34,7 @@ class EncryptionKeys(Construct):
         *,
         deployment: Deployment,
         model_readers: Sequence[ForeignReader] = (),
+        archives_events: bool = False,
     ) -> None:
         """Defines the keys.
 
@@ -35,6 +43,7 @@ class EncryptionKeys(Construct):
             construct_id: Id below the parent.
             deployment: The environment.
             model_readers: Roles of other accounts that decrypt model artifacts; left out, no other account does.
+            archives_events: Whether events of the platform's bus are archived here.
         """
         super().__init__(scope, construct_id)
         self.data = self._key(
@@ -49,13 +58,14 @@ class EncryptionKeys(Construct):
         self.operations = self._key(
             deployment,
             KeyPurpose.OPERATIONS,
-            "Logs, audit trail and alerts",
-            ("lambda", "sqs", *(("s3",) if own_trail else ())),
+            "Logs, audit trail, events and alerts",
+            ("events", "lambda", "sqs", *(("s3",) if own_trail else ())),
             service_use=[
                 log_groups_use(deployment, log_groups),
                 alarms_use(deployment, deployment.operations_topic_arn),
                 events_use(deployment.operations_topic_arn),
                 dead_letters_use(deployment, deployment.arn("sqs", deployment.dead_letter_queue("events"))),
+                *buses_use(deployment, archived=archives_events),
                 *(trail_use(deployment) if own_trail else []),
             ],
         )

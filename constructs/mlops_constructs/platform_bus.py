@@ -1,26 +1,39 @@
 """The event bus on which the platform's accounts tell each other what happened."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from aws_cdk import aws_events as events
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from mlops_constructs.waiver import Waiver, waive
+from mlops_constructs.policy import Statement
 from plumbline.configuration import Deployment
+
+# Long enough to find out what was missed after a month's holidays.
+_ARCHIVED_DAYS = 30
 
 
 class PlatformBus(Construct):
     """A bus of its own, so that no policy of another project collides with it.
 
-    Guarantees: besides its own account, only the platform's roles of the named environments put events.
+    Guarantees: events are encrypted with the given key; besides its own account, only the platform's roles of the named
+    environments put events; what others tell is archived for thirty days and can be replayed.
+
+    Leaves out: service events, which arrive on an account's default bus only; `EventForwarding` brings them here.
 
     Attributes:
         bus: The bus.
+        archive: Its archive; None for a bus that nobody else tells anything.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, deployment: Deployment, senders: Sequence[Deployment] = ()
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        key: kms.IKey,
+        senders: Sequence[Deployment] = (),
     ) -> None:
         """Defines the bus.
 
@@ -28,38 +41,41 @@ class PlatformBus(Construct):
             scope: Parent construct.
             construct_id: Id below the parent.
             deployment: The environment.
+            key: Key of the events; its policy admits EventBridge for this bus.
             senders: Environments of other accounts that tell this one what happened; left out, none does.
         """
         super().__init__(scope, construct_id)
-        self.bus = events.EventBus(
-            self, "Bus", event_bus_name=deployment.event_bus, description=f"Events of {deployment.prefix}"
+        self.bus = events.CfnEventBus(
+            self,
+            "Bus",
+            name=deployment.event_bus,
+            description=f"Events of {deployment.prefix}",
+            kms_key_identifier=key.key_arn,
         )
-        waive(
-            self.bus,
-            Waiver(
-                id="events-without-content",
-                rule="Plumbline::PL-EVT-05",
-                reason="What goes over the bus says that a run, a version or a release has another state, and holds "
-                "names only; EventBridge encrypts it by a key of AWS's.",
-                owner="platform",
-                until=date(2027, 11, 30),
-            ),
-        )
+        self.archive: events.CfnArchive | None = None
         if not senders:
             return
+        self.archive = events.CfnArchive(
+            self,
+            "Archive",
+            archive_name=deployment.event_bus,
+            description=f"Events of {deployment.prefix}, to be replayed",
+            source_arn=self.bus.attr_arn,
+            retention_days=_ARCHIVED_DAYS,
+            kms_key_identifier=key.key_arn,
+        )
         events.CfnEventBusPolicy(
             self,
             "Policy",
-            event_bus_name=self.bus.event_bus_name,
+            event_bus_name=self.bus.ref,
             statement_id="PlatformRoles",
-            statement={
-                "Sid": "PlatformRoles",
-                "Effect": "Allow",
-                "Principal": {"AWS": [sender.iam_arn("root") for sender in senders]},
-                "Action": "events:PutEvents",
-                "Resource": self.bus.event_bus_arn,
-                "Condition": {
+            statement=Statement(
+                sid="PlatformRoles",
+                principal={"AWS": [sender.iam_arn("root") for sender in senders]},
+                actions=["events:PutEvents"],
+                resources=[self.bus.attr_arn],
+                conditions={
                     "ArnLike": {"aws:PrincipalArn": [sender.iam_arn(f"role/{sender.prefix}-*") for sender in senders]}
                 },
-            },
+            ).as_json(),
         )

@@ -92,6 +92,42 @@ def dead_letters_use(deployment: Deployment, queue_arn: str) -> Statement:
     )
 
 
+def buses_use(deployment: Deployment, *, archived: bool) -> list[Statement]:
+    """EventBridge encrypts what waits on the platform's bus, and what is kept of it.
+
+    The encryption context names the bus, and with it account and region.
+
+    Sources: EventBridge user guide, "Authorizing EventBridge to use a customer managed key" and "Encrypting EventBridge
+    archives with AWS KMS keys".
+
+    Args:
+        deployment: The environment.
+        archived: Whether the bus has an archive.
+    """
+    bus = deployment.event_bus_arn
+    principal = {"Service": "events.amazonaws.com"}
+    return [
+        Statement(
+            sid="EncryptEvents",
+            principal=principal,
+            actions=[
+                "kms:Decrypt",
+                "kms:GenerateDataKey",
+                *(["kms:ReEncryptFrom", "kms:ReEncryptTo"] if archived else []),
+            ],
+            resources=["*"],
+            conditions={"StringEquals": {"kms:EncryptionContext:aws:events:event-bus:arn": bus}},
+        ),
+        Statement(
+            sid="DescribeForBus",
+            principal=principal,
+            actions=["kms:DescribeKey"],
+            resources=["*"],
+            conditions={"StringEquals": {"aws:SourceAccount": deployment.account, "aws:SourceArn": bus}},
+        ),
+    ]
+
+
 def trail_use(deployment: Deployment) -> list[Statement]:
     """CloudTrail encrypts the files of the account's trail.
 

@@ -123,6 +123,16 @@ class Deployment(Placement):
         """Name of the platform's event bus."""
         return self.prefix
 
+    @property
+    def event_bus_arn(self) -> str:
+        """ARN of the platform's event bus."""
+        return self.arn("events", f"event-bus/{self.event_bus}")
+
+    @property
+    def events_rule(self) -> str:
+        """Name of the rule that sends what happens in the account to the central bus, and of its role."""
+        return f"{self.prefix}-events"
+
     def key_alias(self, purpose: KeyPurpose | str) -> str:
         """Alias of the KMS key of a purpose."""
         return f"alias/{self.prefix}-{purpose}"

@@ -1,4 +1,4 @@
-"""What tells people that they are needed, tried for real: an alarm, and the use of break-glass."""
+"""What tells people, and staging, that they are needed, tried for real: an alarm, and the use of break-glass."""
 
 import dataclasses
 import json
@@ -7,6 +7,7 @@ import time
 from plumbline.configuration import Deployment, Person
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.cloud import Cloud
+from plumbline.rehearsal.hearing import listen
 from plumbline.rehearsal.people import People
 
 _LIMIT_SECONDS = 20.0
@@ -14,30 +15,37 @@ _LIMIT_SECONDS = 20.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Alerts:
-    """What reached the operations topic of an environment.
+    """What reached the operations topic of an environment, and the central bus.
 
     Attributes:
         topic: The topic.
+        bus: The bus that heard of the alarm.
         alarm: The alarm that was raised.
         break_glass: The role whose use was told.
     """
 
     topic: str
+    bus: str
     alarm: str
     break_glass: str
 
 
-def try_alerts(*, cloud: Cloud, people: People, deployment: Deployment) -> Alerts:
+def try_alerts(*, cloud: Cloud, people: People, deployment: Deployment, told: Deployment) -> Alerts:
     """Raises an alarm and takes the break-glass role, and waits until a subscriber of the topic is told of both.
+
+    Of the alarm the bus of another environment is told as well.
 
     Args:
         cloud: The cloud.
         people: Its people.
         deployment: The environment.
+        told: The environment whose bus hears of the alarm.
 
     Raises:
-        PlumblineError: One of the two is not told: the topic's policy or its key's lets it not, or no rule sees it.
+        PlumblineError: One of the two is not told: the topic's policy or its key's lets it not, or no rule sees it; or
+            the bus is not.
     """
+    listener = listen(cloud=cloud, deployment=told, account=deployment.account)
     queue = _subscribe(cloud, deployment)
     alarm = f"{deployment.prefix}-tried"
     cloudwatch = cloud.administrator(deployment.account).client("cloudwatch")
@@ -57,8 +65,10 @@ def try_alerts(*, cloud: Cloud, people: People, deployment: Deployment) -> Alert
     role = deployment.person_role_arn(Person.BREAK_GLASS)
     people.take(Person.BREAK_GLASS, deployment)
     _wait(cloud, deployment, queue, {alarm: "the alarm", role: "the use of break-glass"})
+    listener.wait(alarm, what=f"the alarm {alarm} of {deployment.account}")
+    listener.stop()
     cloudwatch.delete_alarms(AlarmNames=[alarm])
-    return Alerts(topic=deployment.operations_topic, alarm=alarm, break_glass=role)
+    return Alerts(topic=deployment.operations_topic, bus=told.event_bus, alarm=alarm, break_glass=role)
 
 
 def _subscribe(cloud: Cloud, deployment: Deployment) -> str:

@@ -394,11 +394,11 @@ class Journey:
         return way, refused
 
     def alert(self) -> Alerts:
-        """Sees to it that people in production are told what needs them."""
-        production = self.platform.deployment(Environment.PRODUCTION)
+        """Sees to it that people in production, and staging, are told what needs them."""
+        production, staging = (self.platform.deployment(one) for one in (Environment.PRODUCTION, Environment.STAGING))
         with self._steps.step("Raise an alarm and break the glass in production") as step:
-            told = try_alerts(cloud=self.cloud, people=self.people, deployment=production)
-            step.outcome = f"both told to {told.topic}"
+            told = try_alerts(cloud=self.cloud, people=self.people, deployment=production, told=staging)
+            step.outcome = f"told to {told.topic} and to staging's bus"
         return told
 
     def calls(self) -> dict[str, dict[str, int]]:

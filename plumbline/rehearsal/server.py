@@ -169,9 +169,11 @@ def _add_services(options: ServerOptions) -> _Services:
     """Adds to the emulator what the platform needs of AWS and MiniStack lacks."""
     # The emulator reads its environment while it is imported.
     from plumbline.rehearsal import (
+        cloudwatch,
         codebuild,
         codepipeline,
         enforcement,
+        eventbridge,
         provisioning,
         registry,
         resources,
@@ -181,6 +183,10 @@ def _add_services(options: ServerOptions) -> _Services:
     from plumbline.rehearsal.sagemaker.options import Options
 
     enforcement.install(options)
+    cloudwatch.register()
+    eventbridge.register(
+        eventbridge.Options(endpoint=options.endpoint, certificate_authority=options.certificate_authority)
+    )
     resources.register()
     registry.register(options)
     options.jobs.mkdir(exist_ok=True)

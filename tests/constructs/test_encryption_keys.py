@@ -66,6 +66,22 @@ def test_alarms_and_events_reach_the_operations_topic_only(assembly: Assembly, s
     assert policy["TellOfAlarms"]["Condition"]["StringEquals"]["aws:SourceAccount"] == staging.account
 
 
+@pytest.mark.parametrize("environment", list(Environment))
+def test_eventbridge_encrypts_the_platforms_bus_and_no_other(assembly: Assembly, environment: Environment) -> None:
+    deployment = assembly.platform.deployment(environment)
+    use = _policy(assembly, deployment, KeyPurpose.OPERATIONS)["EncryptEvents"]
+    assert use["Condition"] == {
+        "StringEquals": {"kms:EncryptionContext:aws:events:event-bus:arn": deployment.event_bus_arn}
+    }
+
+
+@pytest.mark.parametrize("environment", list(Environment))
+def test_events_are_encrypted_anew_only_where_they_are_archived(assembly: Assembly, environment: Environment) -> None:
+    deployment = assembly.platform.deployment(environment)
+    actions = listed(_policy(assembly, deployment, KeyPurpose.OPERATIONS)["EncryptEvents"]["Action"])
+    assert ("kms:ReEncryptFrom" in actions) is (environment is Environment.STAGING)
+
+
 def test_each_service_has_a_statement_of_its_own(assembly: Assembly, staging: Deployment) -> None:
     for purpose in (KeyPurpose.DATA, KeyPurpose.MODELS, KeyPurpose.OPERATIONS):
         for sid, statement in _policy(assembly, staging, purpose).items():

@@ -18,13 +18,34 @@ def test_staging_hears_of_production_by_the_platforms_roles_there(assembly: Asse
     statement = foundation.only("AWS::Events::EventBusPolicy")["Properties"]["Statement"]
     production = assembly.platform.accounts.production.id
     assert statement["Action"] == "events:PutEvents"
-    assert statement["Principal"]["AWS"] == [f"arn:aws:iam::{production}:root"]
-    assert statement["Condition"]["ArnLike"]["aws:PrincipalArn"] == [
-        f"arn:aws:iam::{production}:role/plumbline-production-*"
-    ]
+    assert statement["Principal"] == {"AWS": f"arn:aws:iam::{production}:root"}
+    senders = f"arn:aws:iam::{production}:role/plumbline-production-*"
+    assert statement["Condition"] == {"ArnLike": {"aws:PrincipalArn": senders}}
 
 
 @pytest.mark.parametrize("environment", [Environment.DEV, Environment.PRODUCTION])
 def test_nobody_else_is_told_anything_from_outside(assembly: Assembly, environment: Environment) -> None:
     foundation = assembly[assembly.platform.deployment(environment).stack_name("foundation")]
     assert foundation.of_type("AWS::Events::EventBusPolicy") == []
+
+
+@pytest.mark.parametrize("environment", list(Environment))
+def test_events_are_encrypted_with_the_operations_key(assembly: Assembly, environment: Environment) -> None:
+    foundation = assembly[assembly.platform.deployment(environment).stack_name("foundation")]
+    bus = foundation.only("AWS::Events::EventBus")["Properties"]
+    (key,) = bus["KmsKeyIdentifier"]["Fn::GetAtt"][:1]
+    assert foundation.resources[key]["Properties"]["Description"].startswith("Logs, audit trail, events")
+
+
+def test_what_staging_is_told_is_archived_for_thirty_days(assembly: Assembly) -> None:
+    staging = assembly.platform.deployment(Environment.STAGING)
+    foundation = assembly[staging.stack_name("foundation")]
+    archive, bus = foundation.only("AWS::Events::Archive")["Properties"], foundation.only("AWS::Events::EventBus")
+    assert (archive["ArchiveName"], archive["RetentionDays"]) == (staging.event_bus, 30)
+    assert archive["KmsKeyIdentifier"] == bus["Properties"]["KmsKeyIdentifier"]
+
+
+@pytest.mark.parametrize("environment", [Environment.DEV, Environment.PRODUCTION])
+def test_a_bus_that_is_told_nothing_has_no_archive(assembly: Assembly, environment: Environment) -> None:
+    foundation = assembly[assembly.platform.deployment(environment).stack_name("foundation")]
+    assert foundation.of_type("AWS::Events::Archive") == []

@@ -9,7 +9,7 @@ account. This module adds
 - the account root user held to resource policies, and no caller but those of the configured accounts;
 - the policies of the VPC endpoints through which a request of a job leaves its VPC, and what has no endpoint;
 - variables in policies, such as ``${aws:PrincipalAccount}``;
-- what an AWS service does as itself: telling a topic of an alarm or an event, with the topic's key behind it;
+- what an AWS service does as itself, such as telling a topic of an alarm, with the topic's key behind it;
 - principals in resource and trust policies, which must exist, and key policies, which must not lock their maker out;
 - a person's second factor: ``aws:MultiFactorAuthPresent`` of who assumes a role with it, and of the session;
 - condition keys: ``aws:PrincipalArn`` as the role behind a session, ``aws:ResourceAccount`` as the bucket's owner, the

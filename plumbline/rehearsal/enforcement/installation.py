@@ -8,8 +8,6 @@ from ministack.core.responses import get_account_id
 from ministack.services import s3
 
 from plumbline.rehearsal.enforcement import (
-    deliveries,
-    event_buses,
     policy_variables,
     principals,
     second_factor,
@@ -70,8 +68,6 @@ def install(options: ServerOptions) -> None:
     principals.install()
     second_factor.install()
     trail_events.install(organization_trail=options.organization_trail)
-    deliveries.install()
-    event_buses.install()
 
 
 def add_resource_policies(service: str, module: str, look_up: str) -> None:

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from ministack.core.responses import get_region, request_scope
 from ministack.services import cloudtrail, eventbridge, sts
 
-_ALL = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 _DETAIL_TYPE = "AWS API Call via CloudTrail"
 # The role that the request being served asks for.
 _wanted: contextvars.ContextVar[str] = contextvars.ContextVar("wanted", default="")
@@ -42,7 +41,6 @@ def install(*, organization_trail: bool) -> None:
             _wanted.set("")
 
     sts.register_session = register_session
-    eventbridge._dispatch_event = _dispatch_event
 
 
 def note(role_arn: str) -> None:
@@ -90,24 +88,8 @@ def _record(role_arn: str, session: Mapping[str, object], *, account: str, regio
     }
 
 
-def _dispatch_event(event: Mapping[str, object], view: object = None) -> None:
-    """Stands in for the emulator's own, which knows of a rule's states only ``ENABLED``."""
-    bus, path = event.get("EventBusName", "default"), event.get("_DispatchPath") or []
-    seen = view or eventbridge._pattern_event_view(event)
-    states = {_ALL} if _is_read_only(event) else {"ENABLED", _ALL}
-    for key, rule in list(eventbridge._rules.items()):
-        matches = (
-            rule.get("EventBusName", "default") == bus
-            and rule.get("State") in states
-            and rule.get("EventPattern")
-            and not (isinstance(path, list) and key in path)
-            and eventbridge._matches_pattern_view(rule["EventPattern"], seen, f"rule {key}")
-        )
-        for target in eventbridge._targets.get(key, []) if matches else []:
-            eventbridge._invoke_target(target, event, rule, seen)
-
-
-def _is_read_only(event: Mapping[str, object]) -> bool:
+def is_read_only(event: Mapping[str, object]) -> bool:
+    """Whether an event tells of a read-only management event, which few rules see."""
     if event.get("DetailType") != _DETAIL_TYPE:
         return False
     return bool(json.loads(str(event.get("Detail") or "{}")).get("readOnly"))

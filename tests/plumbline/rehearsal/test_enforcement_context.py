@@ -9,7 +9,18 @@ from botocore.exceptions import ClientError
 
 from plumbline.rehearsal.cloud import Cloud
 from plumbline.rehearsal.session import Client, Session
-from tests.plumbline.rehearsal.asking import ORGANIZATION, OWNER, READER, REGION, allow, document, last, made, make_role
+from tests.plumbline.rehearsal.asking import (
+    ORGANIZATION,
+    OWNER,
+    READER,
+    REGION,
+    allow,
+    document,
+    last,
+    made,
+    make_role,
+    queue,
+)
 
 pytestmark = pytest.mark.rehearsal
 
@@ -279,14 +290,11 @@ def test_a_second_factor_is_of_one_request_and_its_session(cloud: Cloud, guarded
 
 def _told(cloud: Cloud, account: str, name: str, state: str) -> tuple[Client, str]:
     """A queue of an account that gets what its trail tells of assumed roles."""
-    administrator = cloud.administrator(account)
-    sqs = administrator.client("sqs")
-    url = str(sqs.create_queue(QueueName=name)["QueueUrl"])
-    events = administrator.client("events")
+    told_to, events = queue(cloud, account, name), cloud.administrator(account).client("events")
     pattern = {"source": ["aws.sts"], "detail": {"eventName": ["AssumeRole"]}}
     events.put_rule(Name=name, EventPattern=json.dumps(pattern), State=state)
-    events.put_targets(Rule=name, Targets=[{"Id": "one", "Arn": f"arn:aws:sqs:{REGION}:{account}:{name}"}])
-    return sqs, url
+    events.put_targets(Rule=name, Targets=[{"Id": "one", "Arn": told_to.arn}])
+    return told_to.client, told_to.url
 
 
 def _roles(sqs: Client, url: str) -> list[tuple[str, str]]:

@@ -149,3 +149,20 @@ def test_an_event_that_has_come_from_another_account_goes_to_no_third(cloud: Clo
     assert third.queue.received() == []
     there.put()
     assert len(third.queue.received()) == 1
+
+
+def test_a_buss_policy_admits_whom_it_names(cloud: Cloud) -> None:
+    bus = Bus(cloud, OWNER, admits=THIRD)
+    sender = make_role(cloud, READER, "bus-unnamed", allow("events:PutEvents", bus.arn)).client("events")
+    with pytest.raises(Exception, match="is not authorized to perform: events:PutEvents"):
+        sender.put_events(Entries=[_entry(bus.arn)])
+
+
+def test_a_permission_of_one_account_admits_it_until_it_is_removed(cloud: Cloud) -> None:
+    bus, client = Bus(cloud, OWNER), cloud.administrator(OWNER).client("events")
+    client.put_permission(EventBusName=bus.name, Action="events:PutEvents", Principal=READER, StatementId="one")
+    sender = make_role(cloud, READER, "bus-permitted", allow("events:PutEvents", bus.arn)).client("events")
+    assert sender.put_events(Entries=[_entry(bus.arn)])["FailedEntryCount"] == 0
+    client.remove_permission(EventBusName=bus.name, StatementId="one")
+    with pytest.raises(Exception, match="is not authorized to perform: events:PutEvents"):
+        sender.put_events(Entries=[_entry(bus.arn)])

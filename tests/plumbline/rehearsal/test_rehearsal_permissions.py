@@ -41,7 +41,7 @@ SELDOM_TAKEN = {
     "notebook": "nobody opens a notebook in a rehearsal",
     "release-execution": "CloudFormation updates and deletes with it too; the rehearsal creates",
 }
-_KINDS = ("deliver", "evaluate", "pipeline", "prepare", "release", "serve", "train", *SELDOM_TAKEN)
+_KINDS = ("deliver", "evaluate", "events", "pipeline", "prepare", "release", "serve", "train", *SELDOM_TAKEN)
 
 
 def _kind(role: str) -> str:

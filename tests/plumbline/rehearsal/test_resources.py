@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from plumbline.rehearsal.cloud import Cloud
+from tests.plumbline.rehearsal.asking import queue
 from tests.plumbline.rehearsal.stack import ACCOUNT, Stack
 
 pytestmark = pytest.mark.rehearsal
@@ -417,18 +418,14 @@ def test_a_rules_state_is_kept(cloud: Cloud) -> None:
 
 def test_stacks_and_resources_tell_the_default_bus_of_their_status(cloud: Cloud) -> None:
     administrator = cloud.administrator(ACCOUNT)
-    queue = administrator.client("sqs").create_queue(QueueName="status")["QueueUrl"]
+    told_to = queue(cloud, ACCOUNT, "status")
     events = administrator.client("events")
     pattern = {"source": ["aws.cloudformation"], "detail": {"stack-id": [{"wildcard": "*:stack/telling/*"}]}}
     events.put_rule(Name="status", EventPattern=json.dumps(pattern))
-    target = {"Id": "queue", "Arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:status"}
-    events.put_targets(Rule="status", Targets=[target])
+    events.put_targets(Rule="status", Targets=[{"Id": "queue", "Arn": told_to.arn}])
     stack = Stack(cloud, "telling")
     assert stack.create({"One": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}) == "CREATE_COMPLETE"
-    told = []
-    for _ in range(4):
-        received = administrator.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
-        told += [json.loads(message["Body"]) for message in received.get("Messages", [])]
+    told = told_to.received()
     events.remove_targets(Rule="status", Ids=["queue"])
     events.delete_rule(Name="status")
     seen = [(event["detail-type"], event["detail"]["status-details"]["status"]) for event in told]

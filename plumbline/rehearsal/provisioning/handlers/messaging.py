@@ -1,4 +1,4 @@
-"""Event buses, rules, topics, queues."""
+"""Event buses, archives, rules, topics, queues."""
 
 from collections.abc import Mapping
 
@@ -37,6 +37,20 @@ HANDLERS: Mapping[str, Handler] = {
         update=(*calls("events:DescribeEventBus"), *calls("events:PutPermission", on="*")),
         delete=(*calls("events:DescribeEventBus"), *calls("events:RemovePermission", on="*")),
         replacing=frozenset({"EventBusName", "StatementId"}),
+    ),
+    # Service Authorization Reference: making an archive is decided on the archive and on its bus.
+    "AWS::Events::Archive": Handler(
+        on="events:{here}:archive/{name}",
+        name="ArchiveName",
+        create=(
+            *calls("events:DescribeArchive", "events:CreateArchive"),
+            *calls("events:CreateArchive", on="{item}", each="SourceArn"),
+            *_BUS_KEY,
+        ),
+        update=(*calls("events:DescribeArchive", "events:UpdateArchive"), *_BUS_KEY),
+        delete=calls("events:DescribeArchive", "events:DeleteArchive"),
+        replacing=frozenset({"ArchiveName", "SourceArn"}),
+        system_tags=False,
     ),
     "AWS::Events::Rule": Handler(
         on="events:{here}:rule/{rule}",

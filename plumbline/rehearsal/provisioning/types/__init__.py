@@ -1,10 +1,11 @@
 """CloudFormation types that MiniStack lacks though it has their service, and properties that it drops."""
 
-from plumbline.rehearsal.provisioning.types import budgets, composite_alarms, kept_properties, trails
+from plumbline.rehearsal.provisioning.types import archives, budgets, composite_alarms, kept_properties, trails
 
 
 def register() -> None:
     """Adds them to the emulator of this process."""
+    archives.register()
     budgets.register()
     composite_alarms.register()
     kept_properties.register()

@@ -10,8 +10,8 @@ from ministack.services import cloudtrail, s3
 from ministack.services.cloudformation import provisioners
 
 from plumbline.rehearsal.enforcement import AccessDenied, Caller, assume_service_role, authorize
-from plumbline.rehearsal.enforcement.deliveries import allows
 from plumbline.rehearsal.enforcement.object_keys import arn_of_key
+from plumbline.rehearsal.enforcement.service_principals import allows
 from plumbline.rehearsal.provisioning.notation import Properties
 from plumbline.rehearsal.provisioning.types.service import Created, ServiceRefusedError, add, ask
 

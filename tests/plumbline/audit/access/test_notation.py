@@ -156,7 +156,10 @@ def test_a_rule_about_what_is_not_configured_is_left_out_and_said_so(tmp_path: P
         (_rule("who = 'x'"), "rule 'a rule': nothing follows from it"),
         (_rule("each = { r = 'roles like z*' }\nwho = '{r}'\nmay = ['read a/b']"), "rule 'a rule': nothing follows"),
         (_rule("who = 'x'\nmay_not = ['read a/b']\nbut_not = ['x']"), "but_not takes back what may allows"),
-        (_rule("who = '{nobody}-x'\nmay = ['read a/b']"), "rule 'a rule': {nobody} is not known; accepted: delivery, "),
+        (
+            _rule("who = '{nobody}-x'\nmay = ['read a/b']"),
+            "rule 'a rule': {nobody} is not known; accepted: connection, delivery, ",
+        ),
         (_rule("who = '{regio}'\nmay = ['read a/b']"), "rule 'a rule': {regio} is not known; meant: region"),
         (
             _rule("each = { env = 'dev' }\nwho = 'x'\nmay = ['read {env.key.models}']"),
