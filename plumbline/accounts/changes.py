@@ -27,4 +27,4 @@ def counted(changes: tuple[Change, ...]) -> str:
     numbers: dict[str, int] = {}
     for change in changes:
         numbers[change.action] = numbers.get(change.action, 0) + 1
-    return ", ".join(f"{action.lower()} {number}" for action, number in numbers.items())
+    return ", ".join(f"{number} to {action.lower()}" for action, number in numbers.items())

@@ -78,7 +78,7 @@ def bootstrap(
             f"bootstrap of {caller.account}: {refusal}\n({reached}; running this again is safe)",
             exit_code=refusal.exit_code,
         ) from refusal
-    console.print(f"account {caller.account} is ready: {platform.bootstrap_stack} {counted(changes)}", markup=False)
+    console.print(f"account {caller.account} is ready; {platform.bootstrap_stack} had {counted(changes)}", markup=False)
 
 
 def _text(path: Path) -> str:
