@@ -23,7 +23,7 @@ class Change:
 def counted(changes: tuple[Change, ...]) -> str:
     """How many resources are added, modified and so on, in words."""
     if not changes:
-        return "nothing to change"
+        return "no resource to change"
     numbers: dict[str, int] = {}
     for change in changes:
         numbers[change.action] = numbers.get(change.action, 0) + 1

@@ -41,9 +41,19 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class _ChangeSet:
+    """A change set that AWS has worked out.
+
+    Attributes:
+        arn: Its ARN.
+        stack_id: The stack's ARN.
+        changes: The resources that it touches; none when it changes, say, an output only.
+        executable: Whether it changes anything.
+    """
+
     arn: str
     stack_id: str
     changes: tuple[Change, ...]
+    executable: bool
 
 
 class PlainStack:
@@ -96,7 +106,7 @@ class PlainStack:
         with self._refusals():
             status = self._ready(tell=tell)
             with self._change_set(status) as made:
-                if made.changes:
+                if made.executable:
                     # Without it, a policy that is to be retained outlives a first deployment that failed, and its name
                     # stands in the way of the next (API_ExecuteChangeSet).
                     self._client.execute_change_set(ChangeSetName=made.arn, RetainExceptOnCreate=True)
@@ -141,9 +151,9 @@ class PlainStack:
                 Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in self._parameters.items()],
                 Capabilities=[_CAPABILITY],
             )
-            changes = self._changes_of(made["Id"])
-            executable = bool(changes)
-            yield _ChangeSet(arn=made["Id"], stack_id=made["StackId"], changes=changes)
+            executable = self._changes_something(made["Id"])
+            changes = self._changes_of(made["Id"]) if executable else ()
+            yield _ChangeSet(arn=made["Id"], stack_id=made["StackId"], changes=changes, executable=executable)
         finally:
             self._forget(name, placeholder=status is None, was_executable=executable)
 
@@ -161,17 +171,21 @@ class PlainStack:
                 if stack and stack["StackStatus"] == _REVIEW:
                     self._client.delete_stack(StackName=stack["StackId"])
 
-    def _changes_of(self, change_set: str) -> tuple[Change, ...]:
+    def _changes_something(self, change_set: str) -> bool:
+        """Waits until a change set is worked out, and says whether there is anything in it."""
         for _ in _polls(f"change set of stack {self._name}"):
             described = self._client.describe_change_set(ChangeSetName=change_set)
             status = described["Status"]
             if status == "FAILED":
                 reason = described.get("StatusReason", "")
                 if any(words in reason for words in _NOTHING):
-                    return ()
+                    return False
                 raise PlumblineError(f"stack {self._name} is as it was: AWS refuses the change: {reason}", exit_code=1)
             if status == "CREATE_COMPLETE":
                 break
+        return True
+
+    def _changes_of(self, change_set: str) -> tuple[Change, ...]:
         pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
         found = [change["ResourceChange"] for page in pages for change in page.get("Changes", [])]
         return tuple(
