@@ -4,12 +4,12 @@ import concurrent.futures
 from collections.abc import Iterable
 from pathlib import Path
 
-from plumbline.configuration import Platform, bootstrap_parameters, bootstrap_template, cdk_bootstrap_arguments
+from plumbline.accounts import bootstrapping
+from plumbline.configuration import Platform, bootstrap_template
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.assembly import SynthesizedStack, submitted_digest
 from plumbline.rehearsal.cdk_tool import CdkTool
 from plumbline.rehearsal.cloud import Cloud
-from plumbline.rehearsal.stack_status import wait_for_stack
 
 
 def bootstrap(*, cloud: Cloud, tool: CdkTool, root: Path) -> int:
@@ -26,27 +26,21 @@ def bootstrap(*, cloud: Cloud, tool: CdkTool, root: Path) -> int:
     Raises:
         PlumblineError: One of them fails; the others and all else that the tool runs are ended then.
     """
-    platform = cloud.platform
     template = bootstrap_template(root).read_text(encoding="utf-8")
-    parameters = [
-        {"ParameterKey": key, "ParameterValue": value} for key, value in bootstrap_parameters(platform).items()
-    ]
 
     def one(account: str) -> None:
         administrator = cloud.administrator(account)
-        client = administrator.client("cloudformation")
-        client.create_stack(
-            StackName=platform.bootstrap_stack,
-            TemplateBody=template,
-            Parameters=parameters,
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-            EnableTerminationProtection=True,
+        bootstrapping.bootstrap(
+            clients=administrator,
+            platform=cloud.platform,
+            account=account,
+            template=template,
+            run_tool=lambda words: tool.run(*words, caller=administrator, name=f"bootstrap-{account}"),
+            tell=lambda _: None,
         )
-        wait_for_stack(client, platform.bootstrap_stack)
-        tool.run(*cdk_bootstrap_arguments(platform, account), caller=administrator, name=f"bootstrap-{account}")
 
-    with concurrent.futures.ThreadPoolExecutor(len(platform.account_ids)) as pool:
-        attempts = [pool.submit(one, account) for account in platform.account_ids]
+    with concurrent.futures.ThreadPoolExecutor(len(cloud.platform.account_ids)) as pool:
+        attempts = [pool.submit(one, account) for account in cloud.platform.account_ids]
         try:
             for attempt in concurrent.futures.as_completed(attempts):
                 attempt.result()

@@ -24,6 +24,12 @@ _MAY_IMPORT = {
         "plumbline.toolchain",
         "mlops_constructs.waiver",
     ),
+    "plumbline/accounts": (
+        "plumbline.accounts",
+        "plumbline.configuration",
+        "plumbline.errors",
+        "plumbline.toolchain",
+    ),
     "pipeline_definitions": ("pipeline_definitions", "runtime", "plumbline.configuration"),
     "runtime": ("runtime",),
     "functions": ("functions",),

@@ -1,0 +1,1 @@
+"""What is looked at in an account, one topic a module; each has its `CHECKS`."""
