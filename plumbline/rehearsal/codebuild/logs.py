@@ -6,6 +6,7 @@ Source: CodeBuild API reference, "LogsConfig" and "CloudWatchLogsConfig": withou
 
 import datetime
 import threading
+from pathlib import Path
 
 from botocore.exceptions import ClientError
 
@@ -23,12 +24,14 @@ class BuildLog:
     Args:
         build: The build, whose record is told where its log is.
         session: The role that writes it.
+        copy: Where a person finds it when the rehearsal is over.
 
     Raises:
         PhaseFailedError: The role may not; the words are CodeBuild's.
     """
 
-    def __init__(self, build: Build, *, session: Session) -> None:
+    def __init__(self, build: Build, *, session: Session, copy: Path) -> None:
+        self._copy = copy
         self._lock = threading.Lock()
         self._lines: list[str] = []
         self._stream: LogStream | None = None
@@ -57,6 +60,8 @@ class BuildLog:
         """Adds a line."""
         with self._lock:
             self._lines.append(line)
+            with self._copy.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
         if self._stream:
             self._stream.write(line)
 

@@ -98,7 +98,7 @@ class Run:
         build = self._build
         with self._phase("SUBMITTED"):
             service = roles.assume(build, self._options, session_name=f"AWSCodeBuild-{build.uuid}")
-            log = BuildLog(build, session=service)
+            log = BuildLog(build, session=service, copy=self._folder.with_suffix(".log"))
         try:
             with self._slot(), home(self._options.lasting / "home") as own:
                 return self._finalized(service, log, own)
