@@ -39,6 +39,10 @@ def main() -> None:
         if kind == "read-only":
             _make_read_only(path)
     _show_mounts(plan["mounts"], plan["scratch"])
+    # The processes of this namespace, which alone may be seen. A machine that is itself a container may forbid it: then
+    # those of the machine stay in sight, under numbers that mean nothing here.
+    with contextlib.suppress(OSError):
+        _mount("proc", "/proc", "proc", 0)
     if plan["network"]:
         _raise_loopback()
     if plan["socket"] and os.fork() == 0:

@@ -12,6 +12,8 @@ from plumbline.rehearsal.codebuild.buildspec import Buildspec, Phase
 from plumbline.rehearsal.sagemaker import containers
 from plumbline.rehearsal.sagemaker.containers import Containers, Isolation
 
+pytestmark = pytest.mark.thorough(reason="the container of a build starts in no other build's container")
+
 ROOT = Path(__file__).resolve().parents[4]
 Lines = Callable[..., list[str]]
 
