@@ -43,7 +43,7 @@ def _processes_naming(folder: str) -> list[str]:
         (signal.SIGTERM, "Start", 0.2),
         (signal.SIGINT, "Bootstrap", 2.0),
         (signal.SIGTERM, "Deploy", 2.0),
-        (signal.SIGHUP, "Train", 2.0),
+        (signal.SIGHUP, "Deliver", 8.0),
     ],
     ids=[
         "Ctrl-C at once",
@@ -51,7 +51,7 @@ def _processes_naming(folder: str) -> list[str]:
         "SIGTERM while it starts",
         "Ctrl-C while synthesizing",
         "SIGTERM while deploying",
-        "a closed terminal while a job runs",
+        "a closed terminal while a build runs",
     ],
 )
 def test_an_interrupted_rehearsal_leaves_nothing(
