@@ -81,7 +81,9 @@ class DeliveryRoles(Construct):
                 service_trust("codepipeline.amazonaws.com", account=delivery.account, source_arn=delivery.pipeline_arn)
             ],
             statements=[
-                *self._artifacts(),
+                *self._read(writing=True),
+                self._encryption(writing=True),
+                Statement(sid="SeeVersioning", actions=["s3:GetBucketVersioning"], resources=[self._artifacts_arn]),
                 *source,
                 Statement(
                     sid="RunBuilds",
@@ -114,7 +116,8 @@ class DeliveryRoles(Construct):
                 )
             ],
             statements=[
-                *self._artifacts(),
+                *self._read(writing=step is DeliveryStep.BUILD),
+                self._encryption(writing=step in (DeliveryStep.BUILD, DeliveryStep.COMPARE)),
                 Statement(
                     sid="WriteLogs",
                     actions=["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -134,33 +137,41 @@ class DeliveryRoles(Construct):
 
     @property
     def _artifact_objects(self) -> list[str]:
-        return [f"arn:{self._delivery.partition}:s3:::{self._delivery.artifacts_bucket}/*"]
+        return [f"{self._artifacts_arn}/*"]
+
+    @property
+    def _artifacts_arn(self) -> str:
+        return f"arn:{self._delivery.partition}:s3:::{self._delivery.artifacts_bucket}"
 
     @property
     def _evidence(self) -> str:
         return f"arn:{self._delivery.partition}:s3:::{self._delivery.records_bucket}/audit/*"
 
-    def _artifacts(self) -> list[Statement]:
-        """Sources: CodePipeline user guide, "Manage the CodePipeline service role"; CodeBuild's, "Service role"."""
-        bucket = f"arn:{self._delivery.partition}:s3:::{self._delivery.artifacts_bucket}"
+    def _read(self, *, writing: bool) -> list[Statement]:
+        """What takes artifacts; a build that hands nothing on cannot put another in the place of one.
+
+        Sources: CodePipeline user guide, "Manage the CodePipeline service role"; CodeBuild's, "Service role".
+        """
         return [
             Statement(
-                sid="ExchangeArtifacts",
-                actions=["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+                sid="TakeArtifacts",
+                actions=["s3:GetObject", "s3:GetObjectVersion", *(["s3:PutObject"] if writing else [])],
                 resources=self._artifact_objects,
             ),
             Statement(
                 sid="FindArtifacts",
-                actions=["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"],
-                resources=[bucket],
-            ),
-            Statement(
-                sid="EncryptArtifacts",
-                actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
-                resources=[self._key_arn],
-                conditions={"StringEquals": {"kms:ViaService": f"s3.{self._delivery.region}.amazonaws.com"}},
+                actions=["s3:GetBucketAcl", "s3:GetBucketLocation"],
+                resources=[self._artifacts_arn],
             ),
         ]
+
+    def _encryption(self, *, writing: bool) -> Statement:
+        return Statement(
+            sid="EncryptObjects" if writing else "DecryptObjects",
+            actions=["kms:Decrypt", *(["kms:GenerateDataKey"] if writing else [])],
+            resources=[self._key_arn],
+            conditions={"StringEquals": {"kms:ViaService": f"s3.{self._delivery.region}.amazonaws.com"}},
+        )
 
     def _update(self) -> Statement:
         return Statement(
