@@ -159,7 +159,6 @@ class DeliveryPipeline(Construct):
         return ParameterizedStackStep(
             f"{deployment.part}-delivered",
             stack=stack,
-            template_path=f"assembly-{Stage.of(stack).stage_name}/{stack.template_file}",  # type: ignore[union-attr]
             assembly=self._pipeline.cloud_assembly_file_set,
             parameters={PARAMETER: self._source.source_attribute(_COMMIT)},
             role=self._role(f"{name}DeployRole", deployment.deploy_role_arn),

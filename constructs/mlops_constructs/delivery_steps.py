@@ -1,7 +1,11 @@
 """Steps of the delivery pipeline that CDK Pipelines does not have."""
 
+import json
+from pathlib import Path
+from typing import cast
+
 import jsii
-from aws_cdk import CfnCapabilities, Duration, Stack, pipelines
+from aws_cdk import CfnCapabilities, Duration, Stack, Stage, pipelines
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_iam as iam
@@ -53,7 +57,6 @@ class ParameterizedStackStep(pipelines.Step):
         step_id: str,
         *,
         stack: Stack,
-        template_path: str,
         assembly: pipelines.FileSet,
         parameters: dict[str, str],
         role: iam.IRole,
@@ -64,7 +67,6 @@ class ParameterizedStackStep(pipelines.Step):
         Args:
             step_id: Name of the action.
             stack: The stack.
-            template_path: Path of its template in the cloud assembly.
             assembly: The cloud assembly.
             parameters: Values of its parameters; may be variables of the pipeline.
             role: Who asks CloudFormation.
@@ -72,7 +74,6 @@ class ParameterizedStackStep(pipelines.Step):
         """
         super().__init__(step_id)
         self._stack = stack
-        self._template_path = template_path
         self._assembly = assembly
         self._parameters = parameters
         self._role = role
@@ -85,12 +86,19 @@ class ParameterizedStackStep(pipelines.Step):
     ) -> pipelines.CodePipelineActionFactoryResult:
         """Adds the action to a stage of the pipeline."""
         artifact = options.artifacts.to_code_pipeline(self._assembly)
+        template = _template_path(self._stack)
+        configuration = f"{template}.config.json"
+        outside = Path(cast("Stage", self._stack.node.root).outdir)
+        # As CDK Pipelines writes it beside the templates that it deploys itself.
+        text = json.dumps({"Tags": dict(self._stack.tags.tag_values())}, indent=2)
+        (outside / configuration).write_text(text, encoding="utf-8")
         stage.add_action(
             actions.CloudFormationCreateUpdateStackAction(
                 action_name=options.action_name,
                 run_order=options.run_order,
                 stack_name=self._stack.stack_name,
-                template_path=artifact.at_path(self._template_path),
+                template_path=artifact.at_path(template),
+                template_configuration=artifact.at_path(configuration),
                 parameter_overrides=self._parameters,
                 admin_permissions=True,
                 role=self._role,
@@ -99,3 +107,9 @@ class ParameterizedStackStep(pipelines.Step):
             )
         )
         return pipelines.CodePipelineActionFactoryResult(run_orders_consumed=1)
+
+
+def _template_path(stack: Stack) -> str:
+    """Path of a stack's template in the app's cloud assembly."""
+    within = cast("Stage", Stage.of(stack))
+    return f"{Path(within.outdir).name}/{stack.template_file}"

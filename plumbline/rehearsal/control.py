@@ -93,12 +93,8 @@ def _repository_changed(request: Mapping[str, str]) -> Answer:
 
 def _complete_connection(request: Mapping[str, str]) -> Answer:
     from plumbline.rehearsal import codepipeline
-    from plumbline.rehearsal.api.errors import ApiError
 
-    try:
-        codepipeline.complete_connection(request["connection_arn"])
-    except ApiError as error:
-        return 404, {"error": error.message}
+    codepipeline.complete_connection(request["connection_arn"])
     return 200, {}
 
 

@@ -1,6 +1,5 @@
 """The delivery pipeline of a rehearsal: the first deployment by hand, and commits that it takes to every account."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,19 +60,6 @@ class Delivery:
         accounts.deploy(cloud=self._cloud, tool=tool, assembly=assembly, stages=(STAGE,))
         return self._newest("the pipeline was made, and nothing has started it")
 
-    def push(self) -> str:
-        """Pushes the newest commit.
-
-        Returns:
-            The id of the execution that it has started.
-
-        Raises:
-            PlumblineError: Nothing listens.
-        """
-        if self._names.pipeline_arn not in self._cloud.pushed(self._full_id, self._branch):
-            raise PlumblineError(f"a push to {self._branch} of {self._full_id} starts no pipeline", exit_code=1)
-        return self._newest("a push has started nothing")
-
     def follow(self, execution: str, *, tell: Callable[[str], None], approve: bool = True) -> PipelineRun:
         """Waits for an execution, or for the one that takes its place when the pipeline has updated itself.
 
@@ -98,23 +84,6 @@ class Delivery:
     def failure(self, run: PipelineRun) -> PlumblineError:
         """What to say of an execution that did not succeed."""
         return pipeline_run.failure(run, caller=self._cloud.administrator(self._names.account))
-
-    def evidence(self, run: PipelineRun, name: str) -> str:
-        """A record that an approval was decided on, as the approver reads it.
-
-        Args:
-            run: The execution.
-            name: The record, e.g. `difference.md`.
-        """
-        client = self._people.take(Person.APPROVER, self._names).client("s3")
-        key = f"{self._names.evidence_key(run.execution)}{name}"
-        body: bytes = client.get_object(Bucket=self._names.records_bucket, Key=key)["Body"].read()
-        return body.decode()
-
-    def audited(self, run: PipelineRun) -> dict[str, object]:
-        """The figures of the audit that an approval was decided on."""
-        report: dict[str, object] = json.loads(self.evidence(run, "audit.json"))
-        return report
 
     def build_session(self, step: DeliveryStep) -> Session:
         """The role of one of the pipeline's builds, as CodeBuild has it."""

@@ -30,6 +30,13 @@ _MAY_IMPORT = {
         "plumbline.errors",
         "plumbline.toolchain",
     ),
+    "plumbline/delivery": (
+        "plumbline.delivery",
+        "plumbline.audit",
+        "plumbline.configuration",
+        "plumbline.errors",
+        "plumbline.toolchain",
+    ),
     "pipeline_definitions": ("pipeline_definitions", "runtime", "plumbline.configuration"),
     "runtime": ("runtime",),
     "functions": ("functions",),

@@ -9,15 +9,16 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from plumbline.rehearsal.api.errors import ApiError
 from plumbline.rehearsal.api.shapes import Document
-from plumbline.rehearsal.codebuild.errors import CodeBuildError, invalid_input, not_found
+from plumbline.rehearsal.codebuild.errors import invalid_input, not_found
 from plumbline.rehearsal.codebuild.options import BUILDS_FILE, Options
 from plumbline.rehearsal.codebuild.orders import ArtifactObject, BuildRun, Order
 
 __all__ = [
+    "ApiError",
     "ArtifactObject",
     "BuildRun",
-    "CodeBuildError",
     "Options",
     "describe_build",
     "read_builds",
@@ -74,7 +75,7 @@ def start_pipeline_build(
         The build's id.
 
     Raises:
-        CodeBuildError: There is no such project, it takes no source from a pipeline, or as many of its builds run as it
+        ApiError: There is no such project, it takes no source from a pipeline, or as many of its builds run as it
             lets.
     """
     from plumbline.rehearsal.codebuild import registration
@@ -101,7 +102,7 @@ def describe_build(build_id: str, *, account: str, region: str) -> Document:
     """A build as BatchGetBuilds gives it; times in seconds since the epoch.
 
     Raises:
-        CodeBuildError: ``ResourceNotFoundException``.
+        ApiError: ``ResourceNotFoundException``.
     """
     from plumbline.rehearsal.codebuild import registration
     from plumbline.rehearsal.codebuild.projects import Scope
@@ -116,7 +117,7 @@ def stop_build(build_id: str, *, account: str, region: str) -> None:
     """Stops a build; one that has ended stays as it is.
 
     Raises:
-        CodeBuildError: ``ResourceNotFoundException``.
+        ApiError: ``ResourceNotFoundException``.
     """
     from plumbline.rehearsal.codebuild import registration
     from plumbline.rehearsal.codebuild.projects import Scope

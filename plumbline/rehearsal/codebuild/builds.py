@@ -10,9 +10,10 @@ import threading
 import time
 import uuid
 
+from plumbline.rehearsal.api.errors import ApiError, UnsupportedOperationError
 from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.codebuild import events
-from plumbline.rehearsal.codebuild.errors import CodeBuildError, UnsupportedOperationError, invalid_input, not_found
+from plumbline.rehearsal.codebuild.errors import invalid_input, not_found
 from plumbline.rehearsal.codebuild.options import Options
 from plumbline.rehearsal.codebuild.orders import Build, BuildRun, Order
 from plumbline.rehearsal.codebuild.projects import Projects, Scope
@@ -64,12 +65,12 @@ class Builds:
         """Starts a build.
 
         Raises:
-            CodeBuildError: ``AccountLimitExceededException`` when as many builds of the project run as it lets.
+            ApiError: ``AccountLimitExceededException`` when as many builds of the project run as it lets.
         """
         scope, project = Scope(account=order.account, region=order.region), order.project
         with self._lock:
             if self._closed:
-                raise CodeBuildError("InvalidInputException", "the rehearsal is ending")
+                raise ApiError("InvalidInputException", "the rehearsal is ending")
             others = [
                 build
                 for where, build in self._rows.values()
@@ -77,7 +78,7 @@ class Builds:
             ]
             limit = project.get("concurrentBuildLimit")
             if limit and sum(not build.complete for build in others) >= limit:
-                raise CodeBuildError(
+                raise ApiError(
                     "AccountLimitExceededException", f"Cannot have more than {limit} active builds for the project"
                 )
             build = Build(

@@ -10,8 +10,8 @@ from botocore.model import ListShape, Shape, StructureShape
 from ministack.core.responses import get_account_id, get_region
 from ministack.services.cloudformation import provisioners
 
+from plumbline.rehearsal.api.errors import ApiError, UnsupportedOperationError
 from plumbline.rehearsal.api.shapes import Document, service_model
-from plumbline.rehearsal.codebuild.errors import CodeBuildError, UnsupportedOperationError
 from plumbline.rehearsal.codebuild.projects import Projects, Scope
 from plumbline.rehearsal.codebuild.service import check_request
 
@@ -98,7 +98,7 @@ def _ask(operation: str, request: Document, projects: Projects) -> None:
     try:
         check_request(operation, request)
         (projects.create if operation == "CreateProject" else projects.update)(_scope(), request)
-    except CodeBuildError as error:
+    except ApiError as error:
         raise ProjectRefusedError(_ERROR.format(message=error.message, status=error.status, code=error.code)) from error
 
 

@@ -2,38 +2,17 @@
 
 import dataclasses
 
-
-class CodeBuildError(Exception):
-    """An error that the API answers with.
-
-    Args:
-        code: AWS's name of the error, for example ``InvalidInputException``.
-        message: What it says.
-        status: The HTTP status.
-    """
-
-    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.status = status
+from plumbline.rehearsal.api.errors import ApiError
 
 
-class UnsupportedOperationError(CodeBuildError):
-    """A part of CodeBuild that the rehearsal does not have; it must be heard, so it is no error of AWS's."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("RehearsalUnsupported", message, status=501)
-
-
-def invalid_input(message: str) -> CodeBuildError:
+def invalid_input(message: str) -> ApiError:
     """The request cannot be right."""
-    return CodeBuildError("InvalidInputException", message)
+    return ApiError("InvalidInputException", message)
 
 
-def not_found(message: str) -> CodeBuildError:
+def not_found(message: str) -> ApiError:
     """What the request names is not there."""
-    return CodeBuildError("ResourceNotFoundException", message)
+    return ApiError("ResourceNotFoundException", message)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

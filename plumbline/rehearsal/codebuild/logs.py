@@ -10,8 +10,9 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from plumbline.rehearsal.api.errors import UnsupportedOperationError
 from plumbline.rehearsal.api.shapes import Document
-from plumbline.rehearsal.codebuild.errors import PhaseFailedError, UnsupportedOperationError
+from plumbline.rehearsal.codebuild.errors import PhaseFailedError
 from plumbline.rehearsal.codebuild.orders import Build
 from plumbline.rehearsal.codebuild.transfer import said
 from plumbline.rehearsal.sagemaker.logs import LogStream

@@ -8,8 +8,9 @@ import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 
+from plumbline.rehearsal.api.errors import ApiError, UnsupportedOperationError
 from plumbline.rehearsal.api.shapes import Document
-from plumbline.rehearsal.codebuild.errors import CodeBuildError, UnsupportedOperationError, invalid_input, not_found
+from plumbline.rehearsal.codebuild.errors import invalid_input, not_found
 from plumbline.rehearsal.codebuild.logs import refuse_objects
 from plumbline.rehearsal.codebuild.orders import now
 from plumbline.rehearsal.codebuild.transfer import MANAGED_KEY
@@ -46,7 +47,7 @@ class Projects:
         """A project, by its name or ARN.
 
         Raises:
-            CodeBuildError: ``ResourceNotFoundException``.
+            ApiError: ``ResourceNotFoundException``.
         """
         plain = name.removeprefix(scope.arn("project/"))
         with self._lock:
@@ -72,7 +73,7 @@ class Projects:
         made = {"arn": scope.arn(f"project/{name}"), "created": now(), "lastModified": now()}
         with self._lock:
             if (scope, name) in self._rows:
-                raise CodeBuildError(
+                raise ApiError(
                     "ResourceAlreadyExistsException", f"Project already exists: {scope.arn(f'project/{name}')}"
                 )
             given = {member: value for member, value in request.items() if member != "badgeEnabled"}
@@ -106,7 +107,7 @@ class Projects:
         for name in request["names"]:
             try:
                 found.append(self.get(scope, name))
-            except CodeBuildError:
+            except ApiError:
                 missing.append(name)
         return {"projects": found, "projectsNotFound": missing}
 

@@ -10,9 +10,10 @@ from botocore.validate import ParamValidator
 from ministack.core.responses import get_account_id, get_region
 
 from plumbline.rehearsal import enforcement
+from plumbline.rehearsal.api.errors import ApiError, UnsupportedOperationError
 from plumbline.rehearsal.api.shapes import Document, service_model
 from plumbline.rehearsal.codebuild.builds import Builds
-from plumbline.rehearsal.codebuild.errors import CodeBuildError, UnsupportedOperationError, invalid_input
+from plumbline.rehearsal.codebuild.errors import invalid_input
 from plumbline.rehearsal.codebuild.options import Options
 from plumbline.rehearsal.codebuild.projects import Projects, Scope
 
@@ -51,13 +52,13 @@ class Service:
         operation = lowered.get("x-amz-target", "").rpartition(".")[2]
         try:
             answer = self._perform(operation, json.loads(body or b"{}"), lowered)
-        except CodeBuildError as error:
+        except ApiError as error:
             if isinstance(error, UnsupportedOperationError):
                 self._record_unsupported(error.message)
             return _refusal(error)
         except Exception as error:  # noqa: BLE001 - a fault of the rehearsal must be seen by the caller and in its record
             self._record_unsupported("".join(traceback.format_exception(error)))
-            return _refusal(CodeBuildError("InternalFailure", f"{type(error).__name__}: {error}", status=500))
+            return _refusal(ApiError("InternalFailure", f"{type(error).__name__}: {error}", status=500))
         return 200, {"Content-Type": _TYPE}, json.dumps(answer).encode()
 
     def _perform(self, operation: str, request: Document, headers: Mapping[str, str]) -> Document:
@@ -80,7 +81,7 @@ def check_request(operation: str, request: Document) -> None:
     """Holds a request against botocore's model.
 
     Raises:
-        CodeBuildError: ``InvalidInputException`` when a member is missing, unknown, or of the wrong type.
+        ApiError: ``InvalidInputException`` when a member is missing, unknown, or of the wrong type.
     """
     shape: Shape = service_model("codebuild").operation_model(operation).input_shape or _NOTHING
     report = ParamValidator().validate(request, shape)
@@ -88,6 +89,6 @@ def check_request(operation: str, request: Document) -> None:
         raise invalid_input(report.generate_report())
 
 
-def _refusal(error: CodeBuildError) -> Response:
+def _refusal(error: ApiError) -> Response:
     document = {"__type": error.code, "message": error.message}
     return error.status, {"Content-Type": _TYPE, "x-amzn-errortype": error.code}, json.dumps(document).encode()

@@ -5,11 +5,10 @@
 is told by ``repository_changed``, and ``complete_connection`` does what a person does in the console.
 """
 
-from plumbline.rehearsal.codepipeline.builds import ArtifactObject, Builds, LocalBuilds
+from plumbline.rehearsal.codepipeline.builds import Builds, LocalBuilds
 from plumbline.rehearsal.codepipeline.options import Options
 
 __all__ = [
-    "ArtifactObject",
     "Builds",
     "LocalBuilds",
     "Options",

@@ -7,7 +7,7 @@ import zipfile
 from botocore.exceptions import ClientError
 
 from plumbline.rehearsal.api.shapes import Document
-from plumbline.rehearsal.codepipeline.builds import ArtifactObject
+from plumbline.rehearsal.codebuild import ArtifactObject
 from plumbline.rehearsal.codepipeline.roles import Role, failure
 from plumbline.rehearsal.codepipeline.work import ActionFailedError
 

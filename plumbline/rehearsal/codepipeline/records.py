@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from plumbline.rehearsal.api.scope import Scope
 from plumbline.rehearsal.api.shapes import Document
-from plumbline.rehearsal.codepipeline.builds import ArtifactObject
+from plumbline.rehearsal.codebuild import ArtifactObject
 from plumbline.rehearsal.codepipeline.flow import Flow
 from plumbline.rehearsal.codepipeline.transitions import Kind, begin, move
 from plumbline.rehearsal.codepipeline.work import Order, Revision, Work

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from plumbline.rehearsal.api.shapes import Document
-from plumbline.rehearsal.codepipeline.builds import ArtifactObject
+from plumbline.rehearsal.codebuild import ArtifactObject
 from plumbline.rehearsal.codepipeline.providers import seconds_of
 from plumbline.rehearsal.codepipeline.records import ActionRun, Execution, Pipeline, StageRun, store_of
 from plumbline.rehearsal.codepipeline.structure import actions_in_order

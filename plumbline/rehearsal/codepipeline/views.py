@@ -1,7 +1,7 @@
 """What the API answers of pipelines and executions."""
 
 from plumbline.rehearsal.api.shapes import Document
-from plumbline.rehearsal.codepipeline.builds import ArtifactObject
+from plumbline.rehearsal.codebuild import ArtifactObject
 from plumbline.rehearsal.codepipeline.records import ActionRun, Execution, Pipeline
 
 

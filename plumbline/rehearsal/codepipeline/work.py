@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from plumbline.rehearsal.api.scope import Scope
 from plumbline.rehearsal.api.shapes import Document
-from plumbline.rehearsal.codepipeline.builds import ArtifactObject
+from plumbline.rehearsal.codebuild import ArtifactObject
 
 # How often what is under way elsewhere is looked at.
 POLL_SECONDS = 0.1

@@ -9,7 +9,7 @@ import json
 from botocore.exceptions import ClientError
 
 from plumbline.rehearsal.api.shapes import Document
-from plumbline.rehearsal.codepipeline.builds import ArtifactObject
+from plumbline.rehearsal.codebuild import ArtifactObject
 from plumbline.rehearsal.codepipeline.links import of_function
 from plumbline.rehearsal.codepipeline.options import Options
 from plumbline.rehearsal.codepipeline.roles import Role, artifact_role, failure, role_of

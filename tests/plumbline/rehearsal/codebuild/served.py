@@ -31,7 +31,7 @@ def with_door(application: control.Application, *, token: str) -> control.Applic
             request[side] = [codebuild.ArtifactObject(**one) for one in request[side]]
         try:
             build_id = await asyncio.to_thread(lambda: codebuild.start_pipeline_build(**request))
-        except codebuild.CodeBuildError as error:
+        except codebuild.ApiError as error:
             await control._answer(send, error.status, {"code": error.code, "message": error.message})
             return
         await control._answer(send, 200, {"id": build_id})

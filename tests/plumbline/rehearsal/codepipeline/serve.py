@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.rehearsal import server
-from plumbline.rehearsal.codepipeline.builds import ArtifactObject, LocalBuilds
+from plumbline.rehearsal.codebuild import ArtifactObject
+from plumbline.rehearsal.codepipeline.builds import LocalBuilds
 from plumbline.rehearsal.session import Client, Session
 
 Document = dict[str, Any]
