@@ -50,8 +50,9 @@ class LogStream:
         try:
             self._open()
         except self._client.exceptions.ResourceNotFoundException:  # type: ignore[attr-defined]
-            # Only a role that may makes the group that nobody made before.
-            self._client.create_log_group(logGroupName=group)
+            # Only a role that may makes the group that nobody made before; another may make it at the same moment.
+            with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):  # type: ignore[attr-defined]
+                self._client.create_log_group(logGroupName=group)
             self._open()
         if described:
             self._client.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)

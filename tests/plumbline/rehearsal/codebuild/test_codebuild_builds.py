@@ -333,7 +333,7 @@ def _current(world: World, build_id: str) -> str:
 
 
 def _until(true: Any) -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 30
     while not true():
         assert time.monotonic() < deadline, "it did not come to be so"
         time.sleep(0.05)
