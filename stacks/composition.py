@@ -1,6 +1,6 @@
 """Which stacks are deployed where, and in which order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import App, Stack, Stage
 
@@ -11,6 +11,7 @@ from stacks.delivery import DeliveryStack
 from stacks.foundation import FoundationStack
 from stacks.operations import OperationsStack
 from stacks.organization import OrganizationStack
+from stacks.release import ReleaseStack
 from stacks.serving import ServingStack
 from stacks.training import TrainingStack
 from stacks.workbench import WorkbenchStack
@@ -48,14 +49,13 @@ def compose(
         )
     image = platform.runtime_image(runtime_tag)
     stages = {d.environment: _environment(app, d, models, image) for d in platform.deployments()}
-    for deployment in platform.deployments():
-        if deployment.serves:
-            _release(app, deployment, models)
+    serving = {d.environment: _serving(app, d, models) for d in platform.deployments() if d.serves}
     DeliveryStack(
         Stage(app, "delivery"),
         "delivery",
         platform=platform,
         stages=stages,
+        releases=_releases(app, platform, models, serving),
         delivered={d.environment: _delivered(app, d) for d in platform.deployments()},
         command_line_version=command_line_version,
     )
@@ -95,8 +95,26 @@ def _delivered(app: App, deployment: Deployment) -> Stack:
     return DeliveredStack(Stage(app, f"delivered-{deployment.environment}"), "delivered", deployment=deployment)
 
 
-def _release(app: App, deployment: Deployment, models: Sequence[Model]) -> None:
+def _serving(app: App, deployment: Deployment, models: Sequence[Model]) -> dict[str, Stack]:
+    """The stacks that releases deploy, by model: a Stage of its own, for only a release knows the version."""
     stage = Stage(app, f"release-{deployment.environment}")
-    registry = deployment.platform.deployment(_REGISTRY)
+    return {
+        model.name: ServingStack(stage, f"serving-{model.slug}", deployment=deployment, model=model) for model in models
+    }
+
+
+def _releases(
+    app: App, platform: Platform, models: Sequence[Model], serving: Mapping[Environment, Mapping[str, Stack]]
+) -> Stage:
+    """The release pipelines: delivered after production, so that no release deploys what it is not ready for."""
+    stage = Stage(app, "releases")
     for model in models:
-        ServingStack(stage, f"serving-{model.slug}", deployment=deployment, model=model, registered_in=registry)
+        ReleaseStack(
+            stage,
+            f"release-{model.slug}",
+            model=model,
+            registry=platform.deployment(_REGISTRY),
+            production=platform.deployment(Environment.PRODUCTION),
+            serving={environment: stacks[model.name] for environment, stacks in serving.items()},
+        )
+    return stage

@@ -8,15 +8,23 @@ from constructs import Construct
 from mlops_constructs.access_log_bucket import AccessLogBucket
 from mlops_constructs.delivery_approver_role import DeliveryApproverRole
 from mlops_constructs.delivery_pipeline import DeliveryPipeline
-from mlops_constructs.foreign_reader import deploy_roles
+from mlops_constructs.foreign_reader import (
+    copying_roles,
+    deploy_roles,
+    own_releasing_roles,
+    pulling_roles,
+    releasing_roles,
+)
 from mlops_constructs.operations_topic import OperationsTopic
 from mlops_constructs.pipeline_alerts import PipelineAlerts
 from mlops_constructs.policy import Statement
 from mlops_constructs.protected_bucket import ForeignRead, ProtectedBucket
 from mlops_constructs.protected_key import ProtectedKey
+from mlops_constructs.record_key import RecordKey
+from mlops_constructs.release_values import PublishedReleaseValues
 from mlops_constructs.runtime_repository import RuntimeRepository
-from mlops_constructs.service_key_use import events_use, log_groups_use
-from plumbline.configuration import Environment, Platform
+from mlops_constructs.service_key_use import events_use, log_groups_use, release_dead_letters_use
+from plumbline.configuration import Delivery, Environment, Platform, ReleaseStep
 from stacks.platform_stack import PlatformStack
 
 # Records are evidence: none is deleted or overwritten in this time.
@@ -34,6 +42,7 @@ class DeliveryStack(PlatformStack):
         platform: Platform,
         stages: Mapping[Environment, Stage],
         delivered: Mapping[Environment, Stack],
+        releases: Stage,
         command_line_version: str,
     ) -> None:
         """Composes the stack.
@@ -44,6 +53,7 @@ class DeliveryStack(PlatformStack):
             platform: The configuration.
             stages: The stacks of each environment, in the order in which a change reaches them.
             delivered: The stack of each environment that says which commit it has.
+            releases: The release pipelines.
             command_line_version: Exact version of the CDK command line that deploys.
         """
         delivery = platform.delivery
@@ -58,7 +68,10 @@ class DeliveryStack(PlatformStack):
             termination_protection=True,
         )
         readers = deploy_roles(platform)
-        log_groups = [delivery.arn("logs", f"log-group:/{platform.name}/{delivery.part}/*")]
+        releasing = releasing_roles(platform)
+        log_groups = [
+            delivery.arn("logs", f"log-group:/{platform.name}/{part}/*") for part in ("delivery", "release-*")
+        ]
         key = ProtectedKey(
             self,
             "Key",
@@ -72,10 +85,16 @@ class DeliveryStack(PlatformStack):
                 delivery.execution_role_arn,
                 delivery.deploy_role_arn,
                 delivery.iam_arn(f"role/{delivery.prefix}-*"),
+                delivery.iam_arn(f"role/{platform.name}-release-*"),
+                *own_releasing_roles(platform),
             ],
-            services=("ecr", "s3"),
-            readers=readers,
-            service_use=[log_groups_use(delivery, log_groups), events_use(delivery.operations_topic_arn)],
+            services=("ecr", "lambda", "s3", "sqs"),
+            readers=[*readers, *releasing],
+            service_use=[
+                log_groups_use(delivery, log_groups),
+                events_use(delivery.operations_topic_arn),
+                release_dead_letters_use(delivery),
+            ],
         ).key
         access_logs = AccessLogBucket(
             self,
@@ -91,7 +110,10 @@ class DeliveryStack(PlatformStack):
             key=key,
             access_logs=access_logs,
             accounts=platform.account_ids,
-            foreign_reads=[ForeignRead(reader=reader, objects="*") for reader in readers],
+            foreign_reads=[
+                *(ForeignRead(reader=reader, objects="*") for reader in readers),
+                *(ForeignRead(reader=reader, objects=f"{platform.name}-release-*") for reader in releasing),
+            ],
             # The bootstrap lets its deploy role read artifacts of other accounts' buckets only; here the bucket has to.
             service_access=[
                 Statement(
@@ -110,8 +132,21 @@ class DeliveryStack(PlatformStack):
             access_logs=access_logs,
             accounts=platform.account_ids,
             locked_days=_RECORD_DAYS,
+            service_access=[_deny_other_records(delivery)],
         )
-        RuntimeRepository(self, "Runtime", platform=platform, key=key, accounts=platform.account_ids)
+        records_key = RecordKey(self, "RecordKey", delivery=delivery).key
+        PublishedReleaseValues(self, "Values", delivery=delivery, key=key, records_key=records_key)
+        production = platform.deployment(Environment.PRODUCTION)
+        RuntimeRepository(
+            self,
+            "Runtime",
+            platform=platform,
+            key=key,
+            pullers=[
+                *(pulling_roles(one) for one in platform.deployments() if one.image_account == delivery.account),
+                copying_roles(production),
+            ],
+        )
         OperationsTopic(self, "Alerts", placement=delivery, key=key)
         DeliveryPipeline(
             self,
@@ -119,9 +154,26 @@ class DeliveryStack(PlatformStack):
             delivery=delivery,
             stages=stages,
             delivered=delivered,
+            releases=releases,
             artifacts=artifacts,
             key=key,
             command_line_version=command_line_version,
         )
         DeliveryApproverRole(self, "Approver", delivery=delivery, key_arn=key.key_arn)
         PipelineAlerts(self, "PipelineAlerts", delivery=delivery)
+
+
+def _deny_other_records(delivery: Delivery) -> Statement:
+    """Whoever may write to the bucket: a release's record is its recorder's, and who agreed its copier's to say."""
+    roles = [
+        delivery.iam_arn(f"role/{delivery.platform.name}-release-*-{step}")
+        for step in (ReleaseStep.RECORDER, ReleaseStep.COPIER)
+    ]
+    return Statement(
+        sid="DenyOtherRecords",
+        effect="Deny",
+        principal={"AWS": "*"},
+        actions=["s3:PutObject"],
+        resources=[f"arn:{delivery.partition}:s3:::{delivery.records_bucket}/releases/*"],
+        conditions={"ArnNotLike": {"aws:PrincipalArn": roles}},
+    )

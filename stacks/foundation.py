@@ -6,10 +6,11 @@ from mlops_constructs.audit_trail import AuditTrail
 from mlops_constructs.encryption_keys import EncryptionKeys
 from mlops_constructs.environment_buckets import EnvironmentBuckets
 from mlops_constructs.environment_values import PublishedValues
-from mlops_constructs.foreign_reader import serving_roles
+from mlops_constructs.foreign_reader import copying_roles, pulling_roles
 from mlops_constructs.isolated_network import IsolatedNetwork
 from mlops_constructs.operations_topic import OperationsTopic
 from mlops_constructs.platform_bus import PlatformBus
+from mlops_constructs.runtime_repository import RuntimeRepository
 from plumbline.configuration import Deployment
 from stacks.environment_stack import EnvironmentStack
 
@@ -26,7 +27,7 @@ class FoundationStack(EnvironmentStack):
             scope: The Stage.
             construct_id: Id in the Stage.
             deployment: The environment.
-            releases_to: The environment of another account that serves models registered here; left out, none does.
+            releases_to: The environment of another account that gets copies of what is registered here; left out, none.
         """
         super().__init__(
             scope,
@@ -36,7 +37,7 @@ class FoundationStack(EnvironmentStack):
             description="Keys, network, buckets, audit trail, event bus and alerts",
             stateful=True,
         )
-        readers = [serving_roles(releases_to)] if releases_to else []
+        readers = [copying_roles(releases_to)] if releases_to else []
         keys = EncryptionKeys(
             self, "Keys", deployment=deployment, model_readers=readers, archives_events=bool(releases_to)
         )
@@ -50,6 +51,14 @@ class FoundationStack(EnvironmentStack):
                 key=keys.operations.key,
                 access_logs=buckets.logs.bucket,
                 watched=[buckets.data.bucket, buckets.models.bucket, buckets.capture.bucket],
+            )
+        if deployment.image_account != deployment.platform.delivery_account:
+            RuntimeRepository(
+                self,
+                "Runtime",
+                platform=deployment.platform,
+                key=keys.models.key,
+                pullers=[pulling_roles(deployment)],
             )
         OperationsTopic(self, "Alerts", placement=deployment, key=keys.operations.key)
         # What happens to a released model is told to where it came from, and nothing the other way.

@@ -14,9 +14,7 @@ from stacks.environment_stack import EnvironmentStack
 class ServingStack(EnvironmentStack):
     """Endpoint of one model, for the version that the parameter `ModelPackageArn` names."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, deployment: Deployment, model: Model, registered_in: Deployment
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment, model: Model) -> None:
         """Composes the stack.
 
         Args:
@@ -24,7 +22,6 @@ class ServingStack(EnvironmentStack):
             construct_id: Id in the Stage.
             deployment: The environment.
             model: The model.
-            registered_in: The environment whose registry holds the versions.
         """
         super().__init__(
             scope,
@@ -35,13 +32,12 @@ class ServingStack(EnvironmentStack):
             stateful=False,
             model=model,
         )
-        versions = registered_in.arn("sagemaker", f"model-package/{registered_in.model_package_group(model)}/")
         model_package_arn = CfnParameter(
             self,
             "ModelPackageArn",
             description="The registered version to serve",
-            allowed_pattern=f"^{versions}[0-9]+$",
-            constraint_description=f"a version of {registered_in.model_package_group(model)}",
+            allowed_pattern=f"^{deployment.versions_arn(model)}[0-9]+$",
+            constraint_description=f"a version of {deployment.model_package_group(model)}",
         )
         values = EnvironmentValues(self, "Values", deployment=deployment)
         storage = Storage(deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn)

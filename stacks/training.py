@@ -4,7 +4,7 @@ from constructs import Construct
 
 from mlops_constructs.delivery_role import DeliveryRole
 from mlops_constructs.environment_values import EnvironmentValues
-from mlops_constructs.foreign_reader import deploying_roles
+from mlops_constructs.foreign_reader import copying_roles
 from mlops_constructs.model_registry import ModelRegistry
 from mlops_constructs.training_pipeline import TrainingPipeline
 from mlops_constructs.training_roles import TrainingRoles
@@ -33,7 +33,7 @@ class TrainingStack(EnvironmentStack):
             deployment: The environment.
             model: The model.
             runtime_image: URI of the image that the jobs run.
-            releases_to: The environment of another account that serves versions registered here; left out, none does.
+            releases_to: The environment of another account that gets copies of what is registered here; left out, none.
         """
         super().__init__(
             scope,
@@ -52,7 +52,7 @@ class TrainingStack(EnvironmentStack):
             "Registry",
             deployment=deployment,
             model=model,
-            readers=[deploying_roles(releases_to, model)] if releases_to else [],
+            readers=[copying_roles(releases_to, model)] if releases_to else [],
         )
         TrainingPipeline(
             self,

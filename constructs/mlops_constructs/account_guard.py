@@ -56,7 +56,7 @@ class AccountGuard(Construct):
         self.function = PlatformFunction(
             self,
             "Function",
-            deployment=deployment,
+            placement=deployment,
             name="account_guard",
             description=f"Guards the stacks of {deployment.prefix}",
             environment={

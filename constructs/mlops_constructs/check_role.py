@@ -42,7 +42,7 @@ class CheckRole(Construct):
                 pipeline_trust(
                     deployment,
                     sid="AssumeFromCheck",
-                    role_name=deployment.platform.delivery.role_name(DeliveryStep.CHECK),
+                    role_names=[deployment.platform.delivery.role_name(DeliveryStep.CHECK)],
                 )
             ],
             statements=[

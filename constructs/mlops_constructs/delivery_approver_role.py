@@ -10,10 +10,10 @@ from plumbline.configuration import Delivery, Person
 
 
 class DeliveryApproverRole(Construct):
-    """Answers the approvals of the platform's pipelines, and nothing else.
+    """Answers the approvals of the platform's pipelines, and starts a release again at an earlier record.
 
-    Guarantees: it sees the state of the pipelines and reads what an approval is decided on; it starts, changes and
-    deploys nothing, and changes no record.
+    Guarantees: it sees the state of the pipelines and reads what an approval is decided on; it starts no delivery,
+    changes and deploys nothing, and changes no record. A release that it starts goes the way of every other.
 
     Attributes:
         person: The role.
@@ -51,6 +51,13 @@ class DeliveryApproverRole(Construct):
                         "codepipeline:ListPipelineExecutions",
                     ],
                     resources=pipelines,
+                ),
+                Statement(sid="GoBack", actions=["codepipeline:StartPipelineExecution"], resources=[releases]),
+                Statement(
+                    sid="FindRecords",
+                    actions=["s3:ListBucket"],
+                    resources=[f"arn:{delivery.partition}:s3:::{delivery.records_bucket}"],
+                    conditions={"StringLike": {"s3:prefix": "releases/*"}},
                 ),
                 Statement(sid="ReadRecords", actions=["s3:GetObject"], resources=[records]),
                 Statement(

@@ -31,14 +31,15 @@ _COMMIT = "CommitId"
 
 
 class DeliveryPipeline(Construct):
-    """Source, build, update of itself, assets, runtime image, then one environment after the other.
+    """Source, build, update of itself, assets, runtime image, one environment after the other, the release pipelines.
 
     Guarantees: commits are delivered one after the other, none overtaking another; each action works in a role of its
     own that this stack defines; a commit reaches an environment only when it is deployed, and checked, in the one
     before; production waits for a person, who is shown what changes; after an environment its account says which
     commit it has.
 
-    Leaves out: the models' releases, which are pipelines of their own.
+    Leaves out: the models' releases, which are pipelines of their own; it delivers those after production, so that no
+    release deploys what production is not ready for.
 
     Attributes:
         pipeline: The pipeline.
@@ -53,6 +54,7 @@ class DeliveryPipeline(Construct):
         delivery: Delivery,
         stages: Mapping[Environment, Stage],
         delivered: Mapping[Environment, Stack],
+        releases: Stage,
         artifacts: IDependable,
         key: kms.IKey,
         command_line_version: str,
@@ -65,6 +67,7 @@ class DeliveryPipeline(Construct):
             delivery: What delivers.
             stages: The stacks of each environment.
             delivered: The stack of each environment that says which commit it has.
+            releases: The release pipelines, which come last.
             artifacts: What defines the bucket of what actions hand to each other; the pipeline waits for it.
             key: Key of artifacts and logs.
             command_line_version: Exact version of the CDK command line, which updates the pipeline.
@@ -85,6 +88,7 @@ class DeliveryPipeline(Construct):
         audit = self._build.add_output_directory("audit")
         self._pipeline = self._defined(key, command_line_version)
         self._deploy(stages, delivered, audit)
+        self._pipeline.add_stage(releases)
         self._pipeline.build_pipeline()
         self._finish(artifacts)
         self.pipeline = self._pipeline.pipeline

@@ -54,7 +54,7 @@ class DeliveryRole(Construct):
             description=f"Brings code and data to {model.name} and starts its runs",
             trust=[
                 pipeline_trust(
-                    deployment, sid="AssumeFromDelivery", role_name=platform.delivery.role_name(DeliveryStep.CODE)
+                    deployment, sid="AssumeFromDelivery", role_names=[platform.delivery.role_name(DeliveryStep.CODE)]
                 )
             ],
             statements=[

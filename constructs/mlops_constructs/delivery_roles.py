@@ -25,9 +25,9 @@ _REPOSITORY_PUSH = (
 class DeliveryRoles(Construct):
     """One role for the delivery pipeline and one for each of its builds.
 
-    Guarantees: each has one purpose, and reaches another account by one role of that account alone. Only the pipeline
-    asks for stacks to be deployed in other accounts; only the build that updates the pipeline asks for it in the
-    delivery account; the build that runs a commit's tests reaches no account at all.
+    Guarantees: each has one purpose, and reaches another account by one role of that account alone. Only the pipeline,
+    and the build that updates it, ask for stacks to be deployed; the build that runs a commit's tests reaches no
+    account at all.
 
     Attributes:
         pipeline: The pipeline's own role.
@@ -93,7 +93,11 @@ class DeliveryRoles(Construct):
                 Statement(
                     sid="DeployThroughBootstrap",
                     actions=["sts:AssumeRole"],
-                    resources=[deployment.deploy_role_arn for deployment in delivery.platform.deployments()],
+                    resources=list(
+                        dict.fromkeys(
+                            placement.deploy_role_arn for placement in (*delivery.platform.deployments(), delivery)
+                        )
+                    ),
                 ),
             ],
         )
@@ -137,7 +141,7 @@ class DeliveryRoles(Construct):
 
     @property
     def _artifact_objects(self) -> list[str]:
-        return [f"{self._artifacts_arn}/*"]
+        return [self._delivery.artifact_objects(self._delivery.pipeline_name)]
 
     @property
     def _artifacts_arn(self) -> str:

@@ -50,7 +50,12 @@ class EncryptionKeys(Construct):
             deployment, KeyPurpose.DATA, "Datasets, prepared data, evaluations and capture", ("s3", "sagemaker")
         )
         self.models = self._key(
-            deployment, KeyPurpose.MODELS, "Code, checkpoints and model artifacts", ("s3", "sagemaker"), model_readers
+            deployment,
+            KeyPurpose.MODELS,
+            "Code, checkpoints and model artifacts",
+            # An environment with copies of what was released has the image's layers among them.
+            ("s3", "sagemaker", *(("ecr",) if deployment.is_production else ())),
+            model_readers,
         )
         names = ("/aws/sagemaker/*", f"/{deployment.platform.name}/*")
         log_groups = [deployment.arn("logs", f"log-group:{name}") for name in names]

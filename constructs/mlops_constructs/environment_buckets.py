@@ -37,7 +37,7 @@ class EnvironmentBuckets(Construct):
             construct_id: Id below the parent.
             deployment: The environment.
             keys: Its keys.
-            model_readers: Roles of other accounts that read model artifacts; left out, no other account does.
+            model_readers: Roles of other accounts that copy model artifacts; left out, no other account does.
         """
         super().__init__(scope, construct_id)
         accounts = deployment.platform.account_ids

@@ -16,11 +16,13 @@ class ForeignReader:
         account: 12-digit id of the other account.
         root: ARN of the account, to be narrowed by `condition`.
         role_arns: Patterns (`ArnLike`) of the ARNs of its roles.
+        name: What they are, in statements of which a policy has several for one account; left out, it has one.
     """
 
     account: str
     root: str
     role_arns: tuple[str, ...]
+    name: str = ""
 
     @property
     def condition(self) -> dict[str, dict[str, list[str]]]:
@@ -28,19 +30,56 @@ class ForeignReader:
         return {"ArnLike": {"aws:PrincipalArn": list(self.role_arns)}}
 
 
-def serving_roles(deployment: Deployment) -> ForeignReader:
-    """The roles with which the endpoints of an environment read their models."""
-    pattern = deployment.iam_arn(f"role/{deployment.prefix}-*-{ModelJob.SERVE}")
+def copying_roles(deployment: Deployment, model: Model | None = None) -> ForeignReader:
+    """The roles with which releases copy what they serve into an environment.
+
+    Args:
+        deployment: The environment.
+        model: The model; left out, those of all.
+    """
+    pattern = (
+        deployment.role_arn(model, ModelJob.COPY)
+        if model
+        else deployment.iam_arn(f"role/{deployment.prefix}-*-{ModelJob.COPY}")
+    )
     return ForeignReader(account=deployment.account, root=deployment.iam_arn("root"), role_arns=(pattern,))
 
 
-def deploying_roles(deployment: Deployment, model: Model) -> ForeignReader:
-    """The roles that make a SageMaker model of a registered version: CloudFormation's for releases, the endpoint's."""
+def pulling_roles(deployment: Deployment) -> ForeignReader:
+    """The roles with which the jobs and endpoints of an environment pull the runtime image."""
+    jobs = (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.MONITOR, ModelJob.SERVE)
     return ForeignReader(
         account=deployment.account,
         root=deployment.iam_arn("root"),
-        role_arns=(deployment.role_arn(model, ModelJob.RELEASE_EXECUTION), deployment.role_arn(model, ModelJob.SERVE)),
+        role_arns=tuple(deployment.iam_arn(f"role/{deployment.prefix}-*-{job}") for job in jobs),
     )
+
+
+def releasing_roles(platform: Platform) -> list[ForeignReader]:
+    """The roles through which the delivery account releases models in other accounts, which read the templates."""
+    return [
+        ForeignReader(
+            account=deployment.account,
+            root=deployment.iam_arn("root"),
+            role_arns=(_releasing(deployment),),
+            name="Releases",
+        )
+        for deployment in platform.deployments()
+        if deployment.serves and deployment.account != platform.delivery_account
+    ]
+
+
+def own_releasing_roles(platform: Platform) -> list[str]:
+    """Patterns of the ARNs of the same roles in the delivery account itself, if an environment is there."""
+    return [
+        _releasing(deployment)
+        for deployment in platform.deployments()
+        if deployment.serves and deployment.account == platform.delivery_account
+    ]
+
+
+def _releasing(deployment: Deployment) -> str:
+    return deployment.iam_arn(f"role/{deployment.prefix}-*-{ModelJob.RELEASE}")
 
 
 def deploy_roles(platform: Platform) -> list[ForeignReader]:

@@ -73,18 +73,13 @@ def encrypt_volume(key_arn: str) -> list[Statement]:
 
 
 def pull_image(deployment: Deployment) -> list[Statement]:
-    """Pulling the runtime image from the delivery account."""
-    platform = deployment.platform
-    repository = (
-        f"arn:{deployment.partition}:ecr:{deployment.region}:{platform.delivery_account}"
-        f":repository/{platform.runtime_repository}"
-    )
+    """Pulling the runtime image from where the environment has it."""
     return [
         Statement(sid="LogInToRegistry", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
         Statement(
             sid="PullImage",
             actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-            resources=[repository],
+            resources=[deployment.image_repository_arn],
         ),
     ]
 

@@ -1,7 +1,6 @@
 """The role of one job of one model."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from constructs import Construct
 
@@ -10,7 +9,7 @@ from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.object_prefix import ObjectPrefix
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.service_trust import sagemaker_trust
-from mlops_constructs.waiver import Waiver, waive
+from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import LOG_STREAMS, NETWORK_INTERFACES, OBJECT_NAMES, WITHOUT_RESOURCES
 from plumbline.configuration import Deployment, Model, ModelJob
 
@@ -94,22 +93,4 @@ class JobRole(Construct):
             LOG_STREAMS.on(deployment.arn("logs", f"log-group:{log_group}:*")),
             NETWORK_INTERFACES.on(deployment.arn("ec2", "network-interface/*")),
             WITHOUT_RESOURCES.on("*"),
-            *_foreign_key_waivers(prefixes),
         )
-
-
-def _foreign_key_waivers(prefixes: Sequence[ObjectPrefix]) -> list[Waiver]:
-    patterns = [prefix.key_arn for prefix in prefixes if prefix.key_alias is not None]
-    if not patterns:
-        return []
-    return [
-        Waiver(
-            id="foreign-key-ids",
-            rule="AwsSolutions::AwsSolutions-IAM5",
-            reason="The id of another account's key is not known here and an alias is no valid resource; "
-            "kms:ResourceAliases binds the pattern to one key, whose own policy admits this role.",
-            owner="platform",
-            until=date(2027, 11, 30),
-            findings=tuple(f"Resource::{pattern}" for pattern in patterns),
-        )
-    ]

@@ -15,7 +15,7 @@ from plumbline.configuration import Deployment, Model
 class ModelRegistry(Construct):
     """A model package group.
 
-    Guarantees: another account reads versions and makes models of them only with the roles named here; the group
+    Guarantees: another account reads versions only with the roles named here, and makes no model of them; the group
     outlives its stack.
 
     Leaves out: approving. Whoever may call UpdateModelPackage is said by identity policies of this account alone.
@@ -40,7 +40,7 @@ class ModelRegistry(Construct):
             construct_id: Id below the parent.
             deployment: The environment.
             model: The model.
-            readers: Roles of other accounts that deploy versions; left out, no other account reads any.
+            readers: Roles of other accounts that copy versions; left out, no other account reads any.
         """
         super().__init__(scope, construct_id)
         name = deployment.model_package_group(model)
@@ -58,9 +58,9 @@ def _policy(deployment: Deployment, group: str, readers: Sequence[ForeignReader]
     return document(
         [
             Statement(
-                sid=f"DeployFrom{reader.account}",
+                sid=f"CopyFrom{reader.account}",
                 principal={"AWS": reader.root},
-                actions=["sagemaker:CreateModel", "sagemaker:DescribeModelPackage"],
+                actions=["sagemaker:DescribeModelPackage"],
                 resources=[deployment.arn("sagemaker", f"model-package/{group}/*")],
                 conditions=reader.condition,
             )

@@ -15,7 +15,8 @@ class PipelineAlerts(Construct):
     """Tells the operations topic when a pipeline of the platform fails or waits for a person.
 
     Attributes:
-        failure: The rule for executions that ended badly.
+        failure: The rule for deliveries that ended badly.
+        release_failure: The rule for releases that did.
         approval: The rule for approvals that are asked for.
     """
 
@@ -35,7 +36,21 @@ class PipelineAlerts(Construct):
             name="pipeline-failed",
             description="An execution of a pipeline has failed or was stopped",
             detail_type="CodePipeline Pipeline Execution State Change",
-            detail={"pipeline": ours, "state": _ENDED_BADLY},
+            detail={"pipeline": [delivery.pipeline_name], "state": _ENDED_BADLY},
+        )
+        self.release_failure = self._rule(
+            "ReleaseFailure",
+            delivery,
+            name="release-failed",
+            description="A release has failed, was rejected or was stopped",
+            # Not at its source: CodePipeline starts every pipeline when it is made, and then there is nothing to
+            # release (user guide, "CreatePipeline").
+            detail_type="CodePipeline Stage Execution State Change",
+            detail={
+                "pipeline": [{"prefix": f"{delivery.platform.name}-release-"}],
+                "stage": [{"anything-but": ["Source"]}],
+                "state": _ENDED_BADLY,
+            },
         )
         self.approval = self._rule(
             "Approval",
@@ -45,7 +60,7 @@ class PipelineAlerts(Construct):
             detail_type="CodePipeline Action Execution State Change",
             detail={"pipeline": ours, "state": ["STARTED"], "type": {"category": ["Approval"]}},
         )
-        for rule in (self.failure, self.approval):
+        for rule in (self.failure, self.release_failure, self.approval):
             waive(rule, told_by_topic("Operations"))
 
     def _rule(

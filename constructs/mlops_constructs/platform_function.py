@@ -1,5 +1,8 @@
 """A function of the platform."""
 
+import importlib.util
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -17,7 +20,8 @@ from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.service_trust import service_trust
 from mlops_constructs.waiver import Waiver, compliance_rules, waive
-from plumbline.configuration import Deployment
+from plumbline.configuration import Placement
+from plumbline.errors import PlumblineError
 
 _FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 _LAMBDA = "lambda.amazonaws.com"
@@ -42,43 +46,54 @@ class PlatformFunction(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        deployment: Deployment,
+        placement: Placement,
         name: str,
         description: str,
         environment: Mapping[str, str],
         statements: Sequence[Statement],
         failures: DeadLetterQueue,
         key_arn: str,
+        folder: str | None = None,
+        shared: str | None = None,
+        libraries: Sequence[str] = (),
+        timeout_seconds: int = 60,
+        memory_mb: int = 256,
     ) -> None:
         """Defines the function.
 
         Args:
             scope: Parent construct.
             construct_id: Id below the parent.
-            deployment: The environment.
-            name: Name of its folder below `functions/`, e.g. `account_guard`; `index.handler` is called.
+            placement: The environment, or what else it belongs to.
+            name: Its name, e.g. `account_guard`, after the placement's prefix.
             description: What it is for.
             environment: Environment variables; may hold tokens.
             statements: What it may do.
             failures: Where events go that it could not handle.
             key_arn: Key of the log group and of the environment variables.
+            folder: Its folder below `functions/`, of which `index.handler` is called; left out, it is called as the
+                function is.
+            shared: Folder below `functions/` whose modules it finds beside its own; left out, none.
+            libraries: Packages of the locked environment, of plain Python, that it finds beside its own modules.
+            timeout_seconds: After how many seconds Lambda ends it; 900 at most (Lambda developer guide, "Quotas").
+            memory_mb: Its memory in MiB.
         """
         super().__init__(scope, construct_id)
-        full_name = deployment.function_name(name)
+        full_name = placement.function_name(name)
         log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/{deployment.platform.name}/{deployment.environment}/functions/{name}",
+            log_group_name=f"/{placement.platform.name}/{placement.part}/functions/{name}",
             encryption_key=kms.Key.from_key_arn(self, "LogKey", key_arn),
-            retention=retention(deployment.platform),
+            retention=retention(placement.platform),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         self.role = PlatformRole(
             self,
             "Role",
-            platform=deployment.platform,
-            account=deployment.account,
-            role_name=f"{deployment.prefix}-{name.replace('_', '-')}",
+            platform=placement.platform,
+            account=placement.account,
+            role_name=full_name,
             description=description,
             # Lambda takes a role of the function's own account only, and is not documented to say for which it acts.
             trust=[service_trust(_LAMBDA)],
@@ -94,20 +109,20 @@ class PlatformFunction(Construct):
                     sid="EncryptFailures",
                     actions=["kms:Decrypt", "kms:GenerateDataKey"],
                     resources=[key_arn],
-                    conditions={"StringEquals": {"kms:ViaService": f"sqs.{deployment.region}.amazonaws.com"}},
+                    conditions={"StringEquals": {"kms:ViaService": f"sqs.{placement.region}.amazonaws.com"}},
                 ),
                 Statement(
                     sid="ReadEnvironment",
                     actions=["kms:Decrypt"],
                     resources=[key_arn],
                     conditions={
-                        "StringEquals": {"kms:EncryptionContext:aws:lambda:FunctionArn": self._arn(deployment, name)}
+                        "StringEquals": {"kms:EncryptionContext:aws:lambda:FunctionArn": self._arn(placement, name)}
                     },
                 ),
             ],
         )
-        code = assets.Asset(self, "Code", path=str(_FUNCTIONS / name), exclude=["__pycache__", "*.pyc"])
-        self.function_arn = self._arn(deployment, name)
+        code = self._code(folder or name, shared, libraries)
+        self.function_arn = self._arn(placement, name)
         self.function = lambda_.CfnFunction(
             self,
             "Function",
@@ -120,8 +135,8 @@ class PlatformFunction(Construct):
             role=self.role.role_arn,
             environment=lambda_.CfnFunction.EnvironmentProperty(variables=dict(environment)),
             kms_key_arn=key_arn,
-            timeout=60,
-            memory_size=256,
+            timeout=timeout_seconds,
+            memory_size=memory_mb,
             reserved_concurrent_executions=1,
             dead_letter_config=lambda_.CfnFunction.DeadLetterConfigProperty(target_arn=failures.queue_arn),
             logging_config=lambda_.CfnFunction.LoggingConfigProperty(log_group=log_group.log_group_name),
@@ -142,6 +157,26 @@ class PlatformFunction(Construct):
             ),
         )
 
+    def _code(self, folder: str, shared: str | None, libraries: Sequence[str]) -> assets.Asset:
+        exclude = ["__pycache__", "*.pyc"]
+        if shared is None and not libraries:
+            return assets.Asset(self, "Code", path=str(_FUNCTIONS / folder), exclude=exclude)
+        with tempfile.TemporaryDirectory() as name:
+            together = Path(name)
+            for part in (folder, shared):
+                if part is not None:
+                    shutil.copytree(_FUNCTIONS / part, together, dirs_exist_ok=True)
+            for library in libraries:
+                shutil.copytree(_package(library), together / library)
+            return assets.Asset(self, "Code", path=str(together), exclude=exclude)
+
     @staticmethod
-    def _arn(deployment: Deployment, name: str) -> str:
-        return deployment.arn("lambda", f"function:{deployment.function_name(name)}")
+    def _arn(placement: Placement, name: str) -> str:
+        return placement.arn("lambda", f"function:{placement.function_name(name)}")
+
+
+def _package(library: str) -> Path:
+    found = importlib.util.find_spec(library)
+    if found is None or found.origin is None:
+        raise PlumblineError(f"package {library} is not installed; accepted: one of requirements.txt.")
+    return Path(found.origin).parent

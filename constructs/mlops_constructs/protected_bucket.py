@@ -138,9 +138,10 @@ def _deny_other_keys(bucket_arn: str, key: kms.IKey) -> list[Statement]:
 
 def _allow(bucket_arn: str, read: ForeignRead) -> Statement:
     return Statement(
-        sid=f"ReadFrom{read.reader.account}",
+        sid=f"Read{read.reader.name}From{read.reader.account}",
         principal={"AWS": read.reader.root},
-        actions=["s3:GetObject"],
+        # The version as well: what was recorded of a version is read of that version.
+        actions=["s3:GetObject", "s3:GetObjectVersion"],
         resources=[f"{bucket_arn}/{read.objects}"],
         conditions=read.reader.condition,
     )

@@ -104,8 +104,8 @@ class ProtectedKey(Construct):
         root = f"arn:{partition}:iam::{account}:root"
         via = [f"{service}.{region}.amazonaws.com" for service in services]
         statements = [
-            _administration(root, administrators),
-            _looking(account, root),
+            administration(root, administrators),
+            looking(account, root),
             *([_use(account, root, users, via), _grants(account, root, [*administrators, *users])] if users else []),
             *(_foreign_read(reader, region) for reader in readers),
             *service_use,
@@ -122,7 +122,7 @@ class ProtectedKey(Construct):
         self.alias = kms.Alias(self, "Alias", alias_name=alias, target_key=self.key)
 
 
-def _administration(root: str, administrators: Sequence[str]) -> Statement:
+def administration(root: str, administrators: Sequence[str]) -> Statement:
     """The root user as well, so that a key is never without anybody who can change its policy."""
     return Statement(
         sid="AdministerByIdentityPolicy",
@@ -133,7 +133,7 @@ def _administration(root: str, administrators: Sequence[str]) -> Statement:
     )
 
 
-def _looking(account: str, root: str) -> Statement:
+def looking(account: str, root: str) -> Statement:
     """Who may look is for identity policies to say: without this, they would say it in vain."""
     return Statement(
         sid="LookByIdentityPolicy",
@@ -174,7 +174,7 @@ def _grants(account: str, root: str, principals: Sequence[str]) -> Statement:
 
 def _foreign_read(reader: ForeignReader, region: str) -> Statement:
     return Statement(
-        sid=f"ReadFrom{reader.account}",
+        sid=f"Read{reader.name}From{reader.account}",
         principal={"AWS": reader.root},
         actions=["kms:Decrypt"],
         resources=["*"],

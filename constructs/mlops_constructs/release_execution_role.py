@@ -33,7 +33,6 @@ class ReleaseExecutionRole(Construct):
         deployment: Deployment,
         model: Model,
         values: EnvironmentValues,
-        registered_in: Deployment,
     ) -> None:
         """Defines the role.
 
@@ -43,13 +42,12 @@ class ReleaseExecutionRole(Construct):
             deployment: The environment.
             model: The model.
             values: Network and keys of the environment.
-            registered_in: The environment whose registry holds the versions.
         """
         super().__init__(scope, construct_id)
         models = deployment.arn("sagemaker", "model/*")
         configs = deployment.arn("sagemaker", "endpoint-config/*")
         endpoint = deployment.arn("sagemaker", f"endpoint/{deployment.endpoint_name(model)}")
-        versions = registered_in.arn("sagemaker", f"model-package/{registered_in.model_package_group(model)}/*")
+        versions = f"{deployment.versions_arn(model)}*"
         log_group = deployment.arn("logs", f"log-group:{endpoint_log_group(deployment, model)}")
         self.role = PlatformRole(
             self,

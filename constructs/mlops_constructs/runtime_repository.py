@@ -9,24 +9,29 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from mlops_constructs.durations import days
-from plumbline.configuration import ModelJob, Platform
-
-_JOBS = (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.MONITOR, ModelJob.SERVE)
+from mlops_constructs.foreign_reader import ForeignReader
+from plumbline.configuration import Platform
 
 
 class RuntimeRepository(Construct):
-    """One ECR repository, from which the jobs of every account pull.
+    """An ECR repository of the runtime image.
 
     Guarantees: a tag never changes its image, every image is scanned when it arrives, layers are encrypted with the
-    given key, tagged images stay (a registered model names one), job roles of the platform's accounts pull and nobody
-    from outside does.
+    given key, tagged images stay (a registered model names one), the given roles pull and nobody else of another
+    account does.
 
     Attributes:
         repository: The repository.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, platform: Platform, key: kms.IKey, accounts: Sequence[str]
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        platform: Platform,
+        key: kms.IKey,
+        pullers: Sequence[ForeignReader],
     ) -> None:
         """Defines the repository.
 
@@ -35,7 +40,7 @@ class RuntimeRepository(Construct):
             construct_id: Id below the parent.
             platform: The configuration.
             key: Key of the layers.
-            accounts: Accounts whose job roles pull.
+            pullers: The roles that pull.
         """
         super().__init__(scope, construct_id)
         self.repository = ecr.Repository(
@@ -57,17 +62,14 @@ class RuntimeRepository(Construct):
         )
         self.repository.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="PullFromJobs",
-                principals=[iam.AccountPrincipal(account) for account in accounts],
-                actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                conditions={
-                    "ArnLike": {
-                        "aws:PrincipalArn": [
-                            f"arn:{platform.partition}:iam::{account}:role/{platform.name}-*-{job}"
-                            for account in accounts
-                            for job in _JOBS
-                        ]
-                    }
-                },
+                sid="PullImages",
+                principals=[iam.AccountPrincipal(puller.account) for puller in pullers],
+                actions=[
+                    "ecr:BatchCheckLayerAvailability",
+                    "ecr:BatchGetImage",
+                    "ecr:DescribeImages",
+                    "ecr:GetDownloadUrlForLayer",
+                ],
+                conditions={"ArnLike": {"aws:PrincipalArn": [arn for puller in pullers for arn in puller.role_arns]}},
             )
         )

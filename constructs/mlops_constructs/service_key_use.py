@@ -7,7 +7,7 @@ resource that they act for.
 from collections.abc import Sequence
 
 from mlops_constructs.policy import Statement
-from plumbline.configuration import Deployment, Placement
+from plumbline.configuration import Delivery, Deployment, Placement
 
 
 def log_groups_use(placement: Placement, log_groups: Sequence[str]) -> Statement:
@@ -88,6 +88,30 @@ def dead_letters_use(deployment: Deployment, queue_arn: str) -> Statement:
                 "aws:SourceAccount": deployment.account,
                 "kms:EncryptionContext:aws:sqs:arn": queue_arn,
             },
+        },
+    )
+
+
+def release_dead_letters_use(delivery: Delivery) -> Statement:
+    """EventBridge sends approvals that it could not deliver to the encrypted queue of a model's releases.
+
+    Source: as of `dead_letters_use`. The queues come with the models, after the key.
+
+    Args:
+        delivery: What delivers.
+    """
+    releases = f"{delivery.platform.name}-release-*"
+    return Statement(
+        sid="KeepUndelivered",
+        principal={"Service": "events.amazonaws.com"},
+        actions=["kms:Decrypt", "kms:GenerateDataKey"],
+        resources=["*"],
+        conditions={
+            "ArnLike": {
+                "aws:SourceArn": delivery.arn("events", f"rule/{releases}"),
+                "kms:EncryptionContext:aws:sqs:arn": delivery.arn("sqs", releases),
+            },
+            "StringEquals": {"aws:SourceAccount": delivery.account},
         },
     )
 

@@ -1,5 +1,7 @@
 """Which AWS services and pipelines assume the platform's roles, and for whom."""
 
+from collections.abc import Sequence
+
 from mlops_constructs.policy import Statement
 from plumbline.configuration import Deployment
 
@@ -25,20 +27,20 @@ def service_trust(service: str, *, account: str | None = None, source_arn: str |
     )
 
 
-def pipeline_trust(deployment: Deployment, *, sid: str, role_name: str) -> Statement:
-    """A pipeline of the delivery account, acting under its own role and no other.
+def pipeline_trust(deployment: Deployment, *, sid: str, role_names: Sequence[str]) -> Statement:
+    """What a pipeline of the delivery account runs, acting under roles of its own and no others.
 
     Args:
         deployment: The environment of the role that is assumed.
         sid: Name of the statement.
-        role_name: The pipeline's role in the delivery account.
+        role_names: The roles in the delivery account.
     """
     account = f"arn:{deployment.partition}:iam::{deployment.platform.delivery_account}"
     return Statement(
         sid=sid,
         principal={"AWS": f"{account}:root"},
         actions=["sts:AssumeRole"],
-        conditions={"ArnEquals": {"aws:PrincipalArn": f"{account}:role/{role_name}"}},
+        conditions={"ArnEquals": {"aws:PrincipalArn": [f"{account}:role/{name}" for name in role_names]}},
     )
 
 

@@ -6,7 +6,7 @@ from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.guarded_endpoint import endpoint_log_group
 from mlops_constructs.job_log_groups import PROCESSING_LOG_GROUP
 from mlops_constructs.job_role import JobRole
-from mlops_constructs.object_prefix import Storage, foreign_artifacts
+from mlops_constructs.object_prefix import Storage
 from plumbline.configuration import Deployment, Model, ModelJob
 
 
@@ -15,7 +15,7 @@ class ServingRoles(Construct):
 
     | role | reads | writes |
     |---|---|---|
-    | serve | the model's artifacts, where they were registered | capture |
+    | serve | the model's artifacts that are served here | capture |
     | monitor | capture, code, baselines and labels below `monitoring/` | reports below `monitoring/` |
 
     They live apart from the endpoint, so that whoever releases a version makes no role.
@@ -33,7 +33,6 @@ class ServingRoles(Construct):
         deployment: Deployment,
         model: Model,
         values: EnvironmentValues,
-        registered_in: Deployment,
     ) -> None:
         """Defines the roles.
 
@@ -43,12 +42,9 @@ class ServingRoles(Construct):
             deployment: The environment.
             model: The model.
             values: Network and keys of the environment.
-            registered_in: The environment whose artifacts are served; it may be of another account.
         """
         super().__init__(scope, construct_id)
         storage = Storage(deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn)
-        artifacts = f"{model.name}/training/"
-        own = registered_in.account == deployment.account
         capture = storage.capture(f"{model.name}/")
         monitoring = storage.data(f"{model.name}/monitoring/")
         self.serve = JobRole(
@@ -60,7 +56,7 @@ class ServingRoles(Construct):
             values=values,
             log_group=endpoint_log_group(deployment, model),
             metrics_namespace="/aws/sagemaker/Endpoints",
-            reads=[storage.artifacts(artifacts) if own else foreign_artifacts(registered_in, artifacts)],
+            reads=[storage.artifacts(deployment.artifacts_prefix(model))],
             writes=[capture],
             volume_key_arn=values.models_key_arn,
         )

@@ -63,9 +63,14 @@ NETWORK_INTERFACES = Wildcards(
     reason="EC2 invents the ids of network interfaces; creation is bound to the job subnets and a security group of "
     "the platform's, use and deletion to interfaces of the job subnets (ec2:Subnet).",
 )
+FOREIGN_KEYS = Wildcards(
+    id="foreign-key-ids",
+    reason="The id of another account's key is not known here and an alias is no valid resource; kms:ResourceAliases "
+    "binds the pattern to one key, whose own policy admits this role.",
+)
 WITHOUT_RESOURCES = Wildcards(
     id="actions-without-resources",
     reason="These actions know no resource but * (Service Authorization Reference). They list and describe; "
-    "ecr:GetAuthorizationToken opens only what a repository's policy allows, and cloudwatch:PutMetricData is bound to "
-    "one namespace.",
+    "ecr:GetAuthorizationToken opens only what a repository's policy allows, cloudwatch:PutMetricData is bound to one "
+    "namespace, and a pipeline's job is answered by its id, which only the function that was called has.",
 )

@@ -11,12 +11,13 @@ from plumbline.configuration.bootstrap import (
     execution_policy_arns,
 )
 from plumbline.configuration.contract import Contract, load_contract
-from plumbline.configuration.delivery import Delivery, DeliveryStep
+from plumbline.configuration.delivery import Delivery, DeliveryStep, artifacts_folder
 from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
 from plumbline.configuration.model import Model, load_model, load_models
 from plumbline.configuration.placement import Person, Placement
 from plumbline.configuration.platform import Account, Organization, Platform, Workbench, load_platform
+from plumbline.configuration.release import Release, ReleaseStep
 from plumbline.configuration.source import Source, SourceProvider
 from plumbline.configuration.tools import command_line_version
 
@@ -34,9 +35,12 @@ __all__ = [
     "Person",
     "Placement",
     "Platform",
+    "Release",
+    "ReleaseStep",
     "Source",
     "SourceProvider",
     "Workbench",
+    "artifacts_folder",
     "bootstrap_parameters",
     "bootstrap_template",
     "cdk_bootstrap_arguments",

@@ -18,6 +18,14 @@ class DeliveryStep(StrEnum):
     COMPARE = "compare"
 
 
+def artifacts_folder(pipeline: str) -> str:
+    """What begins the keys of what a pipeline's actions hand to each other: 20 characters of its name at most.
+
+    CodePipeline shortens both names in `<pipeline>/<artifact>/<random>`; observed, and not documented.
+    """
+    return pipeline[:20]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Delivery(Placement):
     """The delivery pipeline in its account and region."""
@@ -63,9 +71,12 @@ class Delivery(Placement):
 
     def evidence_url(self, execution: str) -> str:
         """Where a person reads, in the console, what an approval is decided on."""
+        return self.record_url(f"{self.evidence_key(execution)}difference.md")
+
+    def record_url(self, key: str) -> str:
+        """Where a person reads a record in the console."""
         host = "console.amazonaws.cn" if self.partition == "aws-cn" else "console.aws.amazon.com"
         host = "console.amazonaws-us-gov.com" if self.partition == "aws-us-gov" else host
-        key = f"{self.evidence_key(execution)}difference.md"
         return f"https://{host}/s3/object/{self.records_bucket}?region={self.region}&prefix={key}"
 
     @property
@@ -82,6 +93,25 @@ class Delivery(Placement):
     def key_alias(self) -> str:
         """Alias of the key of images, artifacts, records and logs."""
         return f"alias/{self.prefix}"
+
+    @property
+    def records_key_alias(self) -> str:
+        """Alias of the key with which release records are made and verified."""
+        return f"{self.key_alias}-records"
+
+    @property
+    def key_parameter(self) -> str:
+        """Name of the SSM parameter that tells the ARN of the key of images, artifacts, records and logs."""
+        return self.parameter("keys/delivery")
+
+    @property
+    def records_key_parameter(self) -> str:
+        """Name of the SSM parameter that tells the ARN of the key of release records."""
+        return self.parameter("keys/records")
+
+    def artifact_objects(self, pipeline: str) -> str:
+        """Pattern of the ARNs of what the actions of a pipeline hand to each other."""
+        return f"arn:{self.partition}:s3:::{self.artifacts_bucket}/{artifacts_folder(pipeline)}*"
 
     def project_name(self, step: DeliveryStep) -> str:
         """Name of a build project."""

@@ -39,6 +39,9 @@ class ModelJob(StrEnum):
     DELIVER = "deliver"
     RELEASE = "release"
     RELEASE_EXECUTION = "release-execution"
+    RELEASE_CHECK = "release-check"
+    REGISTRY_READER = "registry-reader"
+    COPY = "copy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,22 @@ class Deployment(Placement):
     def serves(self) -> bool:
         """Whether endpoints run here (staging and production)."""
         return self.environment is not Environment.DEV
+
+    @property
+    def image_account(self) -> str:
+        """Account whose registry the environment's jobs and endpoints pull from; production has its own copies."""
+        return self.account if self.is_production else self.platform.delivery_account
+
+    @property
+    def image_repository_arn(self) -> str:
+        """ARN of the repository of the runtime image that the environment pulls from."""
+        repository = f"repository/{self.platform.runtime_repository}"
+        return f"arn:{self.partition}:ecr:{self.region}:{self.image_account}:{repository}"
+
+    @property
+    def image_repository_uri(self) -> str:
+        """URI, without tag, of the repository of the runtime image that the environment pulls from."""
+        return self.platform.runtime_repository_uri(self.image_account)
 
     @property
     def data_bucket(self) -> str:
@@ -149,6 +168,19 @@ class Deployment(Placement):
     model_package_group = model_name
     endpoint_name = model_name
 
+    @property
+    def artifacts_prefix_name(self) -> str:
+        """Below a model's name, the prefix of the artifacts that are served here: runs wrote them, or releases."""
+        return "released" if self.is_production else "training"
+
+    def artifacts_prefix(self, model: "Model") -> str:
+        """What begins the keys of a model's artifacts that are served here."""
+        return f"{model.name}/{self.artifacts_prefix_name}/"
+
+    def versions_arn(self, model: "Model") -> str:
+        """What begins the ARNs of a model's versions in this environment's registry."""
+        return self.arn("sagemaker", f"model-package/{self.model_package_group(model)}/")
+
     def role_name(self, model: "Model", job: ModelJob | str) -> str:
         """Name of the role of one job of a model."""
         return f"{self.model_name(model)}-{job}"
@@ -156,14 +188,6 @@ class Deployment(Placement):
     def role_arn(self, model: "Model", job: ModelJob | str) -> str:
         """ARN of the role of one job of a model."""
         return self.iam_arn(f"role/{self.role_name(model, job)}")
-
-    def dead_letter_queue(self, purpose: str) -> str:
-        """Name of the queue of what failed."""
-        return f"{self.prefix}-{purpose}-failed"
-
-    def function_name(self, name: str) -> str:
-        """Name of a function, whose folder is named with underscores."""
-        return f"{self.prefix}-{name.replace('_', '-')}"
 
     @property
     def break_glass_rule(self) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from plumbline.configuration.delivery import Delivery
 from plumbline.configuration.deployment import Deployment, Environment
 from plumbline.configuration.reading import Settings, read_settings, refusal
+from plumbline.configuration.release import Release
 from plumbline.configuration.source import Source
 
 if TYPE_CHECKING:
@@ -281,9 +282,13 @@ class Platform(Settings):
         """
         return f"arn:{self.partition}:iam::{account}:role/cdk-{self.name}-{purpose}-role-{account}-{self.region}"
 
-    def release_pipeline_role(self, model: "Model") -> str:
-        """Name of the delivery account's role that releases a model."""
-        return f"{self.name}-release-{model.slug}"
+    def release(self, model: "Model") -> Release:
+        """What releases a model, with its names."""
+        return Release(platform=self, account=self.delivery_account, region=self.region, model=model)
+
+    def runtime_repository_uri(self, account: str) -> str:
+        """URI, without tag, of the repository of the runtime image in an account."""
+        return f"{account}.dkr.ecr.{self.region}.{self.url_suffix}/{self.runtime_repository}"
 
     def runtime_image(self, tag: str) -> str:
         """URI of a runtime image in the delivery account.
@@ -291,7 +296,7 @@ class Platform(Settings):
         Args:
             tag: Tag of the image: the hash of the runtime's content.
         """
-        return f"{self.delivery_account}.dkr.ecr.{self.region}.{self.url_suffix}/{self.runtime_repository}:{tag}"
+        return f"{self.runtime_repository_uri(self.delivery_account)}:{tag}"
 
 
 def load_platform(root: Path) -> Platform:

@@ -60,7 +60,7 @@ def make_release_role(*, cloud: Cloud, model: Model) -> str:
     """
     platform = cloud.platform
     released = [target.role_arn(model, ModelJob.RELEASE) for target in platform.deployments() if target.serves]
-    return _make_role(cloud, platform.release_pipeline_role(model), assumes=released)
+    return _make_role(cloud, platform.release(model).pipeline_name, assumes=released)
 
 
 def _make_role(cloud: Cloud, name: str, *, assumes: list[str]) -> str:

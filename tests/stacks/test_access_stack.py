@@ -50,7 +50,7 @@ def test_the_release_role_is_assumed_by_the_release_pipeline_of_its_model_only(
     (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     delivery = f"arn:aws:iam::{platform.delivery_account}"
     assert trust["Principal"] == {"AWS": f"{delivery}:root"}
-    releasing = platform.release_pipeline_role(assembly.models[0])
+    releasing = platform.release(assembly.models[0]).pipeline_name
     assert trust["Condition"] == {"ArnEquals": {"aws:PrincipalArn": f"{delivery}:role/{releasing}"}}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from plumbline.audit.access.landscape import Landscape, Role
-from plumbline.configuration import Deployment, Model, Platform
+from plumbline.configuration import Deployment, Model, Platform, artifacts_folder
 
 # An account of nobody's (AWS's documentation has the same for examples), in which whoever attacks is administrator.
 STRANGER = "999999999999"
@@ -64,8 +64,8 @@ class Vocabulary:
             "environments": lambda: self._environments.values(),
             "training": lambda: self._where(lambda deployment: deployment.trains),
             "serving": lambda: self._where(lambda deployment: deployment.serves),
-            "models": lambda: (_model(name, approval) for name, approval in self._approvals.items()),
-            "reviewed models": lambda: (_model(name, _REVIEWED) for name in self._reviewed()),
+            "models": lambda: map(self._model, self._approvals),
+            "reviewed models": lambda: map(self._model, self._reviewed()),
             "roles": lambda: map(_role, landscape.roles.values()),
             "accounts": lambda: (self._account(account) for account in platform.account_ids),
         }
@@ -162,7 +162,7 @@ class Vocabulary:
         if word in self._environments.values():
             return [other for other in self._environments.values() if other is not word]
         names = [name for name in (*self._approvals, _ANOTHER_MODEL) if _slug(name) != word.text]
-        return [_model(name, self._approvals.get(name, _REVIEWED)) for name in names]
+        return [self._model(name) for name in names]
 
     def _reviewed(self) -> list[str]:
         return [name for name, approval in self._approvals.items() if approval == _REVIEWED]
@@ -184,6 +184,8 @@ class Vocabulary:
             "trail": deployment.trail_bucket,
             "boundary": deployment.boundary_arn,
             "people": deployment.people_account,
+            "images": deployment.image_repository_arn,
+            "artifacts": deployment.artifacts_prefix_name,
         }
 
         def part(name: str) -> str | None:
@@ -195,6 +197,15 @@ class Vocabulary:
             return fixed.get(name)
 
         return Word(text=deployment.prefix, parts=part, account=deployment.account)
+
+    def _model(self, name: str) -> Word:
+        pipeline = f"{self._platform.name}-release-{_slug(name)}"
+        parts = {
+            "name": name,
+            "approval": self._approvals.get(name, _REVIEWED),
+            "released": artifacts_folder(pipeline),
+        }
+        return Word(text=_slug(name), parts=parts.get)
 
     def _account(self, account: str) -> Word:
         def part(name: str) -> str | None:
@@ -221,10 +232,6 @@ def _slug(name: str) -> str:
 
 def _plain(text: str) -> Word:
     return Word(text=text, parts=lambda _: None)
-
-
-def _model(name: str, approval: str) -> Word:
-    return Word(text=_slug(name), parts={"name": name, "approval": approval}.get)
 
 
 def _role(role: Role) -> Word:

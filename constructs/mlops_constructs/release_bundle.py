@@ -1,0 +1,59 @@
+"""What a release record takes from the commit that was delivered."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from aws_cdk import Stack, Stage
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from plumbline.configuration import Environment, Model
+
+
+class ReleaseBundle(Construct):
+    """An archive with the templates of a model's serving stacks, their tags, and the model's contract.
+
+    Guarantees: its name is the hash of its content, so a record keeps the templates that were delivered when it was
+    made, and a rollback deploys them again.
+
+    Attributes:
+        asset: The archive.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, model: Model, serving: Mapping[Environment, Stack]
+    ) -> None:
+        """Makes the archive.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Id below the parent.
+            model: The model.
+            serving: Its serving stack in each environment that serves; their Stages are synthesized here.
+        """
+        super().__init__(scope, construct_id)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for environment, stack in serving.items():
+                assembly = cast("Stage", Stage.of(stack)).synth()
+                template = Path(assembly.get_stack_by_name(stack.stack_name).template_full_path)
+                shutil.copyfile(template, folder / template_name(environment))
+                tags = {"Tags": dict(stack.tags.tag_values())}
+                text = json.dumps(tags, indent=2, sort_keys=True)
+                (folder / settings_name(environment)).write_text(text, encoding="utf-8")
+            shutil.copyfile(model.folder / "contract.json", folder / "contract.json")
+            self.asset = assets.Asset(self, "Archive", path=str(folder))
+
+
+def template_name(environment: Environment) -> str:
+    """Name of a serving stack's template in a record."""
+    return f"{environment}.template.json"
+
+
+def settings_name(environment: Environment) -> str:
+    """Name of the file in a record that says the tags of a serving stack, as CloudFormation's actions take it."""
+    return f"{environment}.config.json"
