@@ -114,7 +114,7 @@ def test_production_decrypts_models_of_staging_through_s3(assembly: Assembly, st
     read = _policy(assembly, staging, KeyPurpose.MODELS)[f"ReadFrom{production.account}"]
     assert listed(read["Action"]) == ["kms:Decrypt"]
     assert read["Condition"] == {
-        "ArnLike": {"aws:PrincipalArn": production.iam_arn(f"role/{production.prefix}-*-serve")},
+        "ArnLike": {"aws:PrincipalArn": production.iam_arn(f"role/{production.prefix}-*-copy")},
         "StringEquals": {"kms:ViaService": f"s3.{staging.region}.amazonaws.com"},
     }
 

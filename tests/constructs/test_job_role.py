@@ -49,7 +49,7 @@ def model(assembly: Assembly) -> Model:
 
 
 def _role(assembly: Assembly, deployment: Deployment, model: Model, job: ModelJob) -> Json:
-    kind = "access" if job is ModelJob.SERVE else "training"
+    kind = "access" if job in (ModelJob.SERVE, ModelJob.COPY) else "training"
     return assembly[deployment.stack_name(kind, model)].role(deployment.role_name(model, job))
 
 
@@ -158,18 +158,24 @@ def test_a_job_writes_to_one_log_group_and_one_namespace(
     assert granted["PublishMetrics"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": group}}
 
 
-def test_production_reads_artifacts_of_staging_with_its_key_only(
+def test_production_serves_copies_of_its_own(assembly: Assembly, production: Deployment, model: Model) -> None:
+    granted = role_statements(_role(assembly, production, model, ModelJob.SERVE))
+    assert granted["ReadObjects"]["Resource"] == f"arn:aws:s3:::{production.models_bucket}/{model.name}/released/*"
+    assert granted["DecryptObjects"]["Resource"] == {"Ref": "ModelsKey"}
+    assert granted["PullImage"]["Resource"] == production.arn("ecr", "repository/plumbline-runtime")
+
+
+def test_copies_are_made_of_artifacts_of_staging_with_its_key_only(
     assembly: Assembly, staging: Deployment, production: Deployment, model: Model
 ) -> None:
-    granted = role_statements(_role(assembly, production, model, ModelJob.SERVE))
-    assert granted["ReadObjects"]["Resource"] == f"arn:aws:s3:::{staging.models_bucket}/{model.name}/training/*"
+    granted = role_statements(_role(assembly, production, model, ModelJob.COPY))
+    assert granted["ReadArtifacts"]["Resource"] == f"arn:aws:s3:::{staging.models_bucket}/{model.name}/training/*"
     decrypt = granted["DecryptForeignObjects0"]
     assert decrypt["Resource"] == staging.arn("kms", "key/*")
     assert decrypt["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": staging.key_alias("models")}
-    assert "DecryptObjects" not in granted
 
 
-def test_staging_lets_in_the_very_role_that_production_serves_with(
+def test_staging_lets_in_the_very_role_that_copies_to_production(
     assembly: Assembly, staging: Deployment, production: Deployment, model: Model
 ) -> None:
     (bucket,) = [
@@ -180,7 +186,7 @@ def test_staging_lets_in_the_very_role_that_production_serves_with(
     (read,) = [s for s in bucket["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
     (pattern,) = listed(read["Condition"]["ArnLike"]["aws:PrincipalArn"])
     prefix, suffix = pattern.split("*")
-    arn = production.role_arn(model, ModelJob.SERVE)
+    arn = production.role_arn(model, ModelJob.COPY)
     assert arn.startswith(prefix)
     assert arn.endswith(suffix)
-    assert listed(read["Action"]) == ["s3:GetObject"]
+    assert listed(read["Action"]) == ["s3:GetObject", "s3:GetObjectVersion"]

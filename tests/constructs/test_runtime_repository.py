@@ -26,9 +26,9 @@ def test_an_image_that_a_model_names_is_never_cleaned_away(repository: Json) -> 
     assert repository["LifecyclePolicy"]["LifecyclePolicyText"].count("rulePriority") == 1
 
 
-@pytest.mark.parametrize("environment", list(Environment))
+@pytest.mark.parametrize("environment", [Environment.DEV, Environment.STAGING])
 @pytest.mark.parametrize("job", [ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.SERVE])
-def test_jobs_of_every_account_pull(
+def test_jobs_that_train_pull_from_delivery(
     repository: Json, assembly: Assembly, environment: Environment, job: ModelJob
 ) -> None:
     deployment = assembly.platform.deployment(environment)
@@ -36,6 +36,28 @@ def test_jobs_of_every_account_pull(
     assert {"AWS": deployment.iam_arn("root")}["AWS"] in statement["Principal"]["AWS"]
     arn = deployment.role_arn(assembly.models[0], job)
     assert any(fnmatchcase(arn, pattern) for pattern in statement["Condition"]["ArnLike"]["aws:PrincipalArn"])
+
+
+def _pullers(repository: Json) -> list[str]:
+    (statement,) = repository["RepositoryPolicyText"]["Statement"]
+    patterns: list[str] = statement["Condition"]["ArnLike"]["aws:PrincipalArn"]
+    return patterns
+
+
+def test_production_takes_nothing_from_delivery_but_copies(repository: Json, assembly: Assembly) -> None:
+    production = assembly.platform.deployment(Environment.PRODUCTION)
+    of_production = [pattern for pattern in _pullers(repository) if production.account in pattern]
+    assert of_production == [production.iam_arn(f"role/{production.prefix}-*-copy")]
+
+
+def test_production_pulls_from_a_repository_of_its_own(assembly: Assembly) -> None:
+    production = assembly.platform.deployment(Environment.PRODUCTION)
+    own = assembly[production.stack_name("foundation")].only("AWS::ECR::Repository")["Properties"]
+    assert own["RepositoryName"] == assembly.platform.runtime_repository
+    assert own["ImageTagMutability"] == "IMMUTABLE"
+    assert own["EncryptionConfiguration"]["EncryptionType"] == "KMS"
+    assert all(pattern.startswith(production.iam_arn("role/")) for pattern in _pullers(own))
+    assert production.iam_arn(f"role/{production.prefix}-*-serve") in _pullers(own)
 
 
 @pytest.mark.parametrize("name", ["plumbline-dev-flight-delays-pipeline", "admin", "other-dev-model-train"])

@@ -77,6 +77,7 @@ def test_each_account_gets_the_stacks_that_the_design_names(assembly: Assembly) 
             ("serving", (staging, production)),
         ):
             expected |= {deployment.stack_name(kind, model): deployment.account for deployment in deployments}
+        expected[platform.release(model).prefix] = platform.delivery_account
     assert {name: template.account for name, template in assembly.templates.items()} == expected
 
 
@@ -86,14 +87,15 @@ def test_training_and_serving_carry_no_asset_but_their_template(assembly: Assemb
         assert [asset["source"]["path"] for asset in template.assets.values()] == [template.path.name]
 
 
-def test_nothing_is_published_but_templates_and_the_functions_of_operations(assembly: Assembly) -> None:
+def test_nothing_is_published_but_templates_functions_and_what_releases_take_of_a_commit(assembly: Assembly) -> None:
+    releases = {assembly.platform.release(model).prefix for model in assembly.models}
     for name, template in assembly.templates.items():
         others = [a for a in template.assets.values() if not a["source"]["path"].endswith(".template.json")]
-        assert len(others) == (len(template.of_type("AWS::Lambda::Function")) if name.endswith("-operations") else 0)
+        assert len(others) == len(template.of_type("AWS::Lambda::Function")) + (1 if name in releases else 0)
 
 
 def test_a_serving_template_fits_into_a_request(assembly: Assembly) -> None:
-    # CreateChangeSet: TemplateBody has at most 51,200 bytes; the release role cannot read S3.
+    # CreateChangeSet: TemplateBody has at most 51,200 bytes.
     for template in _stacks(assembly, "serving"):
         assert template.path.stat().st_size <= 51_200
 
@@ -103,11 +105,14 @@ def test_no_template_holds_more_than_400_resources(assembly: Assembly) -> None:
         assert len(template.resources) <= 400
 
 
-def test_functions_are_in_operations_only_and_there_is_no_custom_resource(assembly: Assembly) -> None:
+def test_functions_are_in_operations_and_releases_only_and_there_is_no_custom_resource(assembly: Assembly) -> None:
+    releases = {assembly.platform.release(model).prefix for model in assembly.models}
     for name, template in assembly.templates.items():
         types = {resource["Type"] for resource in template.resources.values()}
         assert not [t for t in types if t.startswith(("Custom::", "AWS::CloudFormation::"))], name
-        assert name.endswith("-operations") or not [t for t in types if t.startswith("AWS::Lambda::")], name
+        assert (
+            name.endswith("-operations") or name in releases or not [t for t in types if t.startswith("AWS::Lambda::")]
+        ), name
 
 
 def test_nothing_is_exported_or_imported(assembly: Assembly) -> None:
@@ -175,7 +180,9 @@ def test_every_bucket_refuses_plain_http_and_strangers(assembly: Assembly) -> No
 
 def test_every_key_rotates_and_waits_thirty_days(assembly: Assembly) -> None:
     for name, key in _resources(assembly, "AWS::KMS::Key"):
-        assert key["Properties"]["EnableKeyRotation"] is True, name
+        # KMS rotates no HMAC key (KMS developer guide, "Rotate AWS KMS keys").
+        hmac = key["Properties"].get("KeySpec") == "HMAC_256"
+        assert key["Properties"].get("EnableKeyRotation", False) is not hmac, name
         assert key["Properties"]["PendingWindowInDays"] == 30, name
 
 

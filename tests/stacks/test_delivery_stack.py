@@ -62,6 +62,7 @@ def test_a_commit_is_built_then_delivered_one_environment_after_the_other(pipeli
         "dev",
         "staging",
         "production",
+        "releases",
     ]
 
 
@@ -191,7 +192,7 @@ def test_cdk_pipelines_makes_no_role_bucket_or_key(delivery: Template, assembly:
     assert not delivery.of_type("AWS::IAM::Policy")
     buckets = {bucket["Properties"]["BucketName"] for bucket in delivery.of_type("AWS::S3::Bucket")}
     assert buckets == {names.artifacts_bucket, names.records_bucket, names.logs_bucket}
-    assert len(delivery.of_type("AWS::KMS::Key")) == 1
+    assert len(delivery.of_type("AWS::KMS::Key")) == 2
 
 
 def test_a_service_takes_a_role_of_delivery_for_its_own_pipeline_or_project_only(

@@ -15,19 +15,22 @@ def _serving(assembly: Assembly, environment: Environment) -> Template:
 
 
 @pytest.mark.parametrize("environment", [Environment.STAGING, Environment.PRODUCTION])
-def test_takes_a_version_of_the_registry_in_staging(assembly: Assembly, environment: Environment) -> None:
-    staging = assembly.platform.deployment(Environment.STAGING)
+def test_takes_a_version_of_its_own_registry(assembly: Assembly, environment: Environment) -> None:
+    own = assembly.platform.deployment(environment)
     pattern = _serving(assembly, environment).body["Parameters"]["ModelPackageArn"]["AllowedPattern"]
-    group = staging.model_package_group(assembly.models[0])
-    assert re.search(pattern, _PACKAGE.format(region=staging.region, account=staging.account, group=group))
+    group = own.model_package_group(assembly.models[0])
+    assert re.search(pattern, _PACKAGE.format(region=own.region, account=own.account, group=group))
 
 
 @pytest.mark.parametrize(
-    ("account", "group"), [("staging", "somebody-elses"), ("dev", "own")], ids=["another group", "another account"]
+    ("account", "group"),
+    [("production", "somebody-elses"), ("dev", "own"), ("staging", "staging's")],
+    ids=["another group", "another account", "staging's registry"],
 )
 def test_refuses_a_version_from_elsewhere(assembly: Assembly, account: str, group: str) -> None:
-    staging = assembly.platform.deployment(Environment.STAGING)
-    name = staging.model_package_group(assembly.models[0]) if group == "own" else group
+    staging, production = (assembly.platform.deployment(e) for e in (Environment.STAGING, Environment.PRODUCTION))
+    groups = {"own": production, "staging's": staging}
+    name = groups[group].model_package_group(assembly.models[0]) if group in groups else group
     arn = _PACKAGE.format(
         region=staging.region, account=assembly.platform.deployment(Environment(account)).account, group=name
     )
