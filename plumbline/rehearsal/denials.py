@@ -25,7 +25,7 @@ class Probe:
     attempt: Callable[[], object]
 
 
-def probes(*, cloud: Cloud, model: Model, inputs: Inputs, model_package_arn: str, release_role_arn: str) -> list[Probe]:
+def probes(*, cloud: Cloud, model: Model, inputs: Inputs, model_package_arn: str) -> list[Probe]:
     """Every refusal that a model's way through the accounts has to meet.
 
     Args:
@@ -33,13 +33,13 @@ def probes(*, cloud: Cloud, model: Model, inputs: Inputs, model_package_arn: str
         model: The model.
         inputs: What its run was started with.
         model_package_arn: The version that was released.
-        release_role_arn: The release role of the delivery account.
     """
     return [
         *_of_job_roles(cloud, model, inputs),
         *_of_accounts(cloud, model, inputs, model_package_arn),
         *_of_encryption(cloud, model),
-        *_of_release(cloud, model, release_role_arn),
+        *_of_release(cloud, model),
+        *_of_records(cloud, model),
     ]
 
 
@@ -249,7 +249,7 @@ def _of_encryption(cloud: Cloud, model: Model) -> Iterator[Probe]:
     )
 
 
-def _of_release(cloud: Cloud, model: Model, release_role_arn: str) -> Iterator[Probe]:
+def _of_release(cloud: Cloud, model: Model) -> Iterator[Probe]:
     platform = cloud.platform
     staging, production = platform.deployment(Environment.STAGING), platform.deployment(Environment.PRODUCTION)
     administrator = cloud.administrator(platform.delivery_account)
@@ -265,7 +265,13 @@ def _of_release(cloud: Cloud, model: Model, release_role_arn: str) -> Iterator[P
     )
 
     def released(deployment: Deployment) -> Session:
-        pipeline = cloud.assume(release_role_arn, caller=administrator)
+        names = platform.release(model)
+        pipeline = cloud.assume_as_service(
+            names.iam_arn(f"role/{names.pipeline_name}"),
+            service="codepipeline.amazonaws.com",
+            source_account=names.account,
+            source_arn=names.pipeline_arn,
+        )
         return cloud.assume(deployment.role_arn(model, ModelJob.RELEASE), caller=pipeline, name="probe")
 
     foundation = production.stack_name("foundation")
@@ -298,4 +304,29 @@ def _of_release(cloud: Cloud, model: Model, release_role_arn: str) -> Iterator[P
                 StoppingCondition={"MaxRuntimeInSeconds": 60},
             )
         ),
+    )
+
+
+def _of_records(cloud: Cloud, model: Model) -> Iterator[Probe]:
+    delivery = cloud.platform.delivery
+    administrator = cloud.administrator(delivery.account)
+    record = cloud.platform.release(model).record_key(1)
+    yield Probe(
+        expected=DeniedCall(
+            principal=delivery.iam_arn("root"),
+            action="s3:PutObject",
+            resource=_object(delivery.records_bucket, record),
+            because="a release record is its recorder's to write",
+        ),
+        attempt=lambda: administrator.client("s3").put_object(Bucket=delivery.records_bucket, Key=record, Body=b"x"),
+    )
+    key = administrator.client("ssm").get_parameter(Name=delivery.records_key_parameter)["Parameter"]["Value"]
+    yield Probe(
+        expected=DeniedCall(
+            principal=delivery.iam_arn("root"),
+            action="kms:GenerateMac",
+            resource=key,
+            because="nobody but a recorder makes the code of a record",
+        ),
+        attempt=lambda: administrator.client("kms").generate_mac(KeyId=key, Message=b"x", MacAlgorithm="HMAC_SHA_256"),
     )

@@ -27,7 +27,7 @@ from plumbline.configuration import (
     runtime_tag,
 )
 from plumbline.errors import PlumblineError
-from plumbline.rehearsal import accounts, denials, images, predictions, release, training_run
+from plumbline.rehearsal import accounts, denials, images, pipeline_run, predictions, release, training_run
 from plumbline.rehearsal.alerts import Alerts, try_alerts
 from plumbline.rehearsal.assembly import SynthesizedStack, read_assembly
 from plumbline.rehearsal.calls import read_call_log
@@ -48,7 +48,7 @@ from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary, denie
 from plumbline.rehearsal.training_run import Inputs
 
 REASON = "rehearsal"
-_DELIVERED = ("delivery/", "dev/", "staging/", "production/", "delivered-")
+_DELIVERED = ("delivery/", "dev/", "staging/", "production/", "delivered-", "releases/")
 
 
 def rehearse(root: Path, *, progress: Progress, keep: bool = False) -> Summary:
@@ -353,14 +353,15 @@ class Journey:
         arn = trained.run.model_package_arn
         with self._steps.step(f"Approve {model.name}") as step:
             approver = self.people.take(Person.APPROVER, self.staging)
+            names, answering = self.platform.release(model), self.people.take(Person.APPROVER, self.platform.delivery)
+            before = pipeline_run.newest(pipeline=names.pipeline_name, caller=answering)
             release.approve(model_package_arn=arn, caller=approver, reason=REASON)
-            role = release.make_release_role(cloud=cloud, model=model)
+            execution = release.started(names=names, before=before, caller=answering)
             step.outcome = arn.rsplit("/", 2)[-2] + " " + arn.rsplit("/", 1)[-1]
-        served = {}
-        for deployment in self.platform.deployments():
-            if deployment.serves:
-                with self._steps.step(f"Release {model.name} to {deployment.environment}") as step:
-                    served[deployment.environment.value] = self._release(trained, deployment, role, step)
+        with self._steps.step(f"Release {model.name} to staging and production") as step:
+            run = self._release(model, execution, answering, step)
+            served = {d.environment.value: self._served(model, d) for d in self.platform.deployments() if d.serves}
+            step.outcome = f"{names.pipeline_name} {run.status}, both endpoints InService"
         if len({(one.artifact_digest, one.image_digest) for one in served.values()}) != 1:
             raise PlumblineError(f"staging and production serve different versions: {served}", exit_code=1)
         production = self.platform.deployment(Environment.PRODUCTION)
@@ -375,9 +376,7 @@ class Journey:
             step.outcome = f"{agreement.rows:,} answers equal to the artifact's, to {agreement.largest_difference:.0e}"
         with self._steps.step("Try what must be refused") as step:
             refused = denials.try_all(
-                denials.probes(
-                    cloud=cloud, model=model, inputs=trained.inputs, model_package_arn=arn, release_role_arn=role
-                )
+                denials.probes(cloud=cloud, model=model, inputs=trained.inputs, model_package_arn=arn)
             )
             step.outcome = f"{denied(len(refused), len(set(refused)))}, all refused"
         way = ModelSummary(
@@ -388,6 +387,7 @@ class Journey:
             run=trained.run,
             metrics=trained.metrics,
             model_package_arn=arn,
+            release=run,
             served=served,
             agreement=agreement,
         )
@@ -447,30 +447,27 @@ class Journey:
                 step.outcome = f"{len(self.platform.account_ids)} accounts at {cloud.options.endpoint}"
             yield cloud
 
-    def _release(self, trained: TrainedModel, deployment: Deployment, role: str, step: Step) -> Served:
-        model, arn = trained.model, trained.run.model_package_arn
-        (stack,) = self._stacks_of(f"release-{deployment.environment}/", model=model)
-        release.release(
-            cloud=self.cloud,
-            deployment=deployment,
-            model=model,
-            stack=stack,
-            model_package_arn=arn,
-            release_role_arn=role,
+    def _release(self, model: Model, execution: str, answering: Session, step: Step) -> PipelineRun:
+        run = pipeline_run.follow(
+            pipeline=self.platform.release(model).pipeline_name,
+            execution=execution,
+            caller=answering,
+            decide=lambda asked: asked.answer(answering, approved=True, because=REASON),
             tell=step.detail,
         )
-        accounts.verify_templates(cloud=self.cloud, stacks=[stack])
-        auditor = self.people.take(Person.AUDITOR, deployment)
-        asking = self.cloud.administrator(deployment.account)
-        release.smoke_test(deployment=deployment, model=model, caller=asking, rows=trained.offline.body(0, 3))
-        served = release.describe(
+        if run.status != "Succeeded":
+            raise pipeline_run.failure(run, caller=self.cloud.administrator(self.platform.delivery_account))
+        accounts.verify_templates(cloud=self.cloud, stacks=self._stacks_of("release-", model=model))
+        return run
+
+    def _served(self, model: Model, deployment: Deployment) -> Served:
+        return release.describe(
             deployment=deployment,
             model=model,
-            caller=auditor,
-            registry=self.people.take(Person.DATA_SCIENTIST, self.staging),
+            caller=self.people.take(Person.AUDITOR, deployment),
+            # Nobody else reads a released artifact in production.
+            reader=denials.service_session(self.cloud, deployment, model, ModelJob.SERVE),
         )
-        step.outcome = f"{served.endpoint} {served.status}"
-        return served
 
     def _stacks_of(self, path: str, *, model: Model | None = None) -> list[SynthesizedStack]:
         return [

@@ -49,6 +49,7 @@ class ModelSummary:
         run: The training run.
         metrics: The evaluation report.
         model_package_arn: The registered version.
+        release: The execution of its release pipeline.
         served: What each environment serves.
         agreement: Production's answers against the artifact's own.
     """
@@ -60,6 +61,7 @@ class ModelSummary:
     run: Run
     metrics: Mapping[str, object]
     model_package_arn: str
+    release: PipelineRun
     served: Mapping[str, Served]
     agreement: Agreement
 
@@ -144,8 +146,12 @@ def denied(attempts: int, calls: int) -> str:
 
 
 def _stages(run: PipelineRun) -> str:
+    return f"{run.commit[:8]} {_in_stages(run)}"
+
+
+def _in_stages(run: PipelineRun) -> str:
     stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in run.stages().items())
-    return f"{run.commit[:8]} {run.status} in {run.seconds:.0f} s: {stages}"
+    return f"{run.status} in {run.seconds:.0f} s: {stages}"
 
 
 def _rows_of(way: ModelSummary) -> list[tuple[str, str]]:
@@ -156,7 +162,7 @@ def _rows_of(way: ModelSummary) -> list[tuple[str, str]]:
         ("run", ": ".join(filter(None, [f"{way.run.status} in {way.run.seconds:.1f} s", ", ".join(long)]))),
         ("quality", _figures(challenger, suffix="")),
         ("gate", "lower bounds of the gains: " + _figures(gate, suffix=_BOUND)),
-        ("version", way.model_package_arn.partition("/")[2]),
+        ("release", f"version {way.model_package_arn.rpartition('/')[2]}, {_in_stages(way.release)}"),
         *(
             (environment, f"{served.endpoint} {served.status}, artifact {served.artifact_digest[:16]}")
             for environment, served in way.served.items()

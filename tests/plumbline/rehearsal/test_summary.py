@@ -26,6 +26,18 @@ def _served(name: str) -> Served:
     )
 
 
+DELIVERY = PipelineRun(
+    pipeline="plumbline-delivery",
+    execution="e",
+    status="Succeeded",
+    commit="0123456789" * 4,
+    actions=(
+        ActionRun(stage="Source", name="Source", status="Succeeded", seconds=1.2, failure=""),
+        ActionRun(stage="dev", name="one.Prepare", status="Succeeded", seconds=2.0, failure=""),
+        ActionRun(stage="dev", name="one.Deploy", status="Succeeded", seconds=3.1, failure=""),
+    ),
+    seconds=7.4,
+)
 WAY = ModelSummary(
     model="flight_delays",
     commit="c" * 40,
@@ -47,22 +59,11 @@ WAY = ModelSummary(
         "gate": {"average_precision_gain_lower": 0.0642, "log_loss_gain_lower": 0.0189, "confidence": 0.95},
     },
     model_package_arn=f"{ARN}:model-package/group/1",
+    release=DELIVERY,
     served={"staging": _served("plumbline-staging-flight-delays"), "production": _served("p")},
     agreement=Agreement(rows=1200, largest_difference=0.0),
 )
 CALL = DeniedCall(principal="p", action="s3:PutObject", resource="r", because="b")
-DELIVERY = PipelineRun(
-    pipeline="plumbline-delivery",
-    execution="e",
-    status="Succeeded",
-    commit="0123456789" * 4,
-    actions=(
-        ActionRun(stage="Source", name="Source", status="Succeeded", seconds=1.2, failure=""),
-        ActionRun(stage="dev", name="one.Prepare", status="Succeeded", seconds=2.0, failure=""),
-        ActionRun(stage="dev", name="one.Deploy", status="Succeeded", seconds=3.1, failure=""),
-    ),
-    seconds=7.4,
-)
 SUMMARY = Summary(
     id="one",
     accounts={"dev": "111111111111", "staging": "222222222222", "production": "333333333333"},
