@@ -92,7 +92,7 @@ def test_the_table_says_what_was_shown_in_one_line_each() -> None:
         ("flight_delays: run", "Succeeded in 12.4 s: Prepare 2.7 s, Train 6.5 s"),
         ("flight_delays: quality", "average precision 0.408, log loss 0.484, ROC AUC 0.698"),
         ("flight_delays: gate", "lower bounds of the gains: average precision 0.064, log loss 0.019"),
-        ("flight_delays: version", "group/1"),
+        ("flight_delays: release", "version 1, Succeeded in 7 s: Source 1 s, dev 5 s"),
         ("flight_delays: staging", "plumbline-staging-flight-delays InService, artifact 0123456789abcdef"),
         ("flight_delays: production", "p InService, artifact 0123456789abcdef"),
         ("flight_delays: answers", "1,200 equal to the artifact's own, to 0.0e+00"),
