@@ -35,7 +35,7 @@ def release(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether this release is meant.")] = False,
 ) -> None:
-    """Approve or reject the release of a model that waits, or go back to an earlier one; exit 1 if it cannot be done."""
+    """Approve or reject the release of a model that waits, or go back to an earlier one; exit 1 if that fails."""
     from plumbline.accounts.access import Access, identify
     from plumbline.configuration import Person, load_models, load_platform
     from plumbline.releasing.releases import Releases
@@ -47,10 +47,8 @@ def release(
     caller = identify(access, region=platform.region)
     names = platform.release(chosen)
     if caller.account != names.account:
-        raise PlumblineError(
-            f"the credentials are of {caller.arn}; accepted: {platform.delivery.person_role_arn(Person.APPROVER)}, which "
-            "answers and starts releases."
-        )
+        approver = platform.delivery.person_role_arn(Person.APPROVER)
+        raise PlumblineError(f"the credentials are of {caller.arn}; accepted: {approver}, which answers releases.")
     releases = Releases(access, names)
     console = Console(soft_wrap=True, highlight=False)
     if action is Action.ROLLBACK:

@@ -17,6 +17,9 @@ class Contract(BaseModel):
         requests: Rows that it is asked together, one JSON object each.
         answer: The JSON Schema of its answer to one row.
         max_seconds: How long all of them may take together.
+        prediction: Name of the number in an answer that is compared with what the model predicted when it was
+            evaluated.
+        tolerance: By how much the two may differ.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,6 +27,8 @@ class Contract(BaseModel):
     requests: list[dict[str, Any]] = Field(min_length=1, max_length=100)
     answer: dict[str, Any]
     max_seconds: float = Field(gt=0, le=60)
+    prediction: str = Field(min_length=1)
+    tolerance: float = Field(gt=0, lt=1)
 
 
 def load_contract(model: Model) -> Contract:
@@ -37,7 +42,9 @@ def load_contract(model: Model) -> Contract:
     try:
         return Contract.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except OSError:
-        raise PlumblineError(f"{name}: the file is missing; accepted: requests, answer and max_seconds.") from None
+        raise PlumblineError(
+            f"{name}: the file is missing; accepted: requests, answer, max_seconds, prediction and tolerance."
+        ) from None
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
