@@ -1,7 +1,7 @@
 """Copies a released version into production: its artifact, its image, and its place in a registry.
 
-It comes after the approval, so it first keeps who has agreed to this release. Each part may have been done before, by an
-earlier attempt, and is then left as it is.
+It comes after the approval, so it first keeps who has agreed to this release. What an earlier attempt has done is left as
+it is.
 """
 
 import json

@@ -14,7 +14,8 @@ account. This module adds
 - a person's second factor: ``aws:MultiFactorAuthPresent`` of who assumes a role with it, and of the session;
 - condition keys: ``aws:PrincipalArn`` as the role behind a session, ``aws:ResourceAccount`` as the bucket's owner, the
   organisation of callers and resources, ``aws:VpceAccount``, ``aws:CalledVia``, ``kms:CallerAccount``,
-  ``kms:ResourceAliases``, ``ec2:Subnet``, ``s3:VersionId``, ``s3:TlsVersion`` and the key id of a write;
+  ``kms:MacAlgorithm``, ``kms:ResourceAliases``, ``ec2:Subnet``, ``s3:VersionId``, ``s3:TlsVersion`` and the key id of a
+  write;
 - every resource that creating a network interface touches;
 - the platform's own credentials: a role assumed by a service principal, its trust policy evaluated with
   ``aws:SourceAccount`` and ``aws:SourceArn``;

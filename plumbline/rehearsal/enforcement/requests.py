@@ -110,6 +110,13 @@ def _read_codebuild(arn: str, body: bytes, query_params: Mapping[str, object], r
     return prefix + projects[0]
 
 
+def _read_kms(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
+    algorithm = _json_object(body).get("MacAlgorithm")
+    if algorithm:
+        request_keys.set({"kms:macalgorithm": str(algorithm)})
+    return arn
+
+
 def _read_ssm(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
     # "Actions, resources, and condition keys for AWS Systems Manager": GetParameters is decided on each parameter.
     names = _json_object(body).get("Names")
@@ -174,6 +181,7 @@ _REQUEST_READERS: Mapping[str, Callable[[str, bytes, Mapping[str, object], str, 
     "events": _read_events,
     "iam": _read_iam,
     "cloudformation": _read_cloudformation,
+    "kms": _read_kms,
     "logs": _read_logs,
     "monitoring": _read_cloudwatch,
     "ssm": _read_ssm,
