@@ -98,7 +98,6 @@ class CopyRole(Construct):
                     ],
                     conditions={"StringEquals": {"sagemaker:ModelApprovalStatus": "Approved"}},
                 ),
-                Statement(sid="FindCopies", actions=["sagemaker:ListModelPackages"], resources=[versions]),
             ],
         )
         waive(

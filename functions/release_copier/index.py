@@ -1,9 +1,9 @@
 """Copies a released version into production: its artifact, its image, and its place in a registry.
 
-It comes after the approval, so it first keeps who has agreed to this release. What an earlier attempt has done is left as
-it is.
+It comes after the approval, so it first keeps who has agreed to this release. What an earlier attempt has done stays.
 """
 
+import hashlib
 import json
 import os
 from typing import Any
@@ -45,7 +45,7 @@ def _copy(execution: str, content: bytes) -> dict[str, str]:
         digest=digest,
     )
     image = f"{os.environ['TARGET_REPOSITORY']}@{digest}"
-    return {"PackageArn": _registered(production.client("sagemaker"), record, image=image, artifact_uri=artifact_uri)}
+    return {"PackageArn": _registered(production, record, image=image, artifact_uri=artifact_uri)}
 
 
 def _keep_who_agreed(execution: str, record: Record) -> None:
@@ -120,32 +120,33 @@ def _head(s3: Any, bucket: str, key: str) -> dict[str, Any] | None:
     return found
 
 
-def _registered(sagemaker: Any, record: Record, *, image: str, artifact_uri: str) -> str:
+def _registered(production: boto3.Session, record: Record, *, image: str, artifact_uri: str) -> str:
     """The ARN of the copy in production's registry, made unless an earlier attempt has made it."""
-    said, group = record.said, os.environ["GROUP"]
-    description = f"Version {record.version} of {said['modelPackageArn']}"
-    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
-    for page in pages:
-        for one in page["ModelPackageSummaryList"]:
-            if one.get("ModelPackageDescription") == description:
-                return str(one["ModelPackageArn"])
+    said, group, s3 = record.said, os.environ["GROUP"], production.client("s3")
+    bucket, key = os.environ["MODELS_BUCKET"], f"{said['model']}/released/{record.version}/package.json"
+    if _head(s3, bucket, key) is not None:
+        return str(json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["modelPackageArn"])
+    sagemaker = production.client("sagemaker")
     source = sagemaker.describe_model_package(ModelPackageName=said["modelPackageArn"])
     inference = source["InferenceSpecification"]
     (container,) = inference["Containers"]
     dropped = ("Image", "ImageDigest", "ModelDataUrl", "ModelDataSource", "ModelDataETag")
     copied = {name: value for name, value in container.items() if name not in dropped}
-    return str(
-        sagemaker.create_model_package(
-            ModelPackageGroupName=group,
-            ModelPackageDescription=description,
-            InferenceSpecification={
-                **inference,
-                "Containers": [{**copied, "Image": image, "ModelDataUrl": artifact_uri}],
-            },
-            ModelApprovalStatus="Approved",
-            CustomerMetadataProperties={
-                **source.get("CustomerMetadataProperties", {}),
-                "source-package": said["modelPackageArn"],
-            },
-        )["ModelPackageArn"]
-    )
+    arn = sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        ModelPackageDescription=f"Version {record.version} of {said['modelPackageArn']}",
+        InferenceSpecification={
+            **inference,
+            "Containers": [{**copied, "Image": image, "ModelDataUrl": artifact_uri}],
+        },
+        ModelApprovalStatus="Approved",
+        CustomerMetadataProperties={
+            **source.get("CustomerMetadataProperties", {}),
+            "source-package": said["modelPackageArn"],
+        },
+        ClientToken=hashlib.sha256(f"{said['modelPackageArn']} {said['artifact']['versionId']}".encode()).hexdigest()[
+            :36
+        ],
+    )["ModelPackageArn"]
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({"modelPackageArn": arn}).encode())
+    return str(arn)

@@ -127,6 +127,8 @@ def _prepare_environment(options: ServerOptions) -> None:
         | {
             # for the clients inside this process and the functions that the emulator runs
             "AWS_CA_BUNDLE": str(options.certificate_authority),
+            # What fetches by itself, a function for one, trusts what `boto3` does.
+            "SSL_CERT_FILE": str(options.certificate_authority),
             "AWS_DEFAULT_REGION": options.region,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
@@ -174,6 +176,7 @@ def _add_services(options: ServerOptions) -> _Services:
         codepipeline,
         enforcement,
         eventbridge,
+        foreign_copies,
         provisioning,
         registry,
         resources,
@@ -189,6 +192,7 @@ def _add_services(options: ServerOptions) -> _Services:
     )
     resources.register()
     registry.register(options)
+    foreign_copies.install()
     options.jobs.mkdir(exist_ok=True)
     sagemaker.register(
         Options(
