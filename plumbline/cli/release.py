@@ -77,6 +77,8 @@ def _roll_back(
     _show(console, waiting)
     releases.answer(waiting, approved=True, because=f"{BREAK_GLASS} by {who}: {because}")
     console.print("approved with --break-glass, which its record says: it goes on to production")
+    releases.wait_for_end(execution, tell=lambda status: console.print(status, style="dim"))
+    console.print(f"production serves version {version} of {model}", markup=False)
 
 
 def _refuse_misuse(action: Action, because: str, to: int | None, break_glass: bool) -> None:

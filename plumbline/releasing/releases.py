@@ -179,6 +179,28 @@ class Releases:
                 )
             self._wait(_POLL_SECONDS)
 
+    def wait_for_end(self, execution: str, *, tell: Callable[[str], None]) -> None:
+        """Waits until an execution has ended well.
+
+        Args:
+            execution: The execution.
+            tell: Called with its status whenever that has changed.
+
+        Raises:
+            PlumblineError: It ends otherwise; the reason of the action that failed is in the sentence.
+        """
+        told = ""
+        while (status := self._status(execution)) not in _ENDED:
+            if status != told:
+                tell(status)
+                told = status
+            self._wait(_POLL_SECONDS)
+        if status != "Succeeded":
+            why = next((_why(one) for one in self._actions(execution) if one["status"] == "Failed"), "")
+            raise PlumblineError(
+                f"execution {execution} of {self._release.pipeline_name} is {status}{why}.", exit_code=1
+            )
+
     def _before(self) -> int:
         released = self.released()
         if len(released) < 2:
@@ -246,6 +268,12 @@ def _in_a_sentence(release: Release) -> Iterator[None]:
         raise PlumblineError(_refused(error, release), exit_code=1) from error
     except botocore.exceptions.BotoCoreError as error:
         raise PlumblineError(sentence(error, region=release.region), exit_code=1) from error
+
+
+def _why(action: Mapping[str, Any]) -> str:
+    result = action.get("output", {}).get("executionResult", {})
+    message = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary", "")
+    return f": {action['stageName']}/{action['actionName']}: {message}" if message else ""
 
 
 def _refused(error: botocore.exceptions.ClientError, release: Release) -> str:

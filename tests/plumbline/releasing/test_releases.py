@@ -253,3 +253,31 @@ def test_a_caller_who_may_not_is_told_what_is_lacking(account: Account, releases
     )
     with pytest.raises(PlumblineError, match="codepipeline:PutApprovalResult"):
         releases.answer(WAITING, approved=True, because="yes")
+
+
+def _status(account: Account, status: str) -> None:
+    account.pipelines.add_response(
+        "get_pipeline_execution", {"pipelineExecution": {"pipelineExecutionId": "e3", "status": status}}
+    )
+
+
+def test_breaking_the_glass_ends_when_production_has_the_version(account: Account, releases: Releases) -> None:
+    for status in ("InProgress", "InProgress", "Succeeded"):
+        _status(account, status)
+    told: list[str] = []
+    releases.wait_for_end("e3", tell=told.append)
+    assert told == ["InProgress"]
+    account.pipelines.assert_no_pending_responses()
+
+
+def test_a_release_that_fails_after_its_approval_says_which_action_failed_and_why(
+    account: Account, releases: Releases
+) -> None:
+    _status(account, "Failed")
+    failed = {"executionResult": {"errorDetails": {"code": "JobFailed", "message": "the image is gone"}}}
+    account.pipelines.add_response(
+        "list_action_executions",
+        {"actionExecutionDetails": [_action("e3", "Production", "Copy", status="Failed", output=failed)]},
+    )
+    with pytest.raises(PlumblineError, match=r"e3 of .* is Failed: Production/Copy: the image is gone\.$"):
+        releases.wait_for_end("e3", tell=lambda _: None)
