@@ -237,7 +237,7 @@ class Storage:
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str, nextToken: str = "") -> Document:  # noqa: N803
         keys = sorted(key for bucket, key in self._cloud.objects if bucket == Bucket and key.startswith(Prefix))
-        return _page([{"Key": key} for key in keys], "Contents", nextToken)
+        return page([{"Key": key} for key in keys], "Contents", nextToken)
 
 
 class Registry:
@@ -298,7 +298,7 @@ class Pipelines:
 
     def list_pipeline_executions(self, *, pipelineName: str, nextToken: str = "") -> Document:  # noqa: N803
         assert pipelineName == PIPELINE
-        return _page(self._cloud.executions[::-1], "pipelineExecutionSummaries", nextToken)
+        return page(self._cloud.executions[::-1], "pipelineExecutionSummaries", nextToken)
 
     def start_pipeline_execution(
         self,
@@ -323,7 +323,7 @@ class Pipelines:
         return execution
 
 
-def _page(rows: list[Document], key: str, token: str) -> Document:
+def page(rows: list[Document], key: str, token: str) -> Document:
     """Two rows a page, so that whoever reads one page only is found out."""
     first = int(token or 0)
     more = {"nextToken": str(first + 2)} if first + 2 < len(rows) else {}
