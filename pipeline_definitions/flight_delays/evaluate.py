@@ -24,6 +24,7 @@ from runtime.prediction import loaded
 
 from .features import INPUTS, LABEL, date
 from .prepare import FEATURE_PREFIX, known_after_departure
+from .sample import sample
 from .scores import Floats, Integers, Interval, calibration, gains, metrics
 
 SEED = 20130316
@@ -35,6 +36,7 @@ NO_CHAMPION = "none.json"  # an input of a job is never empty, so a marker says 
 def evaluate(job: ProcessingJob) -> None:
     """Reads the inputs `model`, `train`, `test` and `champion`, writes `evaluation.json` to the output `evaluation`.
 
+    Beside it goes `sample.jsonl`, test rows with what the challenger predicts for them.
     References are a logistic regression on hour and carrier, fitted on the training rows, and the champion, with the
     code from its own archive, unless the champion's folder holds `none.json`. `gate` has the lower bounds of the gains
     over whichever reference leaves the least, by a bootstrap over the days of the test rows.
@@ -59,8 +61,11 @@ def evaluate(job: ProcessingJob) -> None:
         resamples=job.arguments.integer("resamples"),
     )
     report["sizes"] = {"train": train.height, "test": test.height, "test_late_share": float(labels.mean())}
-    path = job.output("evaluation") / "evaluation.json"
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    folder = job.output("evaluation")
+    (folder / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    inputs = [column.name for column in INPUTS]
+    rows = sample(known, inputs=inputs, labels=labels, predictions=challenger)
+    (folder / "sample.jsonl").write_text(rows, encoding="utf-8")
     print(json.dumps(report["gate"]))
 
 
