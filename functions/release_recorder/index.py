@@ -12,23 +12,17 @@ import io
 import json
 import os
 import re
-import time
 import zipfile
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
+from once import write_once
 from record import LIMIT, key_of, sealed
 from refusal import RefusedError
 from repository import Repository
-from role import Client, Document, Role, code_of
+from role import Client, Document, Role
 from stored import look, read
-
-# A version's own place is written to by nobody else; two that do it at once see 409 or 412 (S3 user guide, "Conditional
-# requests").
-_ATTEMPTS = 5
-_PAUSE_SECONDS = 0.2
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
@@ -141,24 +135,8 @@ def _bundle() -> dict[str, bytes]:
 def _kept(s3: Client, key: str, archive: bytes) -> str:
     """Writes a record unless there is one; returns the version of the object that is there."""
     bucket = os.environ["RECORDS_BUCKET"]
-    for attempt in range(_ATTEMPTS):
-        try:
-            written = s3.put_object(
-                Bucket=bucket,
-                Key=key,
-                Body=archive,
-                ContentType="application/zip",
-                IfNoneMatch="*",
-                ChecksumAlgorithm="SHA256",
-            )
-            return str(written["VersionId"])
-        except ClientError as error:
-            if code_of(error) == "PreconditionFailed":
-                return str(s3.head_object(Bucket=bucket, Key=key)["VersionId"])
-            if code_of(error) != "ConditionalRequestConflict":
-                raise
-            time.sleep(_PAUSE_SECONDS * 2**attempt)
-    raise RefusedError(f"the record {key} is being written by somebody else")
+    written = write_once(s3, bucket=bucket, key=key, body=archive, content_type="application/zip")
+    return written or str(s3.head_object(Bucket=bucket, Key=key)["VersionId"])
 
 
 def _newest(s3: Client) -> int:

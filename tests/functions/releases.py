@@ -1,5 +1,7 @@
 """AWS in memory, as far as the functions of a release ask it, with a version of a model that can be released."""
 
+# ruff: noqa: N803 - arguments are named as boto3 names them
+
 import dataclasses
 import datetime
 import hashlib
@@ -213,7 +215,7 @@ class Storage:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    def get_object(self, *, Bucket: str, Key: str, Range: str = "", VersionId: str = "") -> Document:  # noqa: N803
+    def get_object(self, *, Bucket: str, Key: str, Range: str = "", VersionId: str = "") -> Document:
         versions = self._cloud.objects.get((Bucket, Key), [])
         found = [one for one in versions if VersionId in ("", one[0])]
         if not found:
@@ -226,16 +228,16 @@ class Storage:
         part = body[:1] if Range else body
         return whole | {"ContentLength": len(part), "Body": io.BytesIO(part)}
 
-    def head_object(self, *, Bucket: str, Key: str) -> Document:  # noqa: N803
+    def head_object(self, *, Bucket: str, Key: str) -> Document:
         return {"VersionId": self._cloud.objects[Bucket, Key][-1][0]}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str, **_more: str) -> Document:  # noqa: N803
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str, **_more: str) -> Document:
         assert IfNoneMatch == "*", "what is written here is written once"
         if (Bucket, Key) in self._cloud.objects:
             raise refusal("PreconditionFailed")
         return {"VersionId": self._cloud.put(Bucket, Key, Body)}
 
-    def list_objects_v2(self, *, Bucket: str, Prefix: str, nextToken: str = "") -> Document:  # noqa: N803
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, nextToken: str = "") -> Document:
         keys = sorted(key for bucket, key in self._cloud.objects if bucket == Bucket and key.startswith(Prefix))
         return page([{"Key": key} for key in keys], "Contents", nextToken)
 
@@ -246,7 +248,7 @@ class Registry:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    def describe_model_package(self, *, ModelPackageName: str) -> Document:  # noqa: N803
+    def describe_model_package(self, *, ModelPackageName: str) -> Document:
         return self._cloud.packages[ModelPackageName]
 
 
@@ -256,11 +258,11 @@ class Codes:
     def __init__(self, _cloud: Cloud) -> None:
         pass
 
-    def generate_mac(self, *, KeyId: str, MacAlgorithm: str, Message: bytes) -> Document:  # noqa: N803
+    def generate_mac(self, *, KeyId: str, MacAlgorithm: str, Message: bytes) -> Document:
         assert (KeyId, MacAlgorithm) == (KEY, "HMAC_SHA_256")
         return {"Mac": hmac.digest(b"secret", Message, "sha256")}
 
-    def verify_mac(self, *, KeyId: str, MacAlgorithm: str, Message: bytes, Mac: bytes) -> Document:  # noqa: N803
+    def verify_mac(self, *, KeyId: str, MacAlgorithm: str, Message: bytes, Mac: bytes) -> Document:
         if self.generate_mac(KeyId=KeyId, MacAlgorithm=MacAlgorithm, Message=Message)["Mac"] != Mac:
             raise refusal("KMSInvalidMacException")
         return {"MacValid": True}
@@ -272,7 +274,7 @@ class Images:
     def __init__(self, _cloud: Cloud) -> None:
         pass
 
-    def describe_images(self, *, registryId: str, repositoryName: str, imageIds: list[Document]) -> Document:  # noqa: N803
+    def describe_images(self, *, registryId: str, repositoryName: str, imageIds: list[Document]) -> Document:
         assert f"{registryId}.dkr.ecr.{REGION}.amazonaws.com/{repositoryName}" == REPOSITORY
         if imageIds not in ([{"imageTag": "one"}], [{"imageDigest": DIGEST}]):
             raise refusal("ImageNotFoundException")
@@ -285,7 +287,7 @@ class Tokens:
     def __init__(self, _cloud: Cloud) -> None:
         pass
 
-    def assume_role(self, *, RoleArn: str, RoleSessionName: str) -> Document:  # noqa: N803
+    def assume_role(self, *, RoleArn: str, RoleSessionName: str) -> Document:
         assert RoleSessionName
         return {"Credentials": {"AccessKeyId": RoleArn, "SecretAccessKey": "s", "SessionToken": "t"}}
 
@@ -296,7 +298,7 @@ class Pipelines:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    def list_pipeline_executions(self, *, pipelineName: str, nextToken: str = "") -> Document:  # noqa: N803
+    def list_pipeline_executions(self, *, pipelineName: str, nextToken: str = "") -> Document:
         assert pipelineName == PIPELINE
         return page(self._cloud.executions[::-1], "pipelineExecutionSummaries", nextToken)
 
@@ -304,8 +306,8 @@ class Pipelines:
         self,
         *,
         name: str,
-        clientRequestToken: str,  # noqa: N803
-        sourceRevisions: list[Document],  # noqa: N803
+        clientRequestToken: str,
+        sourceRevisions: list[Document],
     ) -> Document:
         assert name == PIPELINE
         (source,) = sourceRevisions

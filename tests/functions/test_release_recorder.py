@@ -138,6 +138,17 @@ def test_two_that_write_at_once_write_one_record(cloud: Cloud) -> None:
     assert len(cloud.objects[RECORDS, KEY]) == 1
 
 
+def test_a_record_that_is_always_being_written_by_another_fails_the_event(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **_request: object) -> Document:
+        raise releases.refusal("ConditionalRequestConflict")
+
+    monkeypatch.setattr(releases.Storage, "put_object", refuse)
+    with pytest.raises(RefusedError, match=rf"^{KEY} in records is being written by somebody else$"):
+        index.handler(cloud.approve(3), None)
+
+
 def test_a_record_that_may_not_be_written_fails_the_event(cloud: Cloud) -> None:
     cloud.fail["s3.put_object"] = releases.refusal("AccessDenied")
     with pytest.raises(ClientError, match="AccessDenied"):
