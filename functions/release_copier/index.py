@@ -1,6 +1,7 @@
-"""Copies a released version into production: its artifact, its image, and its place in a registry.
+"""Copies what a release serves into production, which then depends on no other account.
 
-It comes after the approval, so it first keeps who has agreed to this release. What an earlier attempt has done stays.
+It keeps who agreed to the release, copies artifact and image on AWS's side, and registers the copies as an approved
+version of production's own group. All of it can be done again, as after a timeout: what is there already stays.
 """
 
 import hashlib
@@ -10,143 +11,174 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
-from images import copy_image
-from pipeline_job import Event, answer, artifact, told
-from record import Record, RefusedError, verified
-from registry import located
-from roles import taken
+
+from image_copy import copy_image
+from job import Job, Outcome, answer
+from once import write_once
+from record import Record, key_of, verified
+from refusal import RefusedError
+from repository import Repository
+from role import Client, Document, Role, code_of
+from stored import place
 
 BREAK_GLASS = "BREAK GLASS"
-_EXISTS = "PreconditionFailed"
-_GONE = frozenset({"404", "NoSuchKey", "NotFound"})
-_SOURCE = "source-version-id"
+# Without leave to list a bucket, S3 says of a key that is missing that access is denied (API reference, HeadObject).
+_NOT_THERE = {"403", "404", "AccessDenied", "NoSuchKey"}
+_FROM = "source-version-id"
 
 
-def handler(event: Event, context: object) -> None:  # noqa: ARG001 - as Lambda calls it
-    """Does CodePipeline's job; the pipeline's definition tells the id of its execution.
+def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
+    """Answers a job of CodePipeline; its user parameters are the id of the pipeline's execution.
 
-    Args:
-        event: The job, with the record as its artifact.
-        context: Of no use here.
+    Returns:
+        What was said, under `said`. The job's variable is `PackageArn`, the version in production's group.
     """
-    answer(event, lambda: _copy(told(event), artifact(event)))
+    return answer(event, _copy)
 
 
-def _copy(execution: str, content: bytes) -> dict[str, str]:
-    record = verified(content, model=os.environ["MODEL"], key=os.environ["MAC_KEY_ARN"], kms=boto3.client("kms"))
-    _keep_who_agreed(execution, record)
-    production = taken(os.environ["COPY_ROLE_ARN"], name="copier")
-    artifact_uri = _copy_artifact(production.client("s3"), record)
-    digest = record.said["image"]["digest"]
-    copy_image(
-        production.client("ecr"),
-        source=os.environ["SOURCE_REPOSITORY"],
-        target=os.environ["TARGET_REPOSITORY"],
-        digest=digest,
-    )
-    image = f"{os.environ['TARGET_REPOSITORY']}@{digest}"
-    return {"PackageArn": _registered(production, record, image=image, artifact_uri=artifact_uri)}
+def _copy(job: Job) -> Outcome:
+    record = verified(job.archive(), model=os.environ["MODEL"], kms=boto3.client("kms"), key=os.environ["MAC_KEY_ARN"])
+    _keep_answer(record, execution=job.told)
+    role = Role(arn=os.environ["COPY_ROLE_ARN"], session="copier")
+    registry = role.client("sagemaker")
+    package: Document = registry.describe_model_package(ModelPackageName=record.said["modelPackageArn"])
+    status = package["ModelApprovalStatus"]
+    if status != "Approved":
+        raise RefusedError(f"version {record.version} was approved and now is {status}")
+    artifact = _copy_artifact(role.client("s3"), record)
+    image = _copy_image(role.client("ecr"), record)
+    arn = _register(role, record, package, {"ModelDataUrl": artifact, "Image": image})
+    return Outcome(summary=f"version {record.version} is {arn}", variables={"PackageArn": arn})
 
 
-def _keep_who_agreed(execution: str, record: Record) -> None:
-    """Writes down how the approval of this execution was answered, where nobody can change it."""
+def _keep_answer(record: Record, *, execution: str) -> None:
+    """Writes down, once, who agreed to a release and with which words."""
+    pipeline, stage, name = (os.environ[one] for one in ("PIPELINE", "APPROVAL_STAGE", "APPROVAL_ACTION"))
     pages = (
         boto3.client("codepipeline")
         .get_paginator("list_action_executions")
-        .paginate(pipelineName=os.environ["PIPELINE"], filter={"pipelineExecutionId": execution})
+        .paginate(pipelineName=pipeline, filter={"pipelineExecutionId": execution})
     )
-    answers = [
-        one
-        for page in pages
-        for one in page["actionExecutionDetails"]
-        if (one["stageName"], one["actionName"]) == (os.environ["APPROVAL_STAGE"], os.environ["APPROVAL_ACTION"])
-        and one["status"] == "Succeeded"
+    actions = [action for page in pages for action in page["actionExecutionDetails"]]
+    approvals = [
+        action
+        for action in actions
+        if (action["stageName"], action["actionName"], action["status"]) == (stage, name, "Succeeded")
     ]
-    if not answers:
-        raise RefusedError(f"nobody has approved execution {execution}")
-    # The newest first, as CodePipeline lists them: a stage that was tried again was asked again.
-    given = answers[0]
-    summary = str(given.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", ""))
+    if not approvals:
+        raise RefusedError(f"nobody has agreed to execution {execution}")
+    approval = max(approvals, key=lambda action: action["startTime"])
+    summary = approval.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", "")
     kept = {
-        "model": record.said["model"],
-        "version": record.version,
+        "record": _record_of(record, actions),
         "execution": execution,
-        "approvedBy": given.get("updatedBy", ""),
-        "approvedAt": given["lastUpdateTime"].isoformat(),
-        "summary": summary,
+        "approval": {
+            "summary": summary,
+            "by": approval.get("updatedBy", ""),
+            "at": approval["lastUpdateTime"].isoformat(),
+        },
         "breakGlass": summary.startswith(BREAK_GLASS),
     }
-    try:
-        boto3.client("s3").put_object(
-            Bucket=os.environ["RECORDS_BUCKET"],
-            Key=f"{os.environ['RECORDS_PREFIX']}answers/{execution}.json",
-            Body=(json.dumps(kept, indent=2, sort_keys=True) + "\n").encode(),
-            ContentType="application/json",
-            IfNoneMatch="*",
-            ChecksumAlgorithm="SHA256",
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != _EXISTS:
-            raise
+    write_once(
+        boto3.client("s3"),
+        bucket=os.environ["RECORDS_BUCKET"],
+        key=f"{os.environ['RECORDS_PREFIX']}answers/{execution}.json",
+        body=f"{json.dumps(kept, ensure_ascii=False, indent=2, sort_keys=True)}\n".encode(),
+        content_type="application/json",
+    )
 
 
-def _copy_artifact(s3: Any, record: Record) -> str:
-    source = record.said["artifact"]
-    bucket, key = os.environ["MODELS_BUCKET"], f"{record.said['model']}/released/{record.version}/model.tar.gz"
-    there = _head(s3, bucket, key)
-    if there is None or there.get("Metadata", {}).get(_SOURCE) != source["versionId"]:
-        source_bucket, source_key = located(source["uri"])
-        # In parts where one request does not do (CopyObject: 5 GB), by the storage itself.
+def _record_of(record: Record, actions: list[Document]) -> Document:
+    """Which object, in which version, the execution has taken as its record: what its source action says."""
+    sources: list[Document] = [
+        action.get("output", {}).get("outputVariables", {})
+        for action in actions
+        if action["input"]["actionTypeId"]["category"] == "Source"
+    ]
+    key = key_of(os.environ["RECORDS_PREFIX"], record.version)
+    taken: Document = next((said for said in sources if "ObjectKey" in said), {})
+    if taken and taken["ObjectKey"] != key:
+        raise RefusedError(f"the record of version {record.version} was taken from {taken['ObjectKey']}, not {key}")
+    return {"key": key, "versionId": taken.get("VersionId", ""), "version": record.version}
+
+
+def _copy_artifact(s3: Client, record: Record) -> str:
+    """Copies the recorded version of the artifact within S3, in parts where it has more than 5 GB."""
+    said = record.said["artifact"]
+    bucket, key = os.environ["MODELS_BUCKET"], f"{os.environ['MODEL']}/released/{record.version}/model.tar.gz"
+    if _size_of_copy(s3, bucket, key, said["versionId"]) is None:
+        source_bucket, source_key = place(said["uri"])
         s3.copy(
-            {"Bucket": source_bucket, "Key": source_key, "VersionId": source["versionId"]},
-            bucket,
-            key,
-            ExtraArgs={"Metadata": {_SOURCE: source["versionId"]}, "MetadataDirective": "REPLACE"},
+            CopySource={"Bucket": source_bucket, "Key": source_key, "VersionId": said["versionId"]},
+            Bucket=bucket,
+            Key=key,
+            # Tags are left behind, for reading them takes a permission of its own.
+            ExtraArgs={
+                "MetadataDirective": "REPLACE",
+                "Metadata": {_FROM: said["versionId"]},
+                "TaggingDirective": "REPLACE",
+            },
         )
-        there = _head(s3, bucket, key)
-    if there is None or there["ContentLength"] != source["size"]:
-        raise RefusedError(f"the copy of the artifact has not the {source['size']} bytes that were recorded")
+    size = _size_of_copy(s3, bucket, key, said["versionId"])
+    if size != said["size"]:
+        raise RefusedError(f"the copy s3://{bucket}/{key} has {size} bytes; the artifact has {said['size']}")
     return f"s3://{bucket}/{key}"
 
 
-def _head(s3: Any, bucket: str, key: str) -> dict[str, Any] | None:
+def _size_of_copy(s3: Client, bucket: str, key: str, version: str) -> int | None:
+    """The size of a copy, if what is there is one of that version."""
     try:
-        found: dict[str, Any] = s3.head_object(Bucket=bucket, Key=key)
+        found = s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        # Who may not list is told 403 of an object that is not there (API reference, HeadObject).
-        if error.response["Error"]["Code"] in _GONE | {"403"}:
-            return None
-        raise
-    return found
+        if code_of(error) not in _NOT_THERE:
+            raise
+        return None
+    return int(found["ContentLength"]) if found.get("Metadata", {}).get(_FROM) == version else None
 
 
-def _registered(production: boto3.Session, record: Record, *, image: str, artifact_uri: str) -> str:
-    """The ARN of the copy in production's registry, made unless an earlier attempt has made it."""
-    said, group, s3 = record.said, os.environ["GROUP"], production.client("s3")
-    bucket, key = os.environ["MODELS_BUCKET"], f"{said['model']}/released/{record.version}/package.json"
-    if _head(s3, bucket, key) is not None:
-        return str(json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["modelPackageArn"])
-    sagemaker = production.client("sagemaker")
-    source = sagemaker.describe_model_package(ModelPackageName=said["modelPackageArn"])
-    inference = source["InferenceSpecification"]
-    (container,) = inference["Containers"]
-    dropped = ("Image", "ImageDigest", "ModelDataUrl", "ModelDataSource", "ModelDataETag")
-    copied = {name: value for name, value in container.items() if name not in dropped}
-    arn = sagemaker.create_model_package(
+def _copy_image(ecr: Client, record: Record) -> str:
+    source, target = (Repository(os.environ[name]) for name in ("SOURCE_REPOSITORY", "TARGET_REPOSITORY"))
+    said = record.said["image"]
+    digest = said["digest"]
+    if said["uri"] != f"{source.uri}@{digest}":
+        raise RefusedError(f"the image {said['uri']} is not of the repository {source.uri}")
+    tag = source.named(said["named"]).get("imageTag") or next(iter(source.look(ecr, {"imageDigest": digest})[1]), "")
+    copy_image(ecr, source=source, target=target, digest=digest, tag=tag)
+    return f"{target.uri}@{digest}"
+
+
+def _register(role: Role, record: Record, package: Document, copies: Document) -> str:
+    """Registers the copies as an approved version, unless an earlier attempt has, which wrote down which one it is."""
+    source, group = record.said["modelPackageArn"], os.environ["GROUP"]
+    bucket, key = os.environ["MODELS_BUCKET"], f"{os.environ['MODEL']}/released/{record.version}/package.json"
+    s3, registry = role.client("s3"), role.client("sagemaker")
+    if written := _written(s3, bucket, key):
+        return written
+    description = f"version {record.version} of {source}; record {key_of(os.environ['RECORDS_PREFIX'], record.version)}"
+    specification = package["InferenceSpecification"]
+    (container,) = specification["Containers"]
+    # What SageMaker worked out for the original may be another for the copy.
+    own = {name: value for name, value in container.items() if name not in ("ImageDigest", "ModelDataETag")}
+    created = registry.create_model_package(
         ModelPackageGroupName=group,
-        ModelPackageDescription=f"Version {record.version} of {said['modelPackageArn']}",
-        InferenceSpecification={
-            **inference,
-            "Containers": [{**copied, "Image": image, "ModelDataUrl": artifact_uri}],
-        },
+        ModelPackageDescription=description,
+        InferenceSpecification={**specification, "Containers": [{**own, **copies}]},
         ModelApprovalStatus="Approved",
-        CustomerMetadataProperties={
-            **source.get("CustomerMetadataProperties", {}),
-            "source-package": said["modelPackageArn"],
-        },
-        ClientToken=hashlib.sha256(f"{said['modelPackageArn']} {said['artifact']['versionId']}".encode()).hexdigest()[
-            :36
-        ],
-    )["ModelPackageArn"]
-    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({"modelPackageArn": arn}).encode())
-    return str(arn)
+        CustomerMetadataProperties={**package.get("CustomerMetadataProperties", {}), "source-package": source},
+        ClientToken=hashlib.sha256(description.encode()).hexdigest()[:36],
+    )
+    arn = str(created["ModelPackageArn"])
+    body = f"{json.dumps({'modelPackageArn': arn})}\n".encode()
+    write_once(s3, bucket=bucket, key=key, body=body, content_type="application/json")
+    return arn
+
+
+def _written(s3: Client, bucket: str, key: str) -> str:
+    """The version that an earlier attempt has registered; empty when none has."""
+    try:
+        found = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError as error:
+        if code_of(error) not in _NOT_THERE:
+            raise
+        return ""
+    return str(found["modelPackageArn"])

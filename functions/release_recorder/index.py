@@ -1,215 +1,177 @@
-"""Writes the record of an approved version, once, and starts the model's release pipeline at it.
+"""Makes of an approved version of a model a release record, which nobody can change, and starts the release at it.
 
-It is called with what EventBridge says of the registry, which may come twice, late or out of order. So the registry is
-asked what holds now; a record is written only where none is; and a release is started only for the newest record, and
-only if it has not been started before.
+Events arrive twice, late and in any order (EventBridge user guide, "At least once"), so an event says only at which
+version to look; the registry decides. A record is written once: its key is the version's, and S3 refuses a second
+object under it. A release is started once: the same record has the same request token, and a pipeline that has an
+execution of the record gets no other. One instance runs at a time (its reserved concurrency), so what it has seen of
+records and executions still holds when it starts one.
 """
 
 import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
-from record import ALGORITHM, FORMAT, RefusedError, message, packed, statement_of
-from registry import container_of, in_repository, located, look_at
-from roles import taken
 
-_EXISTS, _AT_ONCE = "PreconditionFailed", "ConditionalRequestConflict"
-_ATTEMPTS = 5
+from once import write_once
+from record import LIMIT, key_of, sealed
+from refusal import RefusedError
+from repository import Repository
+from role import Client, Document, Role
+from stored import look, read
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
-    """Records a version and starts its release.
+    """Records the version that an event is about, if it is approved, and starts its release, if none is newer.
 
     Args:
-        event: "SageMaker Model Package State Change".
+        event: "SageMaker Model Package State Change", with `detail.ModelPackageArn`.
         context: Of no use here.
 
     Returns:
-        What was done, in words.
+        What was done, under `said`, and the id of the execution, if one was started.
 
     Raises:
-        RefusedError: The version is not the model's, or what it names is not there: nothing is recorded, and the event
-            ends in the dead-letter queue.
+        RefusedError: What was approved cannot be released; the message says why, in one sentence.
+        ClientError: AWS refused or failed.
     """
-    model, arn = os.environ["MODEL"], str(event["detail"]["ModelPackageArn"])
-    version = _version(arn)
-    reading = taken(os.environ["READER_ROLE_ARN"], name="recorder")
-    package = reading.client("sagemaker").describe_model_package(ModelPackageName=arn)
-    if package["ModelApprovalStatus"] != "Approved":
-        return _did(f"version {version} of {model} is {package['ModelApprovalStatus']}: nothing to release")
-    key = f"{os.environ['RECORDS_PREFIX']}{version}/record.zip"
-    record_version = _existing(key) or _written(key, version, package, reading)
-    newest = max(_recorded())
-    if version < newest:
-        return _did(f"version {version} of {model} is recorded; version {newest} is newer, so it is not released")
-    if _started_before(record_version):
-        return _did(f"version {version} of {model} has been released before")
-    execution = boto3.client("codepipeline").start_pipeline_execution(
+    arn = str(event["detail"]["ModelPackageArn"])
+    version = _version_of(arn)
+    reader = Role(arn=os.environ["READER_ROLE_ARN"], session="recorder")
+    package = reader.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    status = str(package["ModelApprovalStatus"])
+    if status != "Approved":
+        return _told(f"version {version} is {status}: there is nothing to release")
+    said = _described(package, version, reader)
+    files = _bundle()
+    said["bundle"] = {"bucket": os.environ["BUNDLE_BUCKET"], "key": os.environ["BUNDLE_KEY"]}
+    archive = sealed(said, files, kms=boto3.client("kms"), key=os.environ["MAC_KEY_ARN"])
+    key = key_of(os.environ["RECORDS_PREFIX"], version)
+    s3 = boto3.client("s3")
+    record = _kept(s3, key, archive)
+    newest = _newest(s3)
+    if newest > version:
+        return _told(f"version {version} is recorded; version {newest} is newer")
+    pipelines = boto3.client("codepipeline")
+    if execution := _execution_of(pipelines, record):
+        return _told(f"version {version} is recorded; execution {execution} has its record")
+    return _started(pipelines, version, key, record)
+
+
+def _version_of(arn: str) -> int:
+    prefix = os.environ["VERSIONS_ARN"]
+    number = arn.removeprefix(prefix)
+    if not arn.startswith(prefix) or not re.fullmatch(r"[1-9][0-9]*", number):
+        raise RefusedError(f"{arn} is no version of {os.environ['MODEL']}")
+    return int(number)
+
+
+def _described(package: Document, version: int, reader: Role) -> Document:
+    """What a record says of a version: what it is, where it came from, how good it is, who approved it."""
+    s3 = reader.client("s3")
+    containers = package.get("InferenceSpecification", {}).get("Containers", [])
+    if len(containers) != 1:
+        raise RefusedError(f"version {version} has {len(containers)} containers; accepted: 1")
+    uri = str(containers[0].get("ModelDataUrl", ""))
+    if not uri.startswith(os.environ["ARTIFACTS"]):
+        raise RefusedError(f"the artifact {uri} of version {version} lies outside {os.environ['ARTIFACTS']}")
+    artifact = look(s3, uri, what="artifact")
+    named = str(containers[0].get("Image", ""))
+    repository = Repository(os.environ["REPOSITORY"])
+    digest, _ = repository.look(boto3.client("ecr"), repository.named(named))
+    statistics = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri")
+    if not statistics:
+        raise RefusedError(f"version {version} does not say where its evaluation is")
+    sample = f"{statistics.rpartition('/')[0]}/sample.jsonl"
+    origin = package.get("CustomerMetadataProperties", {})
+    return {
+        "model": os.environ["MODEL"],
+        "version": version,
+        "modelPackageArn": package["ModelPackageArn"],
+        "approval": _approval(package),
+        "commit": origin.get("commit", ""),
+        "dataset": {"uri": origin.get("dataset-uri", ""), "version": origin.get("dataset-version", "")},
+        "trigger": origin.get("trigger", ""),
+        "triggerReason": origin.get("trigger-reason", ""),
+        "execution": origin.get("execution", ""),
+        "metrics": _metrics(s3, statistics),
+        "artifact": {"uri": uri, "versionId": artifact.version, "eTag": artifact.etag, "size": artifact.size},
+        "image": {"uri": f"{repository.uri}@{digest}", "digest": digest, "named": named},
+        "sample": {"uri": sample, "versionId": look(s3, sample, what="sample").version},
+    }
+
+
+def _approval(package: Document) -> Document:
+    """Who approved a version last, as far as the registry knows: a role or a Studio profile."""
+    who = package.get("LastModifiedBy", {})
+    when = package.get("LastModifiedTime")
+    return {
+        "by": who.get("IamIdentity", {}).get("Arn") or who.get("UserProfileArn", ""),
+        "at": when.isoformat() if when else "",
+        "description": package.get("ApprovalDescription", ""),
+    }
+
+
+def _metrics(s3: Client, uri: str) -> Document:
+    try:
+        evaluation = json.loads(read(s3, uri, what="evaluation", limit=LIMIT))
+        return {"metrics": evaluation["metrics"], "gate": evaluation["gate"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefusedError(f"the evaluation {uri} does not have metrics and gate") from error
+
+
+def _bundle() -> dict[str, bytes]:
+    """The files of the bundle: templates and contract as they were delivered last."""
+    uri = f"s3://{os.environ['BUNDLE_BUCKET']}/{os.environ['BUNDLE_KEY']}"
+    content = read(boto3.client("s3"), uri, what="bundle", limit=LIMIT)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
+
+
+def _kept(s3: Client, key: str, archive: bytes) -> str:
+    """Writes a record unless there is one; returns the version of the object that is there."""
+    bucket = os.environ["RECORDS_BUCKET"]
+    written = write_once(s3, bucket=bucket, key=key, body=archive, content_type="application/zip")
+    return written or str(s3.head_object(Bucket=bucket, Key=key)["VersionId"])
+
+
+def _newest(s3: Client) -> int:
+    """The highest version that has a record."""
+    bucket, prefix = os.environ["RECORDS_BUCKET"], os.environ["RECORDS_PREFIX"]
+    shape = re.compile(rf"{re.escape(prefix)}([0-9]+)/record\.zip")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    found = [shape.fullmatch(entry["Key"]) for page in pages for entry in page.get("Contents", [])]
+    return max((int(match[1]) for match in found if match), default=0)
+
+
+def _execution_of(pipelines: Client, record: str) -> str:
+    """The execution that took this version of a record as its source; empty when there is none."""
+    action = os.environ["SOURCE_ACTION"]
+    pages = pipelines.get_paginator("list_pipeline_executions").paginate(pipelineName=os.environ["PIPELINE"])
+    for page in pages:
+        for execution in page["pipelineExecutionSummaries"]:
+            for revision in execution.get("sourceRevisions", []):
+                if (revision["actionName"], revision.get("revisionId")) == (action, record):
+                    return str(execution["pipelineExecutionId"])
+    return ""
+
+
+def _started(pipelines: Client, version: int, key: str, record: str) -> dict[str, str]:
+    token = hashlib.sha256(f"{key}?{record}".encode()).hexdigest()[:32]
+    execution = pipelines.start_pipeline_execution(
         name=os.environ["PIPELINE"],
-        # Two calls at once start one execution.
-        clientRequestToken=hashlib.sha256(f"{key} {record_version}".encode()).hexdigest(),
+        clientRequestToken=f"version-{version}-{token}",
         sourceRevisions=[
             {"actionName": os.environ["SOURCE_ACTION"], "revisionType": "S3_OBJECT_KEY", "revisionValue": key}
         ],
     )["pipelineExecutionId"]
-    return _did(f"version {version} of {model} is being released: execution {execution}")
+    return _told(f"version {version} is recorded and its release started", execution=str(execution))
 
 
-def _did(words: str) -> dict[str, str]:
-    print(words)
-    return {"did": words}
-
-
-def _version(arn: str) -> int:
-    version = arn.removeprefix(os.environ["VERSIONS_ARN"])
-    if not version.isdecimal():
-        raise RefusedError(
-            f"{arn} is no version of {os.environ['MODEL']}; accepted: {os.environ['VERSIONS_ARN']}<number>"
-        )
-    return int(version)
-
-
-def _existing(key: str) -> str:
-    """The S3 version of a record that is there; empty if none is."""
-    try:
-        found = boto3.client("s3").get_object(Bucket=os.environ["RECORDS_BUCKET"], Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            return ""
-        raise
-    return str(found["VersionId"])
-
-
-def _written(key: str, version: int, package: dict[str, Any], reading: boto3.Session) -> str:
-    """Writes a record unless somebody else has; gives its S3 version."""
-    content = _record(version, package, reading)
-    client = boto3.client("s3")
-    for attempt in range(_ATTEMPTS):
-        try:
-            put = client.put_object(
-                Bucket=os.environ["RECORDS_BUCKET"],
-                Key=key,
-                Body=content,
-                ContentType="application/zip",
-                IfNoneMatch="*",
-                # A bucket with Object Lock takes no object without a checksum (API reference, PutObject).
-                ChecksumAlgorithm="SHA256",
-            )
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == _EXISTS:
-                return _existing(key)
-            if code != _AT_ONCE or attempt == _ATTEMPTS - 1:
-                raise
-        else:
-            return str(put["VersionId"])
-    raise AssertionError("the last attempt returns or raises")
-
-
-def _record(version: int, package: dict[str, Any], reading: boto3.Session) -> bytes:
-    s3, files = reading.client("s3"), _bundle()
-    image, artifact = container_of(package)
-    if not artifact.startswith(os.environ["ARTIFACTS"]):
-        raise RefusedError(f"the artifact {artifact} is not the model's; accepted: below {os.environ['ARTIFACTS']}")
-    report = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri")
-    if not report:
-        raise RefusedError(f"{package['ModelPackageArn']} names no evaluation (ModelMetrics.ModelQuality.Statistics)")
-    metadata = package.get("CustomerMetadataProperties", {})
-    digest = _digest(image)
-    said = {
-        "format": FORMAT,
-        "model": os.environ["MODEL"],
-        "version": version,
-        "modelPackageArn": package["ModelPackageArn"],
-        "approval": {
-            "by": _who(package.get("LastModifiedBy", {})),
-            "at": package["LastModifiedTime"].isoformat(),
-            "description": package.get("ApprovalDescription", ""),
-        },
-        "commit": metadata.get("commit", ""),
-        "dataset": {"uri": metadata.get("dataset-uri", ""), "version": metadata.get("dataset-version", "")},
-        "trigger": metadata.get("trigger", ""),
-        "triggerReason": metadata.get("trigger-reason", ""),
-        "execution": metadata.get("execution", ""),
-        "metrics": _metrics(s3, report),
-        "artifact": look_at(s3, artifact, what="the artifact").as_json(),
-        "image": {"uri": f"{os.environ['REPOSITORY']}@{digest}", "digest": digest},
-        "sample": look_at(s3, f"{report.rpartition('/')[0]}/sample.jsonl", what="the held-back sample").as_json(),
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-        "bundle": {"bucket": os.environ["BUNDLE_BUCKET"], "key": os.environ["BUNDLE_KEY"]},
-    }
-    statement = statement_of(said)
-    code = boto3.client("kms").generate_mac(
-        KeyId=os.environ["MAC_KEY_ARN"],
-        MacAlgorithm=ALGORITHM,
-        Message=message(model=os.environ["MODEL"], version=version, statement=statement),
-    )["Mac"]
-    return packed(statement=statement, code=code, files=files)
-
-
-def _who(modified: dict[str, Any]) -> str:
-    """Who has approved: somebody with a role, or somebody in Studio (API reference, UserContext)."""
-    return str(modified.get("IamIdentity", {}).get("Arn") or modified.get("UserProfileArn") or "")
-
-
-def _metrics(s3: Any, report: str) -> dict[str, Any]:
-    look_at(s3, report, what="the evaluation")
-    bucket, key = located(report)
-    read = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return {part: read[part] for part in ("metrics", "gate") if part in read}
-
-
-def _digest(image: str) -> str:
-    repository = os.environ["REPOSITORY"]
-    if not in_repository(image, repository):
-        raise RefusedError(f"the image {image} is not the platform's; accepted: one of {repository}")
-    name = repository.partition("/")[2]
-    chosen = {"imageDigest": image.partition("@")[2]} if "@" in image else {"imageTag": image.rpartition(":")[2]}
-    try:
-        found = boto3.client("ecr").describe_images(
-            registryId=repository.partition(".")[0], repositoryName=name, imageIds=[chosen]
-        )["imageDetails"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ImageNotFoundException":
-            raise RefusedError(f"the image {image} is gone") from error
-        raise
-    return str(found[0]["imageDigest"])
-
-
-def _bundle() -> dict[str, bytes]:
-    """Templates and contract as they were delivered."""
-    where = {"Bucket": os.environ["BUNDLE_BUCKET"], "Key": os.environ["BUNDLE_KEY"]}
-    content = boto3.client("s3").get_object(**where)["Body"].read()
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
-
-
-def _recorded() -> list[int]:
-    """The versions that have a record."""
-    prefix = os.environ["RECORDS_PREFIX"]
-    pages = (
-        boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=os.environ["RECORDS_BUCKET"], Prefix=prefix)
-    )
-    keys = [found["Key"].removeprefix(prefix) for page in pages for found in page.get("Contents", [])]
-    names = [key.partition("/")[0] for key in keys if key.endswith("/record.zip")]
-    return [int(name) for name in names if name.isdecimal()]
-
-
-def _started_before(record_version: str) -> bool:
-    """Whether an execution has taken this record, which a rollback may have, too."""
-    pages = (
-        boto3.client("codepipeline")
-        .get_paginator("list_pipeline_executions")
-        .paginate(pipelineName=os.environ["PIPELINE"])
-    )
-    return any(
-        revision.get("revisionId") == record_version
-        for page in pages
-        for execution in page["pipelineExecutionSummaries"]
-        for revision in execution.get("sourceRevisions", [])
-    )
+def _told(said: str, *, execution: str = "") -> dict[str, str]:
+    print(said)
+    return {"said": said, **({"execution": execution} if execution else {})}

@@ -1,94 +1,117 @@
-"""Verifies the record of a release against its code and the registry, and rejects what an older release waits for."""
+"""Verifies a release record before anything is deployed, and rejects the approval that an older release waits for.
+
+What the record says must still be so: the version is approved, it names the artifact and image that were recorded, and
+the artifact is the recorded version of its object and can be read. An approval that waits keeps its stage, and no newer
+release passes (CodePipeline user guide, "How pipeline executions work"); so the newer rejects it.
+"""
 
 import os
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
-from pipeline_job import Event, answer, artifact, told
-from record import Record, RefusedError, verified
-from registry import container_of, in_repository, look_at
-from roles import taken
 
-_ANSWERED_MEANWHILE = frozenset({"ApprovalAlreadyCompletedException", "InvalidApprovalTokenException"})
-# User guide, "Variables reference": a value of an output variable has at most 2,048 characters.
-_SUMMARY_LIMIT = 1_000
+from job import Job, Outcome, answer
+from record import Record, verified
+from refusal import RefusedError
+from role import Client, Document, Role, code_of, message_of
+from stored import look
+
+# Summary becomes part of an approval's text, of at most 1,000 characters with what stands before it (user guide,
+# "Manual approval action reference").
+_SUMMARY = 900
+# PutApprovalResult: somebody was faster, or the approval's time is up.
+_ANSWERED = {"ApprovalAlreadyCompletedException", "InvalidApprovalTokenException"}
 
 
-def handler(event: Event, context: object) -> None:  # noqa: ARG001 - as Lambda calls it
-    """Does CodePipeline's job; the pipeline's definition tells the id of its execution.
+def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
+    """Answers a job of CodePipeline; its user parameters are the id of the pipeline's execution.
 
-    Args:
-        event: The job, with the record as its artifact.
-        context: Of no use here.
+    Returns:
+        What was said, under `said`. The job's variables are `PackageArn`, `Version` and `Summary`.
     """
-    answer(event, lambda: _verify(event))
+    return answer(event, _verify)
 
 
-def _verify(event: Event) -> dict[str, str]:
-    record = verified(
-        artifact(event), model=os.environ["MODEL"], key=os.environ["MAC_KEY_ARN"], kms=boto3.client("kms")
-    )
-    _hold_against_the_registry(record)
-    _reject_older(told(event), record.version)
-    said = record.said
-    summary = (
-        f"version {record.version}, commit {said['commit'][:12] or 'unknown'}, dataset "
-        f"{said['dataset']['version'] or 'unknown'}, approved by {said['approval']['by'] or 'unknown'}"
-    )
-    return {
-        "PackageArn": said["modelPackageArn"],
-        "Version": str(record.version),
-        "Summary": summary[:_SUMMARY_LIMIT],
-    }
+def _verify(job: Job) -> Outcome:
+    record = verified(job.archive(), model=os.environ["MODEL"], kms=boto3.client("kms"), key=os.environ["MAC_KEY_ARN"])
+    reader = Role(arn=os.environ["READER_ROLE_ARN"], session="verifier")
+    _compare_package(record, _package(record, reader))
+    _compare_artifact(record, reader.client("s3"))
+    _reject_waiting(record, own=job.told)
+    summary = _summary(record)
+    variables = {"PackageArn": record.said["modelPackageArn"], "Version": str(record.version), "Summary": summary}
+    return Outcome(summary=summary, variables=variables)
 
 
-def _hold_against_the_registry(record: Record) -> None:
-    said, reading = record.said, taken(os.environ["READER_ROLE_ARN"], name="verifier")
-    arn = f"{os.environ['VERSIONS_ARN']}{record.version}"
-    if said["modelPackageArn"] != arn:
-        raise RefusedError(f"the record is of {said['modelPackageArn']}; accepted: {arn}")
-    package = reading.client("sagemaker").describe_model_package(ModelPackageName=arn)
-    if package["ModelApprovalStatus"] != "Approved":
-        raise RefusedError(f"version {record.version} is {package['ModelApprovalStatus']} now; accepted: Approved")
-    image, uri = container_of(package)
-    if uri != said["artifact"]["uri"]:
-        raise RefusedError(f"version {record.version} names the artifact {uri}; recorded: {said['artifact']['uri']}")
-    if not in_repository(image, os.environ["REPOSITORY"]) or said["image"]["digest"] != _digest_of(image, said):
-        raise RefusedError(f"version {record.version} names the image {image}; recorded: {said['image']['uri']}")
-    found = look_at(reading.client("s3"), uri, what="the artifact")
-    if found.version_id != said["artifact"]["versionId"]:
-        raise RefusedError(f"the artifact {uri} was replaced after the record was made")
-
-
-def _digest_of(image: str, said: dict[str, Any]) -> str:
-    """The digest that an image names; of a tag, which the repository never moves, the one that was recorded."""
-    return image.partition("@")[2] or str(said["image"]["digest"])
-
-
-def _reject_older(execution: str, version: int) -> None:
-    """This execution has the stage before the approval to itself, so what waits there is of an older one."""
-    client, names = boto3.client("codepipeline"), os.environ
-    for stage in client.get_pipeline_state(name=names["PIPELINE"])["stageStates"]:
-        if stage["stageName"] != names["APPROVAL_STAGE"]:
-            continue
-        if stage.get("latestExecution", {}).get("pipelineExecutionId") == execution:
-            continue
-        for action in stage["actionStates"]:
-            latest = action.get("latestExecution", {})
-            if action["actionName"] == names["APPROVAL_ACTION"] and latest.get("status") == "InProgress":
-                _reject(client, str(latest["token"]), f"superseded by version {version}")
-
-
-def _reject(client: Any, token: str, why: str) -> None:
+def _package(record: Record, reader: Role) -> Document:
+    arn, expected = record.said["modelPackageArn"], f"{os.environ['VERSIONS_ARN']}{record.version}"
+    if arn != expected:
+        raise RefusedError(f"the record of version {record.version} is of {arn}; accepted: {expected}")
     try:
-        client.put_approval_result(
-            pipelineName=os.environ["PIPELINE"],
-            stageName=os.environ["APPROVAL_STAGE"],
-            actionName=os.environ["APPROVAL_ACTION"],
-            token=token,
-            result={"summary": why, "status": "Rejected"},
+        package: Document = reader.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    except ClientError as error:
+        # SageMaker answers so for a package that is not there (API reference, DescribeModelPackage, examples).
+        if code_of(error) != "ValidationException":
+            raise
+        raise RefusedError(f"version {record.version} is not in the registry: {message_of(error)}") from error
+    return package
+
+
+def _compare_package(record: Record, package: Document) -> None:
+    status = package["ModelApprovalStatus"]
+    if status != "Approved":
+        raise RefusedError(f"version {record.version} was approved and now is {status}")
+    containers = package["InferenceSpecification"]["Containers"]
+    named = [(container.get("ModelDataUrl"), container.get("Image")) for container in containers]
+    artifact, image = record.said["artifact"], record.said["image"]
+    if named != [(artifact["uri"], image["named"])]:
+        raise RefusedError(f"version {record.version} names another artifact or image than its record")
+    if not image["uri"].startswith(f"{os.environ['REPOSITORY']}@"):
+        raise RefusedError(f"the image {image['uri']} is not of the repository {os.environ['REPOSITORY']}")
+
+
+def _compare_artifact(record: Record, s3: Client) -> None:
+    artifact = record.said["artifact"]
+    found = look(s3, artifact["uri"], what="artifact")
+    if (found.version, found.etag, found.size) != (artifact["versionId"], artifact["eTag"], artifact["size"]):
+        raise RefusedError(
+            f"the artifact {artifact['uri']} of version {record.version} was replaced after it was recorded"
+        )
+
+
+def _reject_waiting(record: Record, *, own: str) -> None:
+    """Rejects the approval that another execution waits for, if there is one."""
+    pipeline, stage, action = (os.environ[name] for name in ("PIPELINE", "APPROVAL_STAGE", "APPROVAL_ACTION"))
+    pipelines = boto3.client("codepipeline")
+    states = pipelines.get_pipeline_state(name=pipeline)["stageStates"]
+    (state,) = [one for one in states if one["stageName"] == stage]
+    if state.get("latestExecution", {}).get("pipelineExecutionId", own) == own:
+        return
+    (approval,) = [one.get("latestExecution", {}) for one in state["actionStates"] if one["actionName"] == action]
+    if approval.get("status") != "InProgress" or "token" not in approval:
+        return
+    try:
+        pipelines.put_approval_result(
+            pipelineName=pipeline,
+            stageName=stage,
+            actionName=action,
+            token=approval["token"],
+            result={"summary": f"superseded by version {record.version}", "status": "Rejected"},
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _ANSWERED_MEANWHILE:
+        if code_of(error) not in _ANSWERED:
             raise
+
+
+def _summary(record: Record) -> str:
+    said = record.said
+    parts = [
+        f"version {record.version}",
+        f"commit {said['commit'][:7] or 'unknown'}",
+        f"dataset {said['dataset']['uri'] or 'unknown'}",
+        f"approved by {said['approval']['by'] or 'unknown'}",
+    ]
+    if said["approval"]["description"]:
+        parts.append(said["approval"]["description"])
+    return ", ".join(parts)[:_SUMMARY]

@@ -24,21 +24,19 @@ from runtime.prediction import loaded
 
 from .features import INPUTS, LABEL, date
 from .prepare import FEATURE_PREFIX, known_after_departure
+from .sample import sample
 from .scores import Floats, Integers, Interval, calibration, gains, metrics
 
 SEED = 20130316
 REFERENCE = "logistic_regression"
 _REFERENCE_FEATURES = [f"{FEATURE_PREFIX}hour", f"{FEATURE_PREFIX}carrier"]
-SAMPLE_ROWS = 200
 NO_CHAMPION = "none.json"  # an input of a job is never empty, so a marker says that there is no champion
 
 
 def evaluate(job: ProcessingJob) -> None:
-    """Reads the inputs `model`, `train`, `test` and `champion`, writes to the output `evaluation`.
+    """Reads the inputs `model`, `train`, `test` and `champion`, writes `evaluation.json` to the output `evaluation`.
 
-    `evaluation.json` is the report; `sample.jsonl` has rows of the test set with what the challenger predicts for them,
-    so that an endpoint which serves it can be asked whether it predicts the same.
-
+    Beside it goes `sample.jsonl`, test rows with what the challenger predicts for them.
     References are a logistic regression on hour and carrier, fitted on the training rows, and the champion, with the
     code from its own archive, unless the champion's folder holds `none.json`. `gate` has the lower bounds of the gains
     over whichever reference leaves the least, by a bootstrap over the days of the test rows.
@@ -63,9 +61,11 @@ def evaluate(job: ProcessingJob) -> None:
         resamples=job.arguments.integer("resamples"),
     )
     report["sizes"] = {"train": train.height, "test": test.height, "test_late_share": float(labels.mean())}
-    path = job.output("evaluation") / "evaluation.json"
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    (job.output("evaluation") / "sample.jsonl").write_text(sample(known, labels, challenger), encoding="utf-8")
+    folder = job.output("evaluation")
+    (folder / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    inputs = [column.name for column in INPUTS]
+    rows = sample(known, inputs=inputs, labels=labels, predictions=challenger)
+    (folder / "sample.jsonl").write_text(rows, encoding="utf-8")
     print(json.dumps(report["gate"]))
 
 
@@ -75,29 +75,6 @@ def as_known_before_departure(rows: pl.DataFrame, *, hindsight: Sequence[str]) -
     return inputs.with_columns(
         pl.lit(None, dtype=inputs.schema.get(name, pl.Float64)).alias(name) for name in hindsight
     )
-
-
-def sample(rows: pl.DataFrame, labels: Floats, predictions: Floats, *, count: int = SAMPLE_ROWS) -> str:
-    """Some rows, spread evenly, a JSON object each: `row` as an endpoint is asked, `label`, `prediction`.
-
-    Args:
-        rows: Raw inputs; a value that is not known is left out.
-        labels: 0 or 1, one a row.
-        predictions: One a row.
-        count: How many rows at most.
-    """
-    chosen = np.linspace(0, rows.height - 1, num=min(count, rows.height), dtype=int).tolist()
-    lines = (
-        json.dumps(
-            {
-                "row": {name: value for name, value in rows.row(index, named=True).items() if value is not None},
-                "label": int(labels[index]),
-                "prediction": float(predictions[index]),
-            }
-        )
-        for index in chosen
-    )
-    return "".join(f"{line}\n" for line in lines)
 
 
 def logistic_regression(train: pl.DataFrame, test: pl.DataFrame) -> Floats:

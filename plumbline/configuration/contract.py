@@ -1,7 +1,7 @@
 """`contract.json` of a model: what its endpoint is asked before anybody depends on it, and how it has to answer."""
 
 import json
-from typing import Any
+from typing import Any, Self
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,9 +17,8 @@ class Contract(BaseModel):
         requests: Rows that it is asked together, one JSON object each.
         answer: The JSON Schema of its answer to one row.
         max_seconds: How long all of them may take together.
-        prediction: Name of the number in an answer that is compared with what the model predicted when it was
-            evaluated.
-        tolerance: By how much the two may differ.
+        prediction: The field of an answer that holds the prediction, a number; `answer` must require it.
+        tolerance: How far a prediction may lie from the one that the model's evaluation recorded for the same row.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,7 +27,14 @@ class Contract(BaseModel):
     answer: dict[str, Any]
     max_seconds: float = Field(gt=0, le=60)
     prediction: str = Field(min_length=1)
-    tolerance: float = Field(gt=0, lt=1)
+    tolerance: float = Field(ge=0, lt=1)
+
+    @pydantic.model_validator(mode="after")
+    def _require_prediction(self) -> Self:
+        required = self.answer.get("required", [])
+        if self.prediction not in required:
+            raise ValueError(f"prediction is {self.prediction!r}; accepted: what answer requires, {required}")
+        return self
 
 
 def load_contract(model: Model) -> Contract:
@@ -42,12 +48,12 @@ def load_contract(model: Model) -> Contract:
     try:
         return Contract.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except OSError:
-        raise PlumblineError(
-            f"{name}: the file is missing; accepted: requests, answer, max_seconds, prediction and tolerance."
-        ) from None
+        accepted = ", ".join(Contract.model_fields)
+        raise PlumblineError(f"{name}: the file is missing; accepted: one with {accepted}.") from None
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise PlumblineError(f"{name}: {where}: {first['msg']}.") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise PlumblineError(f"{name}: {f'{where}: ' if where else ''}{said}.") from None
     except ValueError as error:
         raise PlumblineError(f"{name}: not valid JSON: {error}.") from None

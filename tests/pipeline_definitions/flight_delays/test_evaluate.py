@@ -13,6 +13,7 @@ from pipeline_definitions.flight_delays.data import KNOWN_AFTER_DEPARTURE
 from pipeline_definitions.flight_delays.evaluate import as_known_before_departure
 from pipeline_definitions.flight_delays.features import INPUTS
 from pipeline_definitions.flight_delays.prepare import joined
+from runtime.layout import Layout
 from runtime.prediction import predict
 
 Report = dict[str, dict[str, dict[str, float]]]
@@ -24,6 +25,8 @@ class Jobs(Protocol):
     def train(self, train: Path, *, name: str, hyperparameters: Mapping[str, str] = ...) -> Path: ...
 
     def archived(self, model: Path) -> Path: ...
+
+    def container(self, name: str) -> Layout: ...
 
     def evaluate(
         self, archive: Path, prepared: Path, *, name: str, champion: Path | None = ..., resamples: int = ...
@@ -73,6 +76,18 @@ CONSTANT = (
 
 def test_an_honest_model_passes(report: Report) -> None:
     assert passes(report), report["gate"]
+
+
+def test_an_endpoint_answers_the_sample_as_it_was_evaluated(
+    jobs: Jobs, report: Report, archive: Path, prepared: Path
+) -> None:
+    assert report
+    path = jobs.container("evaluate").processing_output("evaluation") / "sample.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    answers = predict(archive=archive, rows=[line["row"] for line in lines])
+    assert list(answers) == [line["prediction"] for line in lines]
+    late = pl.read_parquet(prepared / "test" / "part-00000.parquet")["late"]
+    assert [lines[0]["label"], lines[-1]["label"]] == [int(late[0]), int(late[-1])]
 
 
 def test_the_report_says_how_much_was_seen(report: Report, prepared: Path) -> None:

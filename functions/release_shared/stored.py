@@ -1,0 +1,108 @@
+"""Objects in S3 that a release depends on: whether they are there, in which version, and can be read."""
+
+import dataclasses
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from refusal import RefusedError
+from role import code_of, message_of
+
+Client = Any
+# "Error responses", S3 API reference: a key that is missing, and one whose absence the caller may not know of.
+_GONE = {"404", "NoSuchKey", "NoSuchVersion", "NoSuchBucket"}
+_HIDDEN = {"403", "AccessDenied"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A version of an object.
+
+    Attributes:
+        version: Its id.
+        etag: Its entity tag, without quotes.
+        size: Its bytes.
+    """
+
+    version: str
+    etag: str
+    size: int
+
+
+def place(uri: str) -> tuple[str, str]:
+    """Bucket and key of an `s3://` URI.
+
+    Raises:
+        RefusedError: It is none.
+    """
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket or not key:
+        raise RefusedError(f"{uri} is no object in S3")
+    return bucket, key
+
+
+def look(s3: Client, uri: str, *, what: str) -> Stored:
+    """Looks at the current version of an object, and reads its first byte, for only that needs its key.
+
+    `HeadObject` answers without the key (S3 user guide, "Protecting data with server-side encryption": metadata is not
+    encrypted), so it would not tell of one that is disabled or going to be deleted.
+
+    Args:
+        s3: Who looks.
+        uri: Where the object is.
+        what: What it is, e.g. `artifact`.
+
+    Raises:
+        RefusedError: It is gone, empty, without a version, or cannot be read.
+    """
+    bucket, key = place(uri)
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=key, Range="bytes=0-0")
+        answer["Body"].close()
+    except ClientError as error:
+        raise _refusal(error, f"{what} {uri}") from error
+    version = answer.get("VersionId", "null")
+    if version == "null":
+        raise RefusedError(f"the {what} {uri} has no version: its bucket must keep versions")
+    size = int(answer["ContentRange"].rpartition("/")[2])
+    return Stored(version=version, etag=answer["ETag"].strip('"'), size=size)
+
+
+def read(s3: Client, uri: str, *, what: str, limit: int, version: str = "") -> bytes:
+    """Reads an object.
+
+    Args:
+        s3: Who reads.
+        uri: Where it is.
+        what: What it is.
+        limit: The most bytes that it may have.
+        version: Which version; the current one when left out.
+
+    Raises:
+        RefusedError: It is gone, too large, or cannot be read.
+    """
+    bucket, key = place(uri)
+    chosen = {"VersionId": version} if version else {}
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=key, **chosen)
+    except ClientError as error:
+        raise _refusal(error, f"{what} {uri}") from error
+    with answer["Body"] as body:
+        if answer["ContentLength"] > limit:
+            raise RefusedError(f"the {what} {uri} has {answer['ContentLength']} bytes; accepted: {limit}")
+        content: bytes = body.read()
+    return content
+
+
+def _refusal(error: ClientError, what: str) -> Exception:
+    code = code_of(error)
+    if code in _GONE:
+        return RefusedError(f"the {what} is gone")
+    if code in _HIDDEN:
+        return RefusedError(f"the {what} is gone or may not be read: {message_of(error)}")
+    if code.startswith("KMS"):
+        return RefusedError(f"the key of the {what} is gone: {message_of(error)}")
+    if code == "InvalidRange":
+        return RefusedError(f"the {what} is empty")
+    return error
