@@ -51,7 +51,8 @@ def key_aliases(platform: Platform, account: str) -> tuple[Wanted, ...]:
             alias = deployment.key_alias(KeyPurpose.WORKBENCH)
             wanted.append(Wanted(name=alias, stack=deployment.stack_name("workbench")))
     if account == platform.delivery_account:
-        wanted.append(Wanted(name=platform.delivery.key_alias, stack=platform.delivery.prefix))
+        names = platform.delivery
+        wanted += [Wanted(name=alias, stack=names.prefix) for alias in (names.key_alias, names.records_key_alias)]
     return tuple(wanted)
 
 
