@@ -174,6 +174,9 @@ def _add_services(options: ServerOptions) -> _Services:
         codepipeline,
         enforcement,
         eventbridge,
+        function_processes,
+        object_copies,
+        object_key_states,
         provisioning,
         registry,
         resources,
@@ -189,6 +192,9 @@ def _add_services(options: ServerOptions) -> _Services:
     )
     resources.register()
     registry.register(options)
+    function_processes.register(options.certificate_authority)
+    object_copies.register()
+    object_key_states.register()
     options.jobs.mkdir(exist_ok=True)
     sagemaker.register(
         Options(
