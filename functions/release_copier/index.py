@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from image_copy import copy_image
@@ -25,6 +26,8 @@ BREAK_GLASS = "BREAK GLASS"
 # Without leave to list a bucket, S3 says of a key that is missing that access is denied (API reference, HeadObject).
 _NOT_THERE = {"403", "404", "AccessDenied", "NoSuchKey"}
 _FROM = "source-version-id"
+# CopyObject takes up to 5 GB (API reference).
+_WHOLE, _PART = 5 * 10**9, 512 * 2**20
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
@@ -118,6 +121,7 @@ def _copy_artifact(s3: Client, record: Record) -> str:
                 "Metadata": {_FROM: said["versionId"]},
                 "TaggingDirective": "REPLACE",
             },
+            Config=TransferConfig(multipart_threshold=_WHOLE, multipart_chunksize=_PART),
         )
     size = _size_of_copy(s3, bucket, key, said["versionId"])
     if size != said["size"]:

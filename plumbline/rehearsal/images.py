@@ -22,6 +22,8 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from botocore.exceptions import ClientError
+
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.session import Client, Session
 
@@ -109,13 +111,15 @@ def push(*, root: Path, tag: str, repository: str, caller: Session, stand_in: st
         "config": {"mediaType": _CONFIG_TYPE, "size": len(config), "digest": _digest(config)},
         "layers": [{"mediaType": _LAYER_TYPE, "size": len(layer), "digest": _digest(layer)}],
     }
-    answer = client.put_image(
-        repositoryName=repository,
-        imageManifest=json.dumps(manifest, indent=3),
-        imageManifestMediaType=_MANIFEST_TYPE,
-        imageTag=tag,
-    )
-    return str(answer["image"]["imageId"]["imageDigest"])
+    text = json.dumps(manifest, indent=3)
+    try:
+        client.put_image(
+            repositoryName=repository, imageManifest=text, imageManifestMediaType=_MANIFEST_TYPE, imageTag=tag
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ImageAlreadyExistsException":
+            raise
+    return _digest(text.encode())
 
 
 @contextlib.contextmanager

@@ -16,6 +16,10 @@ from ministack.services import ecr
 
 from plumbline.rehearsal.options import ServerOptions
 
+# API_UploadLayerPart: up to 20 MB a part. A layer is kept in memory.
+_PART_BYTES = 20 * 1024 * 1024
+_LAYER_BYTES = 512 * 1024 * 1024
+
 Request = Mapping[str, object]
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
@@ -24,6 +28,7 @@ Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awai
 def register(options: ServerOptions) -> None:
     """Puts the registry's missing parts into the emulator of this process."""
     ecr._describe_images = _describe_images
+    ecr._put_image = _put_image
     ecr._upload_layer_part = _upload_layer_part
     ecr._complete_layer_upload = _complete_layer_upload
     ecr._batch_check_layer_availability = _batch_check_layer_availability
@@ -48,6 +53,58 @@ def _describe_images(request: Request) -> Answer:
             )
     answer: Answer = _own_describe_images(request)
     return answer
+
+
+_own_put_image = ecr._put_image
+
+
+def _put_image(request: Request) -> Answer:
+    """Stands in for the emulator's own, which believes what it is told (API_PutImage, Errors).
+
+    Layers are looked for as ECR looks for them: in the repository. What ECR says of an image that lacks one is not
+    documented word by word.
+    """
+    name, manifest, tag = (str(request.get(member) or "") for member in ("repositoryName", "imageManifest", "imageTag"))
+    if missing := _missing(name):
+        return missing
+    layers = _layers(manifest)
+    if layers is None:
+        return _error(
+            "InvalidParameterException",
+            "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'an image of one platform' (the "
+            "rehearsal keeps no other)",
+        )
+    digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
+    asked = request.get("imageDigest") or digest
+    if asked != digest:
+        return _error(
+            "ImageDigestDoesNotMatchException",
+            f"The supplied image digest '{asked}' does not match the digest '{digest}' of the image's manifest",
+        )
+    if lacking := [one for one in layers if one not in ecr._layer_blobs.get(name, {})]:
+        return _error(
+            "LayersNotFoundException",
+            f"Layers with digests '[{', '.join(lacking)}]' required for pushing image into repository with name "
+            f"'{name}' in the registry with id '{get_account_id()}' do not exist",
+        )
+    present = ecr._find_image(name, {"imageDigest": digest})
+    if present is not None and (not tag or tag in present["imageTags"]):
+        return _error(
+            "ImageAlreadyExistsException",
+            f"Image with digest '{digest}' and tag '{tag or 'null'}' already exists in the repository with name "
+            f"'{name}' in registry with id '{get_account_id()}'",
+        )
+    answer: Answer = _own_put_image(request)
+    return answer
+
+
+def _layers(manifest: str) -> list[str] | None:
+    """The digests of what an image is made of: its configuration and its layers; None when it is no image."""
+    try:
+        described = json.loads(manifest)
+        return [str(one["digest"]) for one in (described["config"], *described["layers"])]
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _in_named_registry(handle: Handler) -> Handler:
@@ -86,7 +143,12 @@ def _upload_layer_part(request: Request) -> Answer:
     first = request.get("partFirstByte")
     if first != len(part):
         return _error("InvalidLayerPartException", f"The next part begins at byte {len(part)}, not {first}")
-    part.extend(base64.b64decode(str(request.get("layerPartBlob", ""))))
+    content = base64.b64decode(str(request.get("layerPartBlob", "")))
+    if len(content) > _PART_BYTES or request.get("partLastByte") != len(part) + len(content) - 1:
+        return _error("InvalidLayerPartException", f"A part of {len(content)} bytes is not what its bounds say")
+    if len(part) + len(content) > _LAYER_BYTES:
+        return _error("LimitExceededException", f"The rehearsal keeps layers of up to {_LAYER_BYTES} bytes")
+    part.extend(content)
     return _json(
         {
             "registryId": get_account_id(),

@@ -127,8 +127,6 @@ def _prepare_environment(options: ServerOptions) -> None:
         | {
             # for the clients inside this process and the functions that the emulator runs
             "AWS_CA_BUNDLE": str(options.certificate_authority),
-            # What fetches by itself, a function for one, trusts what `boto3` does.
-            "SSL_CERT_FILE": str(options.certificate_authority),
             "AWS_DEFAULT_REGION": options.region,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
@@ -176,7 +174,9 @@ def _add_services(options: ServerOptions) -> _Services:
         codepipeline,
         enforcement,
         eventbridge,
-        foreign_copies,
+        function_processes,
+        object_copies,
+        object_key_states,
         provisioning,
         registry,
         resources,
@@ -192,7 +192,9 @@ def _add_services(options: ServerOptions) -> _Services:
     )
     resources.register()
     registry.register(options)
-    foreign_copies.install()
+    function_processes.register(options.certificate_authority)
+    object_copies.register()
+    object_key_states.register()
     options.jobs.mkdir(exist_ok=True)
     sagemaker.register(
         Options(

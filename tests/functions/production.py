@@ -35,7 +35,7 @@ class Buckets(Storage):
         self.metadata: dict[tuple[str, str], Document] = {}
         self.copied: list[Document] = []
 
-    def copy(self, *, CopySource: Document, Bucket: str, Key: str, ExtraArgs: Document) -> None:
+    def copy(self, *, CopySource: Document, Bucket: str, Key: str, ExtraArgs: Document, **_more: object) -> None:
         assert (ExtraArgs["MetadataDirective"], ExtraArgs["TaggingDirective"]) == ("REPLACE", "REPLACE")
         self.copied.append(CopySource)
         body = self.get_object(**CopySource)["Body"].read()

@@ -32,23 +32,14 @@ class Executions:
         """StartPipelineExecution.
 
         Raises:
-            ApiError: There is no such pipeline, variable or source action.
+            ApiError: There is no such pipeline, variable or source action, or its key may not be overridden.
         """
         pipeline = self._pipelines.table.get(scope, request["name"])
-        sources = [action["name"] for action in pipeline.declaration["stages"][0]["actions"]]
-        for one in request.get("sourceRevisions", []):
-            if one["actionName"] not in sources:
-                raise validation_error(f"Pipeline '{pipeline.name}' has no source action '{one['actionName']}'")
-            if one["revisionType"] == "IMAGE_DIGEST":
-                raise UnsupportedOperationError("the rehearsal has no source actions that take an IMAGE_DIGEST")
         started = self._engine.start(
             pipeline,
             trigger=("StartPipelineExecution", _arn(caller)),
             variables=given(pipeline, request),
-            revisions={
-                one["actionName"]: (one["revisionType"], one["revisionValue"])
-                for one in request.get("sourceRevisions", [])
-            },
+            revisions=_revisions(pipeline, request.get("sourceRevisions", [])),
             token=request.get("clientRequestToken", ""),
         )
         return {"pipelineExecutionId": started}
@@ -239,6 +230,29 @@ class Executions:
         if found is None:
             raise missing or errors.no_execution(pipeline.name, request["pipelineExecutionId"])
         return pipeline, found
+
+
+def _revisions(pipeline: Pipeline, asked: list[Document]) -> dict[str, tuple[str, str]]:
+    """What source actions are to take: type and value, by action.
+
+    Source: user guide, "Start a pipeline with a source revision override", and "Amazon S3 source action reference":
+    without AllowOverrideForS3ObjectKey the key stays the action's own.
+    """
+    sources = {action["name"]: action for action in pipeline.declaration["stages"][0]["actions"]}
+    chosen: dict[str, tuple[str, str]] = {}
+    for one in asked:
+        name, kind = one["actionName"], one["revisionType"]
+        if name not in sources:
+            raise validation_error(f"Pipeline '{pipeline.name}' has no source action '{name}'")
+        if kind == "IMAGE_DIGEST":
+            raise UnsupportedOperationError("the rehearsal has no source actions that take an IMAGE_DIGEST")
+        if name in chosen:
+            raise UnsupportedOperationError(f"the rehearsal overrides one thing of a source action ({name})")
+        allowed = sources[name]["configuration"].get("AllowOverrideForS3ObjectKey", "false")
+        if kind == "S3_OBJECT_KEY" and allowed != "true":
+            raise validation_error(f"Source action '{name}' does not allow to override its S3 object key")
+        chosen[name] = (kind, one["revisionValue"])
+    return chosen
 
 
 def _job(pipeline: Pipeline, job: str) -> ActionRun | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ministack.core import iam_evaluator
-from ministack.core.responses import get_account_id
+from ministack.core.responses import get_account_id, request_scope
 from ministack.core.router import extract_access_key_id, extract_region
 
 Context = Mapping[str, str | list[str]]
@@ -44,6 +44,16 @@ class Caller:
     def arn(self) -> str:
         """The principal's ARN, as policies and error messages name it."""
         return principal_arn_of(self.access_key, self.account)
+
+    @property
+    def id(self) -> str:
+        """The principal's unique id, of a role session with the session's name (IAM user guide, "Unique identifiers").
+
+        Empty when nobody has the access key.
+        """
+        with request_scope(self.account, self.region):
+            found = iam_evaluator.resolve_caller_identity(self.access_key)
+        return "" if found is None else str(found["userId"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

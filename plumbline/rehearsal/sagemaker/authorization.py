@@ -145,6 +145,9 @@ def checks(
         tags_of: The tags of an existing resource, by ARN.
     """
     resources = [_arn(kind, _named(members, request), scope) for kind, members in _RESOURCES.get(operation, ())]
+    if operation == "ListModelPackages" and request.get("ModelPackageGroupName"):
+        # The reference names model packages as its resource; which it is for a group, it does not say.
+        resources = [scope.arn(f"model-package/{name_of(request['ModelPackageGroupName'])}/*")]
     context = _context(operation, request)
     for resource in resources or ["*"]:
         tags = resource_tag_context(tags_of(resource))

@@ -6,6 +6,7 @@ import threading
 
 from ministack.core.iam_evaluator import validate_policy_document
 
+from plumbline.rehearsal import enforcement
 from plumbline.rehearsal.api.errors import validation_error
 from plumbline.rehearsal.api.scope import timestamp
 from plumbline.rehearsal.api.shapes import Document
@@ -16,6 +17,7 @@ from plumbline.rehearsal.sagemaker.scope import Arn, Scope, name_of
 from plumbline.rehearsal.sagemaker.store import listing
 from plumbline.rehearsal.sagemaker.transitions import Kind, begin, move
 
+Caller = enforcement.Caller | None
 _PACKAGE_SUMMARY = (
     "ModelPackageName",
     "ModelPackageGroupName",
@@ -51,7 +53,7 @@ class ModelRegistry:
         )
         self._versions: dict[tuple[Scope, str], int] = {}
 
-    def create_group(self, scope: Scope, request: Document) -> Document:
+    def create_group(self, scope: Scope, request: Document, caller: Caller) -> Document:
         """CreateModelPackageGroup."""
         name = request["ModelPackageGroupName"]
         arn = scope.arn(f"model-package-group/{name}")
@@ -59,7 +61,7 @@ class ModelRegistry:
             "ModelPackageGroupName": name,
             "ModelPackageGroupArn": arn,
             "CreationTime": timestamp(),
-            "CreatedBy": {},
+            "CreatedBy": _user(caller),
             "ModelPackageGroupStatus": "Completed",
         }
         if "ModelPackageGroupDescription" in request:
@@ -132,7 +134,7 @@ class ModelRegistry:
             return ""
         return self._policies.find(arn.scope, arn.name.split("/")[0]) or ""
 
-    def create_package(self, scope: Scope, request: Document) -> Document:
+    def create_package(self, scope: Scope, request: Document, caller: Caller) -> Document:
         """CreateModelPackage: the next version of a group."""
         if "ModelPackageGroupName" not in request:
             raise validation_error(
@@ -164,7 +166,7 @@ class ModelRegistry:
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
             "CreationTime": now,
             "LastModifiedTime": now,
-            "CreatedBy": {},
+            "CreatedBy": _user(caller),
         }
         document["ModelPackageStatus"] = move(Kind.MODEL_PACKAGE, document["ModelPackageStatus"], "Completed")
         self._packages.add(scope, f"{group}/{version}", document, taken=lambda _: conflict(f"{arn} exists"))
@@ -186,7 +188,7 @@ class ModelRegistry:
         ]
         return listing(rows, request, key="ModelPackageSummaryList", name="ModelPackageGroupName")
 
-    def update_package(self, scope: Scope, request: Document) -> Document:
+    def update_package(self, scope: Scope, request: Document, caller: Caller) -> Document:
         """UpdateModelPackage: approval, its description, metadata."""
         package = self.package(scope, request["ModelPackageArn"])
         with self._lock:
@@ -204,7 +206,7 @@ class ModelRegistry:
             for name in ("ApprovalDescription", "SourceUri", "ModelCard", "ModelLifeCycle"):
                 if name in request:
                     package[name] = copy.deepcopy(request[name])
-            package["LastModifiedTime"] = timestamp()
+            package["LastModifiedTime"], package["LastModifiedBy"] = timestamp(), _user(caller)
         if "ModelApprovalStatus" in request or "ModelLifeCycle" in request:
             events.model_package_changed(scope, package)
         return {"ModelPackageArn": package["ModelPackageArn"]}
@@ -224,6 +226,13 @@ class ModelRegistry:
         """
         where, found = _located(scope, name)
         return self._packages.get(where, found)
+
+
+def _user(caller: Caller) -> Document:
+    """Who did something, as the API tells it (API_UserContext, API_IamIdentity)."""
+    if caller is None:
+        return {}
+    return {"IamIdentity": {"Arn": caller.arn, "PrincipalId": caller.id}}
 
 
 def _located(scope: Scope, name: str) -> tuple[Scope, str]:

@@ -25,6 +25,7 @@ from plumbline.rehearsal.sagemaker.studio import Studio
 from plumbline.rehearsal.sagemaker.training import TrainingJobs
 
 Operation = Callable[[Scope, Document], Document]
+SignedOperation = Callable[[Scope, Document, enforcement.Caller | None], Document]
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 
 
@@ -58,18 +59,27 @@ class Service(JsonService):
             "ListTags": self._list_tags,
             "DeleteTags": self._delete_tags,
         }
+        # Operations whose result says who asked for them.
+        self._signed: Mapping[str, SignedOperation] = {
+            "CreateModelPackageGroup": self.registry.create_group,
+            "CreateModelPackage": self.registry.create_package,
+            "UpdateModelPackage": self.registry.update_package,
+        }
 
     def operations(self) -> Iterable[str]:
         """The names of the operations that there are."""
-        return self._operations
+        return [*self._operations, *self._signed]
 
-    def do(self, operation: str, request: Document, scope: AnyScope, _caller: enforcement.Caller | None) -> Document:
+    def do(self, operation: str, request: Document, scope: AnyScope, caller: enforcement.Caller | None) -> Document:
         """Does an operation whose request fits the model.
 
         Raises:
             ApiError: The operation refuses.
         """
-        response = self._operations[operation](_own_scope(scope), request)
+        if operation in self._signed:
+            response = self._signed[operation](_own_scope(scope), request, caller)
+        else:
+            response = self._operations[operation](_own_scope(scope), request)
         if request.get("Tags") and operation.startswith("Create"):
             arn = next(value for name, value in response.items() if name.endswith("Arn"))
             self._set_tags(arn, request["Tags"])
@@ -152,17 +162,14 @@ class Service(JsonService):
     def _registry_operations(self) -> dict[str, Operation]:
         registry = self.registry
         return {
-            "CreateModelPackageGroup": registry.create_group,
             "DescribeModelPackageGroup": registry.describe_group,
             "ListModelPackageGroups": registry.list_groups,
             "DeleteModelPackageGroup": registry.delete_group,
             "PutModelPackageGroupPolicy": registry.put_policy,
             "GetModelPackageGroupPolicy": registry.get_policy,
             "DeleteModelPackageGroupPolicy": registry.delete_policy,
-            "CreateModelPackage": registry.create_package,
             "DescribeModelPackage": registry.describe_package,
             "ListModelPackages": registry.list_packages,
-            "UpdateModelPackage": registry.update_package,
             "DeleteModelPackage": registry.delete_package,
         }
 

@@ -1,6 +1,5 @@
 """The runtime image's stand-in is whole or not there, is made once, and is described truly in the registry."""
 
-import base64
 import concurrent.futures
 import hashlib
 import json
@@ -14,6 +13,7 @@ from botocore.exceptions import ClientError
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal import images
 from plumbline.rehearsal.cloud import Cloud
+from plumbline.rehearsal.session import Client
 
 _DOCKERFILE = """
 ARG BASE=python:3.11-slim
@@ -113,10 +113,90 @@ def test_a_layer_with_another_digest_is_refused(cloud: Cloud) -> None:
         uploadId=upload,
         partFirstByte=0,
         partLastByte=2,
-        layerPartBlob=base64.b64encode(b"abc"),
+        layerPartBlob=b"abc",
     )
     with pytest.raises(ClientError, match="InvalidLayerException"):
         ecr.complete_layer_upload(repositoryName="images-digest", uploadId=upload, layerDigests=[f"sha256:{'0' * 64}"])
+
+
+def manifest_of(ecr: Client, repository: str, *contents: bytes) -> str:
+    """The manifest of an image of a configuration and a layer, which are pushed when they are given."""
+    for content in contents:
+        upload = ecr.initiate_layer_upload(repositoryName=repository)["uploadId"]
+        ecr.upload_layer_part(
+            repositoryName=repository,
+            uploadId=upload,
+            partFirstByte=0,
+            partLastByte=len(content) - 1,
+            layerPartBlob=content,
+        )
+        ecr.complete_layer_upload(repositoryName=repository, uploadId=upload, layerDigests=[digest_of(content)])
+    parts = [{"digest": digest_of(content), "size": 1, "mediaType": "any"} for content in (b"config", b"layer")]
+    return json.dumps({"schemaVersion": 2, "config": parts[0], "layers": parts[1:]})
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def test_an_image_whose_layers_are_not_there_is_refused(cloud: Cloud) -> None:
+    ecr = cloud.administrator("222222222222").client("ecr")
+    ecr.create_repository(repositoryName="images-layers")
+    manifest = manifest_of(ecr, "images-layers", b"config")
+    with pytest.raises(ClientError, match=f"LayersNotFoundException.*{digest_of(b'layer')}"):
+        ecr.put_image(repositoryName="images-layers", imageManifest=manifest)
+
+
+def test_an_image_is_put_under_its_own_digest_only(cloud: Cloud) -> None:
+    ecr = cloud.administrator("222222222222").client("ecr")
+    ecr.create_repository(repositoryName="images-own-digest")
+    manifest = manifest_of(ecr, "images-own-digest", b"config", b"layer")
+    with pytest.raises(ClientError, match="ImageDigestDoesNotMatchException"):
+        ecr.put_image(repositoryName="images-own-digest", imageManifest=manifest, imageDigest=digest_of(b"other"))
+    put = ecr.put_image(
+        repositoryName="images-own-digest", imageManifest=manifest, imageDigest=digest_of(manifest.encode())
+    )
+    assert put["image"]["imageId"]["imageDigest"] == digest_of(manifest.encode())
+
+
+def test_an_image_that_is_there_is_not_put_again_and_gets_another_tag(cloud: Cloud) -> None:
+    ecr = cloud.administrator("222222222222").client("ecr")
+    ecr.create_repository(repositoryName="images-again", imageTagMutability="IMMUTABLE")
+    manifest = manifest_of(ecr, "images-again", b"config", b"layer")
+    ecr.put_image(repositoryName="images-again", imageManifest=manifest, imageTag="one")
+    with pytest.raises(ClientError, match="ImageAlreadyExistsException"):
+        ecr.put_image(repositoryName="images-again", imageManifest=manifest, imageTag="one")
+    ecr.put_image(repositoryName="images-again", imageManifest=manifest, imageTag="two")
+    (image,) = ecr.describe_images(repositoryName="images-again")["imageDetails"]
+    assert sorted(image["imageTags"]) == ["one", "two"]
+
+
+def test_a_tag_that_never_changes_stays_with_its_image(cloud: Cloud) -> None:
+    ecr = cloud.administrator("222222222222").client("ecr")
+    ecr.create_repository(repositoryName="images-tag", imageTagMutability="IMMUTABLE")
+    manifest = manifest_of(ecr, "images-tag", b"config", b"layer")
+    ecr.put_image(repositoryName="images-tag", imageManifest=manifest, imageTag="one")
+    with pytest.raises(ClientError, match="ImageTagAlreadyExistsException"):
+        ecr.put_image(repositoryName="images-tag", imageManifest=f"{manifest} ", imageTag="one")
+
+
+@pytest.mark.parametrize("manifest", ["{", '{"manifests": []}'])
+def test_what_is_no_image_of_one_platform_is_refused(cloud: Cloud, manifest: str) -> None:
+    ecr = cloud.administrator("222222222222").client("ecr")
+    name = f"images-no-{len(manifest)}"
+    ecr.create_repository(repositoryName=name)
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        ecr.put_image(repositoryName=name, imageManifest=manifest)
+
+
+def test_a_part_that_is_not_what_its_bounds_say_is_refused(cloud: Cloud) -> None:
+    ecr = cloud.administrator("222222222222").client("ecr")
+    ecr.create_repository(repositoryName="images-part")
+    upload = ecr.initiate_layer_upload(repositoryName="images-part")["uploadId"]
+    with pytest.raises(ClientError, match="InvalidLayerPartException"):
+        ecr.upload_layer_part(
+            repositoryName="images-part", uploadId=upload, partFirstByte=0, partLastByte=4, layerPartBlob=b"abc"
+        )
 
 
 def test_another_accounts_registry_answers_whom_its_policy_names(cloud: Cloud, checkout: Path) -> None:

@@ -158,6 +158,36 @@ def test_a_version_of_an_object_is_a_source(world: World) -> None:
     assert world.artifact("objects", "Code") == {"a.txt": "first"}
 
 
+def test_an_object_is_taken_from_another_key_only_where_the_action_allows_it(world: World) -> None:
+    client = world.client("s3")
+    bucket = f"keys-{HOME}"
+    client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in ("code.zip", "other.zip"):
+        client.put_object(Bucket=bucket, Key=key, Body=zip_of("a.txt", key))
+    may = allow([f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"], "s3:GetObject*", "s3:GetBucket*")
+    role = world.pipeline_role("keys", [*world.artifact_statements(), may])
+    told = {"S3Bucket": bucket, "S3ObjectKey": "code.zip", "PollForSourceChanges": "false"}
+    pipelines = world.client("codepipeline")
+    override = {"actionName": "Checkout", "revisionType": "S3_OBJECT_KEY", "revisionValue": "other.zip"}
+    for name, allowed in (("keys-kept", {}), ("keys-open", {"AllowOverrideForS3ObjectKey": "true"})):
+        source = stage("Source", action("Checkout", "Source/S3", told | allowed, outputs=["Code"]))
+        world.run(world.declaration(name, role, [source, approval()]), until="InProgress")
+    with pytest.raises(ClientError, match="Source action 'Checkout' does not allow to override its S3 object key"):
+        pipelines.start_pipeline_execution(name="keys-kept", sourceRevisions=[override])
+    pipelines.start_pipeline_execution(name="keys-open", sourceRevisions=[override])
+    world.until(
+        lambda: world.actions("keys-open")["Checkout"]["output"]["outputVariables"].get("ObjectKey") == "other.zip"
+    )
+
+
+def test_two_overrides_of_one_action_are_refused_by_name(world: World, role: str) -> None:
+    world.run(world.declaration("overrides", role, [world.source(), approval()]), until="InProgress")
+    override = {"actionName": "Checkout", "revisionType": "COMMIT_ID", "revisionValue": "a"}
+    with pytest.raises(ClientError, match=r"overrides one thing of a source action \(Checkout\)"):
+        world.client("codepipeline").start_pipeline_execution(name="overrides", sourceRevisions=[override, override])
+
+
 def test_connections_are_listed_and_deleted(world: World) -> None:
     client = world.client("codeconnections")
     made = client.create_connection(ConnectionName="short-lived", ProviderType="Bitbucket")["ConnectionArn"]

@@ -36,6 +36,8 @@ def needed(operation: str, request: Document) -> list[Check]:
             {"ModelPackageGroupName": "g"},
             [f"{ARN}:model-package-group/g", f"{ARN}:model-package/g/*"],
         ),
+        ("ListModelPackages", {"ModelPackageGroupName": "g"}, [f"{ARN}:model-package/g/*"]),
+        ("ListModelPackages", {}, ["*"]),
         (
             "CreateEndpoint",
             {"EndpointName": "e", "EndpointConfigName": "c"},

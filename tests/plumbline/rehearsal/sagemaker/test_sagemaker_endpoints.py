@@ -97,6 +97,23 @@ def configure(world: World, name: str, role: str, container: Document) -> None:
     )
 
 
+def test_a_package_says_who_made_it_and_who_changed_it_last(world: World) -> None:
+    world.client("sagemaker").create_model_package_group(ModelPackageGroupName="signed")
+    arn = register(world, "signed", weight=1.0)
+    role = world.role(
+        "signer",
+        [{"Effect": "Allow", "Action": "sagemaker:UpdateModelPackage", "Resource": arn}],
+        principal={"AWS": f"arn:aws:iam::{HOME}:root"},
+    )
+    world.role_client("sagemaker", "signer").update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    package = world.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    assert package["CreatedBy"] == {"IamIdentity": {"Arn": f"arn:aws:iam::{HOME}:root", "PrincipalId": HOME}}
+    last = package["LastModifiedBy"]["IamIdentity"]
+    assert last["Arn"] == f"arn:aws:sts::{HOME}:assumed-role/{role.rpartition('/')[2]}/test"
+    made = world.client("iam").get_role(RoleName="signer")["Role"]["RoleId"]
+    assert last["PrincipalId"] == f"{made}:test"
+
+
 def test_an_endpoint_answers_with_its_models_prediction(world: World, endpoint: str) -> None:
     answer = world.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=endpoint, Body=b"21", ContentType="text/csv", CustomAttributes="trace=1"

@@ -46,6 +46,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         model = json.loads((base / "model/model.json").read_text())
+        if self.headers.get("Content-Type") == "application/jsonlines":
+            rows = [json.loads(line) for line in body.splitlines()]
+            lines = [json.dumps({"probability": row["x"] * model["weight"]}) for row in rows]
+            return self.answer(200, "\\n".join(lines).encode())
         try: value = float(body)
         except ValueError: return self.answer(400, b"not a number")
         self.answer(200, json.dumps({"prediction": value * model["weight"]}).encode())
@@ -432,12 +436,16 @@ def _push_image(ecr: Client) -> None:
         }
     }
     blobs = [json.dumps(config).encode(), gzip.compress(layer.getvalue(), mtime=0)]
-    digests = [_upload(ecr, blob) for blob in blobs]
+    kinds = ["application/vnd.docker.container.image.v1+json", "application/vnd.docker.image.rootfs.diff.tar.gzip"]
+    config_part, layer_part = (
+        {"mediaType": kind, "size": len(blob), "digest": _upload(ecr, blob)}
+        for kind, blob in zip(kinds, blobs, strict=True)
+    )
     manifest = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 1, "digest": digests[0]},
-        "layers": [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip", "size": 1, "digest": digests[1]}],
+        "config": config_part,
+        "layers": [layer_part],
     }
     ecr.put_image(repositoryName="tiny", imageManifest=json.dumps(manifest), imageTag=IMAGE_TAG)
 
