@@ -2,6 +2,7 @@
 
 from constructs import Construct
 
+from mlops_constructs.approval_forwarding import ApprovalForwarding
 from mlops_constructs.delivery_role import DeliveryRole
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.foreign_reader import copying_roles
@@ -54,6 +55,8 @@ class TrainingStack(EnvironmentStack):
             model=model,
             readers=[copying_roles(releases_to, model)] if releases_to else [],
         )
+        if deployment.registers and deployment.account != deployment.platform.delivery_account:
+            ApprovalForwarding(self, "Approvals", deployment=deployment, model=model)
         TrainingPipeline(
             self,
             "Training",

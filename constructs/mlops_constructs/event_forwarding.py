@@ -91,9 +91,7 @@ class EventForwarding(Construct):
                     id="Bus",
                     arn=told.event_bus_arn,
                     role_arn=self.role.role_arn,
-                    retry_policy=events.CfnRule.RetryPolicyProperty(
-                        maximum_retry_attempts=_ATTEMPTS, maximum_event_age_in_seconds=_AGE_SECONDS
-                    ),
+                    retry_policy=retries(),
                     dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=failures.queue_arn),
                 )
             ],
@@ -115,6 +113,13 @@ class EventForwarding(Construct):
             treat_missing_data="notBreaching",
             alarm_actions=[deployment.operations_topic_arn],
         )
+
+
+def retries() -> events.CfnRule.RetryPolicyProperty:
+    """A day of attempts, the most that there are."""
+    return events.CfnRule.RetryPolicyProperty(
+        maximum_retry_attempts=_ATTEMPTS, maximum_event_age_in_seconds=_AGE_SECONDS
+    )
 
 
 def _ours(deployment: Deployment) -> list[str]:

@@ -56,6 +56,11 @@ class Delivery(Placement):
         return self.iam_arn(f"role/{self.pipeline_role_name}")
 
     @property
+    def default_bus_arn(self) -> str:
+        """ARN of the account's default event bus."""
+        return self.arn("events", "event-bus/default")
+
+    @property
     def artifacts_bucket(self) -> str:
         """Bucket of what the pipeline's actions hand to each other."""
         return self.bucket("artifacts")

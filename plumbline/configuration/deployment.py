@@ -181,6 +181,10 @@ class Deployment(Placement):
         """What begins the ARNs of a model's versions in this environment's registry."""
         return self.arn("sagemaker", f"model-package/{self.model_package_group(model)}/")
 
+    def approvals_rule(self, model: "Model") -> str:
+        """Name of the rule that tells a delivery account of its own of approvals, and of its role."""
+        return f"{self.model_name(model)}-approvals"
+
     def role_name(self, model: "Model", job: ModelJob | str) -> str:
         """Name of the role of one job of a model."""
         return f"{self.model_name(model)}-{job}"

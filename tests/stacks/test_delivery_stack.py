@@ -1,5 +1,6 @@
 """The stack that delivers: order, pins, roles, and configurations of two, three and four accounts."""
 
+import fnmatch
 import json
 import re
 import tempfile
@@ -281,3 +282,20 @@ def test_a_fourth_account_delivers_from_outside_of_staging() -> None:
     assert {action["RoleArn"] for action in deployed} == {staging.deploy_role_arn}
     policies = [one["Properties"]["PolicyDocument"] for one in delivery.of_type("AWS::S3::BucketPolicy")]
     assert staging.deploy_role_arn in json.dumps(policies)
+    model = load_models(ROOT)[0]
+    training = templates[staging.stack_name("training", model)]
+    (rule,) = [one["Properties"] for one in training.of_type("AWS::Events::Rule")]
+    (target,) = rule["Targets"]
+    assert target["Arn"] == platform.delivery.default_bus_arn
+    assert rule["EventPattern"]["detail"]["ModelPackageGroupName"] == [staging.model_package_group(model)]
+    admitted = delivery.only("AWS::Events::EventBusPolicy")["Properties"]["Statement"]
+    assert fnmatch.fnmatch(
+        staging.iam_arn(f"role/{rule['Name']}"), admitted["Condition"]["ArnLike"]["aws:PrincipalArn"]
+    )
+    assert admitted["Principal"] == {"AWS": staging.iam_arn("root")}
+
+
+def test_where_staging_delivers_approvals_go_nowhere_else(assembly: Assembly, delivery: Template) -> None:
+    staging = assembly.platform.deployment(Environment.STAGING)
+    assert not assembly[staging.stack_name("training", assembly.models[0])].of_type("AWS::Events::Rule")
+    assert not delivery.of_type("AWS::Events::EventBusPolicy")
