@@ -1,6 +1,6 @@
 """Who does what in the delivery pipeline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from constructs import Construct
 
@@ -9,7 +9,7 @@ from mlops_constructs.policy import Statement
 from mlops_constructs.service_trust import service_trust
 from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import LOG_STREAMS, OBJECT_NAMES, ONE_A_MODEL, WITHOUT_RESOURCES
-from plumbline.configuration import Delivery, DeliveryStep, Deployment, Environment, ModelJob, SourceProvider
+from plumbline.configuration import Delivery, DeliveryStep, Deployment, Environment, ModelJob, Placement, SourceProvider
 
 _REPOSITORY_PUSH = (
     "ecr:BatchCheckLayerAvailability",
@@ -93,11 +93,7 @@ class DeliveryRoles(Construct):
                 Statement(
                     sid="DeployThroughBootstrap",
                     actions=["sts:AssumeRole"],
-                    resources=list(
-                        dict.fromkeys(
-                            placement.deploy_role_arn for placement in (*delivery.platform.deployments(), delivery)
-                        )
-                    ),
+                    resources=_once(placement.deploy_role_arn for placement in _placements(delivery)),
                 ),
             ],
         )
@@ -188,7 +184,7 @@ class DeliveryRoles(Construct):
         return Statement(
             sid="PublishThroughBootstrap",
             actions=["sts:AssumeRole"],
-            resources=[deployment.publishing_role_arn for deployment in self._delivery.platform.deployments()],
+            resources=_once(placement.publishing_role_arn for placement in _placements(self._delivery)),
         )
 
     def _image(self) -> list[Statement]:
@@ -218,6 +214,15 @@ class DeliveryRoles(Construct):
             ),
             Statement(sid="KeepEvidence", actions=["s3:GetObject", "s3:PutObject"], resources=[self._evidence]),
         ]
+
+
+def _placements(delivery: Delivery) -> list[Placement]:
+    """What the pipeline deploys to: the environments, and where the release pipelines are."""
+    return [*delivery.platform.deployments(), delivery]
+
+
+def _once(arns: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(arns))
 
 
 def _deliver_roles(delivery: Delivery) -> list[str]:

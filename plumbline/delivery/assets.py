@@ -12,7 +12,7 @@ _PROGRAM = Path(__file__).with_name("publish.mjs")
 
 
 def publish_assets(platform: Platform, assembly: Path) -> str:
-    """Publishes what the environments' stacks need, each in the publishing role of its account.
+    """Publishes what the stacks of environments and releases need, each in the publishing role of its account.
 
     Args:
         platform: Names the environments.
@@ -24,7 +24,8 @@ def publish_assets(platform: Platform, assembly: Path) -> str:
     Raises:
         PlumblineError: There is no assembly, or a file cannot be published.
     """
-    folders = [assembly / f"assembly-{deployment.part}" for deployment in platform.deployments()]
+    parts = [*(deployment.part for deployment in platform.deployments()), "releases"]
+    folders = [assembly / f"assembly-{part}" for part in parts]
     for folder in folders:
         if not folder.is_dir():
             raise PlumblineError(f"deliver assets: {folder} is missing; accepted: the cloud assembly of a build.")

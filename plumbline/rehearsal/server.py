@@ -174,6 +174,7 @@ def _add_services(options: ServerOptions) -> _Services:
         codepipeline,
         enforcement,
         eventbridge,
+        function_code,
         function_processes,
         object_copies,
         object_key_states,
@@ -192,6 +193,7 @@ def _add_services(options: ServerOptions) -> _Services:
     )
     resources.register()
     registry.register(options)
+    function_code.register()
     function_processes.register(options.certificate_authority)
     object_copies.register()
     object_key_states.register()

@@ -553,6 +553,19 @@ def test_a_new_key_is_under_its_own_policy_at_once(cloud: Cloud, deployer: Deplo
     assert client.describe_key(KeyId=refused[-1].resource)["KeyMetadata"]["KeyState"] == "PendingDeletion"
 
 
+def test_a_function_whose_code_was_never_published_is_not_made(cloud: Cloud, deployer: Deployer) -> None:
+    deployer.may(allow("*"))
+    bucket = f"unpublished-{next(_numbers)}"
+    cloud.administrator(ACCOUNT).client("s3").create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    resources = _identity(next(_numbers))
+    resources["Function"]["Properties"]["Code"] = {"S3Bucket": bucket, "S3Key": "code.zip"}
+    stack = deployer.stack()
+    assert stack.create(resources) == "ROLLBACK_COMPLETE"
+    assert "S3 Error Code: NoSuchKey" in stack.reasons()
+
+
 def test_a_type_that_nobody_has_written_down_fails_by_name(deployer: Deployer) -> None:
     deployer.may(allow("*"))
     stack = deployer.stack()
