@@ -8,6 +8,7 @@ from constructs import Construct
 from mlops_constructs.access_log_bucket import AccessLogBucket
 from mlops_constructs.delivery_approver_role import DeliveryApproverRole
 from mlops_constructs.delivery_pipeline import DeliveryPipeline
+from mlops_constructs.delivery_source import DeliverySource, source_key_use
 from mlops_constructs.foreign_reader import deploy_roles
 from mlops_constructs.operations_topic import OperationsTopic
 from mlops_constructs.pipeline_alerts import PipelineAlerts
@@ -16,7 +17,7 @@ from mlops_constructs.protected_bucket import ForeignRead, ProtectedBucket
 from mlops_constructs.protected_key import ProtectedKey
 from mlops_constructs.runtime_repository import RuntimeRepository
 from mlops_constructs.service_key_use import events_use, log_groups_use
-from plumbline.configuration import Environment, Platform
+from plumbline.configuration import Environment, Platform, SourceProvider
 from stacks.platform_stack import PlatformStack
 
 # Records are evidence: none is deleted or overwritten in this time.
@@ -75,7 +76,11 @@ class DeliveryStack(PlatformStack):
             ],
             services=("ecr", "s3"),
             readers=readers,
-            service_use=[log_groups_use(delivery, log_groups), events_use(delivery.operations_topic_arn)],
+            service_use=[
+                log_groups_use(delivery, log_groups),
+                events_use(delivery.operations_topic_arn),
+                *source_key_use(delivery),
+            ],
         ).key
         access_logs = AccessLogBucket(
             self,
@@ -113,6 +118,8 @@ class DeliveryStack(PlatformStack):
         )
         RuntimeRepository(self, "Runtime", platform=platform, key=key, accounts=platform.account_ids)
         OperationsTopic(self, "Alerts", placement=delivery, key=key)
+        if platform.source.provider is not SourceProvider.CODECONNECTIONS:
+            DeliverySource(self, "Source", delivery=delivery, key=key, access_logs=access_logs)
         DeliveryPipeline(
             self,
             "Delivery",

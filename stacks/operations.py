@@ -46,7 +46,7 @@ class OperationsStack(EnvironmentStack):
             ApproverRole(self, "Approver", deployment=deployment)
             CheckRole(self, "Check", deployment=deployment)
         failures = DeadLetterQueue(
-            self, "Failures", deployment=deployment, purpose="events", key_arn=values.operations_key_arn
+            self, "Failures", placement=deployment, purpose="events", key_arn=values.operations_key_arn
         )
         AccountGuard(
             self,

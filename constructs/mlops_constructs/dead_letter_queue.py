@@ -5,14 +5,14 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from mlops_constructs.policy import Statement, policy_json
-from plumbline.configuration import Deployment
+from plumbline.configuration import Placement
 
 
 class DeadLetterQueue(Construct):
     """An encrypted queue for what failed, and an alarm as soon as something is in it.
 
-    Guarantees: messages are encrypted with the given key and kept for two weeks; only EventBridge, for this
-    environment's rules, and identities whose policies say so send; TLS only.
+    Guarantees: messages are encrypted with the given key and kept for two weeks; only EventBridge, for the
+    placement's rules, and identities whose policies say so send; TLS only.
 
     Attributes:
         queue: The queue.
@@ -21,20 +21,20 @@ class DeadLetterQueue(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, deployment: Deployment, purpose: str, key_arn: str
+        self, scope: Construct, construct_id: str, *, placement: Placement, purpose: str, key_arn: str
     ) -> None:
         """Defines the queue and its alarm.
 
         Args:
             scope: Parent construct.
             construct_id: Id below the parent.
-            deployment: The environment.
+            placement: The environment, or what else it belongs to.
             purpose: What fails, e.g. `events`; the queue's name ends with it.
             key_arn: Key of the messages; its policy admits EventBridge for this queue.
         """
         super().__init__(scope, construct_id)
-        name = deployment.dead_letter_queue(purpose)
-        self.queue_arn = deployment.arn("sqs", name)
+        name = placement.dead_letter_queue(purpose)
+        self.queue_arn = placement.arn("sqs", name)
         self.queue = sqs.CfnQueue(
             self,
             "Queue",
@@ -55,8 +55,8 @@ class DeadLetterQueue(Construct):
                         actions=["sqs:SendMessage"],
                         resources=[self.queue_arn],
                         conditions={
-                            "ArnLike": {"aws:SourceArn": deployment.arn("events", f"rule/{deployment.prefix}-*")},
-                            "StringEquals": {"aws:SourceAccount": deployment.account},
+                            "ArnLike": {"aws:SourceArn": placement.arn("events", f"rule/{placement.prefix}-*")},
+                            "StringEquals": {"aws:SourceAccount": placement.account},
                         },
                     ),
                     Statement(
@@ -73,7 +73,7 @@ class DeadLetterQueue(Construct):
         self.alarm = cloudwatch.CfnAlarm(
             self,
             "Alarm",
-            alarm_name=f"{deployment.prefix}-{purpose}-failed",
+            alarm_name=f"{placement.prefix}-{purpose}-failed",
             alarm_description=f"Something failed and lies in {name}: read it, mend the cause, send it again",
             namespace="AWS/SQS",
             metric_name="ApproximateNumberOfMessagesVisible",
@@ -84,5 +84,5 @@ class DeadLetterQueue(Construct):
             threshold=0,
             comparison_operator="GreaterThanThreshold",
             treat_missing_data="notBreaching",
-            alarm_actions=[deployment.operations_topic_arn],
+            alarm_actions=[placement.operations_topic_arn],
         )

@@ -68,24 +68,25 @@ def events_use(topic_arn: str) -> Statement:
     )
 
 
-def dead_letters_use(deployment: Deployment, queue_arn: str) -> Statement:
+def dead_letters_use(placement: Placement, queue_arn: str, *, sid: str = "KeepUndelivered") -> Statement:
     """EventBridge sends what it could not deliver to an encrypted queue.
 
     Source: EventBridge user guide, "Using dead-letter queues to process undelivered events".
 
     Args:
-        deployment: The environment.
+        placement: The environment, or delivery.
         queue_arn: The queue.
+        sid: Name of the statement, where a key has several.
     """
     return Statement(
-        sid="KeepUndelivered",
+        sid=sid,
         principal={"Service": "events.amazonaws.com"},
         actions=["kms:Decrypt", "kms:GenerateDataKey"],
         resources=["*"],
         conditions={
-            "ArnLike": {"aws:SourceArn": deployment.arn("events", f"rule/{deployment.prefix}-*")},
+            "ArnLike": {"aws:SourceArn": placement.arn("events", f"rule/{placement.prefix}-*")},
             "StringEquals": {
-                "aws:SourceAccount": deployment.account,
+                "aws:SourceAccount": placement.account,
                 "kms:EncryptionContext:aws:sqs:arn": queue_arn,
             },
         },

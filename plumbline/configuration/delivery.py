@@ -74,6 +74,21 @@ class Delivery(Placement):
         return self.bucket("source")
 
     @property
+    def source_archive(self) -> str:
+        """Key of the source archive in its bucket."""
+        return "source.zip"
+
+    @property
+    def source_rule(self) -> str:
+        """Name of the rule that starts the pipeline when the source has changed, when it is not behind a connection."""
+        return f"{self.prefix}-source-changed"
+
+    @property
+    def source_role_name(self) -> str:
+        """Name of the role in which that rule starts the pipeline."""
+        return f"{self.prefix}-source"
+
+    @property
     def connection_arn(self) -> str:
         """ARN of the connection to the repository, when the source has one."""
         return self.arn("codeconnections", f"connection/{self.platform.source.connection}")

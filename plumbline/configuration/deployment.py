@@ -157,14 +157,6 @@ class Deployment(Placement):
         """ARN of the role of one job of a model."""
         return self.iam_arn(f"role/{self.role_name(model, job)}")
 
-    def dead_letter_queue(self, purpose: str) -> str:
-        """Name of the queue of what failed."""
-        return f"{self.prefix}-{purpose}-failed"
-
-    def function_name(self, name: str) -> str:
-        """Name of a function, whose folder is named with underscores."""
-        return f"{self.prefix}-{name.replace('_', '-')}"
-
     @property
     def break_glass_rule(self) -> str:
         """Name of the rule that tells of the use of break-glass."""

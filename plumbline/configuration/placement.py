@@ -83,6 +83,14 @@ class Placement(ABC):
         """Name of an SSM parameter, e.g. `/plumbline/staging/keys/data`."""
         return f"/{self.platform.name}/{self.part}/{path}"
 
+    def dead_letter_queue(self, purpose: str) -> str:
+        """Name of the queue of what failed."""
+        return f"{self.prefix}-{purpose}-failed"
+
+    def function_name(self, name: str) -> str:
+        """Name of a function, whose folder is named with underscores."""
+        return f"{self.prefix}-{name.replace('_', '-')}"
+
     @property
     def execution_role_arn(self) -> str:
         """ARN of the role with which CloudFormation deploys in this account; `cdk bootstrap` makes it."""

@@ -27,7 +27,8 @@ may_not = ["read {env.data}/another_model/prepared/part-0.parquet"]
 - `may` and `may_not` have requests (`requests.py` says which there are); `but_not` has circumstances in which what the
   rule allows is denied: each of these rows has an allowed twin.
 - `if` names what the configuration must have, or the rule does not apply: `organization`, `own trails`, `reviewed
-  models`, `workbench`.
+  models`, `workbench`, `source behind a connection`, `source in CodeCommit`, `source in S3`, `source that a rule hears
+  of`.
 
 A circumstance is a name for condition keys that are `set` or `unset`, and for a `network`.
 """
@@ -48,6 +49,16 @@ from plumbline.errors import PlumblineError
 TABLE = Path(__file__).parent / "table"
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Values = dict[str, str | list[str]]
+_Trait = Literal[
+    "organization",
+    "own trails",
+    "reviewed models",
+    "source behind a connection",
+    "source in CodeCommit",
+    "source in S3",
+    "source that a rule hears of",
+    "workbench",
+]
 
 
 class _Entry(BaseModel):
@@ -73,9 +84,7 @@ class Rule(_Entry):
 
     name: _Text
     why: Annotated[str, StringConstraints(strip_whitespace=True, min_length=20)]
-    only_if: list[Literal["organization", "own trails", "reviewed models", "workbench"]] = Field(
-        default_factory=list, alias="if"
-    )
+    only_if: list[_Trait] = Field(default_factory=list, alias="if")
     each: dict[str, str | list[str]] = Field(default_factory=dict)
     excluding: list[str] = Field(default_factory=list, alias="except")
     who: str | list[str]

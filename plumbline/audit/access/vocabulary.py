@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from plumbline.audit.access.landscape import Landscape, Role
-from plumbline.configuration import Deployment, Model, Platform
+from plumbline.configuration import Deployment, Model, Platform, SourceProvider
 
 # An account of nobody's (AWS's documentation has the same for examples), in which whoever attacks is administrator.
 STRANGER = "999999999999"
@@ -75,6 +75,7 @@ class Vocabulary:
             "partition": _plain(platform.partition),
             "delivery": self._account(platform.delivery_account),
             "connection": _plain(platform.source.connection or "none"),
+            "repository": _plain(platform.source.repository or "none"),
             "stranger": self._account(STRANGER),
         }
         self.traits = frozenset(
@@ -84,6 +85,10 @@ class Vocabulary:
                 ("own trails", platform.keeps_own_trails),
                 ("reviewed models", bool(self._reviewed())),
                 ("workbench", platform.workbench is not None),
+                ("source behind a connection", platform.source.provider is SourceProvider.CODECONNECTIONS),
+                ("source in CodeCommit", platform.source.provider is SourceProvider.CODECOMMIT),
+                ("source in S3", platform.source.provider is SourceProvider.S3),
+                ("source that a rule hears of", platform.source.provider is not SourceProvider.CODECONNECTIONS),
             )
             if present
         )
