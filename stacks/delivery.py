@@ -8,6 +8,7 @@ from constructs import Construct
 from mlops_constructs.access_log_bucket import AccessLogBucket
 from mlops_constructs.delivery_approver_role import DeliveryApproverRole
 from mlops_constructs.delivery_pipeline import DeliveryPipeline
+from mlops_constructs.delivery_safeguards import DeliverySafeguards, safeguards_key_use
 from mlops_constructs.delivery_source import DeliverySource, source_key_use
 from mlops_constructs.foreign_reader import deploy_roles
 from mlops_constructs.operations_topic import OperationsTopic
@@ -16,8 +17,8 @@ from mlops_constructs.policy import Statement
 from mlops_constructs.protected_bucket import ForeignRead, ProtectedBucket
 from mlops_constructs.protected_key import ProtectedKey
 from mlops_constructs.runtime_repository import RuntimeRepository
-from mlops_constructs.service_key_use import events_use, log_groups_use
-from plumbline.configuration import Environment, Platform, SourceProvider
+from mlops_constructs.service_key_use import alarms_use, events_use, log_groups_use
+from plumbline.configuration import Delivery, Environment, Platform
 from stacks.platform_stack import PlatformStack
 
 # Records are evidence: none is deleted or overwritten in this time.
@@ -74,12 +75,14 @@ class DeliveryStack(PlatformStack):
                 delivery.deploy_role_arn,
                 delivery.iam_arn(f"role/{delivery.prefix}-*"),
             ],
-            services=("ecr", "s3"),
+            services=("ecr", "s3", *(("lambda", "sqs") if delivery.has_own_account else ())),
             readers=readers,
             service_use=[
                 log_groups_use(delivery, log_groups),
                 events_use(delivery.operations_topic_arn),
+                *([alarms_use(delivery, delivery.operations_topic_arn)] if _has_queues(delivery) else []),
                 *source_key_use(delivery),
+                *safeguards_key_use(delivery),
             ],
         ).key
         access_logs = AccessLogBucket(
@@ -107,7 +110,7 @@ class DeliveryStack(PlatformStack):
                 )
             ],
         )
-        ProtectedBucket(
+        records = ProtectedBucket(
             self,
             "Records",
             bucket_name=delivery.records_bucket,
@@ -118,8 +121,19 @@ class DeliveryStack(PlatformStack):
         )
         RuntimeRepository(self, "Runtime", platform=platform, key=key, accounts=platform.account_ids)
         OperationsTopic(self, "Alerts", placement=delivery, key=key)
-        if platform.source.provider is not SourceProvider.CODECONNECTIONS:
-            DeliverySource(self, "Source", delivery=delivery, key=key, access_logs=access_logs)
+        watched = [artifacts, records]
+        if delivery.starts_by_rule:
+            source = DeliverySource(self, "Source", delivery=delivery, key=key, access_logs=access_logs)
+            watched += [source.archive] if source.archive else []
+        if delivery.has_own_account:
+            DeliverySafeguards(
+                self,
+                "Safeguards",
+                delivery=delivery,
+                key=key,
+                access_logs=access_logs,
+                watched=[one.bucket for one in watched],
+            )
         DeliveryPipeline(
             self,
             "Delivery",
@@ -132,3 +146,8 @@ class DeliveryStack(PlatformStack):
         )
         DeliveryApproverRole(self, "Approver", delivery=delivery, key_arn=key.key_arn)
         PipelineAlerts(self, "PipelineAlerts", delivery=delivery)
+
+
+def _has_queues(delivery: Delivery) -> bool:
+    """Whether there are queues of what failed, whose alarms the topic has to take."""
+    return delivery.starts_by_rule or delivery.has_own_account

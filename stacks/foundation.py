@@ -46,7 +46,7 @@ class FoundationStack(EnvironmentStack):
             AuditTrail(
                 self,
                 "Trail",
-                deployment=deployment,
+                placement=deployment,
                 key=keys.operations.key,
                 access_logs=buckets.logs.bucket,
                 watched=[buckets.data.bucket, buckets.models.bucket, buckets.capture.bucket],

@@ -2,7 +2,7 @@
 
 from constructs import Construct
 
-from mlops_constructs.account_guard import AccountGuard
+from mlops_constructs.account_guard import AccountGuard, stacks_of_environment
 from mlops_constructs.approver_role import ApproverRole
 from mlops_constructs.auditor_role import AuditorRole
 from mlops_constructs.break_glass_role import BreakGlassRole
@@ -51,7 +51,7 @@ class OperationsStack(EnvironmentStack):
         AccountGuard(
             self,
             "Guard",
-            deployment=deployment,
+            guarded=stacks_of_environment(deployment),
             failures=failures,
             key_arn=values.operations_key_arn,
             vpc_id=values.vpc,

@@ -11,7 +11,7 @@ from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.protected_bucket import ProtectedBucket
-from mlops_constructs.service_key_use import alarms_use, dead_letters_use
+from mlops_constructs.service_key_use import dead_letters_use
 from mlops_constructs.service_trust import service_trust
 from mlops_constructs.waiver import Waiver, waive
 from plumbline.configuration import Delivery, SourceProvider
@@ -34,7 +34,7 @@ class DeliverySource(Construct):
         role: The role of the rule.
         rule: When the pipeline is started.
         failures: Where starts end that were not accepted.
-        bucket: Where the archive lies; None with CodeCommit.
+        archive: Where the archive lies; None with CodeCommit.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class DeliverySource(Construct):
             access_logs: Where S3 writes access logs of the bucket.
         """
         super().__init__(scope, construct_id)
-        self.bucket = (
+        self.archive = (
             ProtectedBucket(
                 self,
                 "Archive",
@@ -124,14 +124,12 @@ def source_key_use(delivery: Delivery) -> list[Statement]:
     Args:
         delivery: What delivers; behind a connection nothing is needed.
     """
-    provider = delivery.platform.source.provider
-    if provider is SourceProvider.CODECONNECTIONS:
+    if not delivery.starts_by_rule:
         return []
     queue = delivery.arn("sqs", delivery.dead_letter_queue(_FAILURES))
     return [
-        alarms_use(delivery, delivery.operations_topic_arn),
         dead_letters_use(delivery, queue, sid="KeepUnstarted"),
-        *([_bring(delivery)] if provider is SourceProvider.S3 else []),
+        *([_bring(delivery)] if delivery.platform.source.provider is SourceProvider.S3 else []),
     ]
 
 

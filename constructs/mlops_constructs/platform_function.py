@@ -17,7 +17,7 @@ from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.service_trust import service_trust
 from mlops_constructs.waiver import Waiver, compliance_rules, waive
-from plumbline.configuration import Deployment
+from plumbline.configuration import Placement
 
 _FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 _LAMBDA = "lambda.amazonaws.com"
@@ -42,7 +42,7 @@ class PlatformFunction(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        deployment: Deployment,
+        placement: Placement,
         name: str,
         description: str,
         environment: Mapping[str, str],
@@ -55,7 +55,7 @@ class PlatformFunction(Construct):
         Args:
             scope: Parent construct.
             construct_id: Id below the parent.
-            deployment: The environment.
+            placement: The environment, or what else it belongs to.
             name: Name of its folder below `functions/`, e.g. `account_guard`; `index.handler` is called.
             description: What it is for.
             environment: Environment variables; may hold tokens.
@@ -64,21 +64,21 @@ class PlatformFunction(Construct):
             key_arn: Key of the log group and of the environment variables.
         """
         super().__init__(scope, construct_id)
-        full_name = deployment.function_name(name)
+        full_name = placement.function_name(name)
         log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/{deployment.platform.name}/{deployment.environment}/functions/{name}",
+            log_group_name=f"/{placement.platform.name}/{placement.part}/functions/{name}",
             encryption_key=kms.Key.from_key_arn(self, "LogKey", key_arn),
-            retention=retention(deployment.platform),
+            retention=retention(placement.platform),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         self.role = PlatformRole(
             self,
             "Role",
-            platform=deployment.platform,
-            account=deployment.account,
-            role_name=f"{deployment.prefix}-{name.replace('_', '-')}",
+            platform=placement.platform,
+            account=placement.account,
+            role_name=full_name,
             description=description,
             # Lambda takes a role of the function's own account only, and is not documented to say for which it acts.
             trust=[service_trust(_LAMBDA)],
@@ -94,20 +94,20 @@ class PlatformFunction(Construct):
                     sid="EncryptFailures",
                     actions=["kms:Decrypt", "kms:GenerateDataKey"],
                     resources=[key_arn],
-                    conditions={"StringEquals": {"kms:ViaService": f"sqs.{deployment.region}.amazonaws.com"}},
+                    conditions={"StringEquals": {"kms:ViaService": f"sqs.{placement.region}.amazonaws.com"}},
                 ),
                 Statement(
                     sid="ReadEnvironment",
                     actions=["kms:Decrypt"],
                     resources=[key_arn],
                     conditions={
-                        "StringEquals": {"kms:EncryptionContext:aws:lambda:FunctionArn": self._arn(deployment, name)}
+                        "StringEquals": {"kms:EncryptionContext:aws:lambda:FunctionArn": self._arn(placement, name)}
                     },
                 ),
             ],
         )
         code = assets.Asset(self, "Code", path=str(_FUNCTIONS / name), exclude=["__pycache__", "*.pyc"])
-        self.function_arn = self._arn(deployment, name)
+        self.function_arn = self._arn(placement, name)
         self.function = lambda_.CfnFunction(
             self,
             "Function",
@@ -143,5 +143,5 @@ class PlatformFunction(Construct):
         )
 
     @staticmethod
-    def _arn(deployment: Deployment, name: str) -> str:
-        return deployment.arn("lambda", f"function:{deployment.function_name(name)}")
+    def _arn(placement: Placement, name: str) -> str:
+        return placement.arn("lambda", f"function:{placement.function_name(name)}")

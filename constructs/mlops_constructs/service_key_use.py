@@ -129,13 +129,13 @@ def buses_use(deployment: Deployment, *, archived: bool) -> list[Statement]:
     ]
 
 
-def trail_use(deployment: Deployment) -> list[Statement]:
+def trail_use(placement: Placement) -> list[Statement]:
     """CloudTrail encrypts the files of the account's trail.
 
     Source: CloudTrail user guide, "Configure AWS KMS key policies for CloudTrail".
     """
     principal = {"Service": "cloudtrail.amazonaws.com"}
-    source = {"aws:SourceArn": deployment.trail_arn}
+    source = {"aws:SourceArn": placement.trail_arn}
     return [
         Statement(
             sid="EncryptTrail",
@@ -146,7 +146,7 @@ def trail_use(deployment: Deployment) -> list[Statement]:
                 "StringEquals": source,
                 "StringLike": {
                     "kms:EncryptionContext:aws:cloudtrail:arn": (
-                        f"arn:{deployment.partition}:cloudtrail:*:{deployment.account}:trail/*"
+                        f"arn:{placement.partition}:cloudtrail:*:{placement.account}:trail/*"
                     )
                 },
             },

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from plumbline.configuration.placement import Placement
+from plumbline.configuration.source import SourceProvider
 
 
 class DeliveryStep(StrEnum):
@@ -26,6 +27,16 @@ class Delivery(Placement):
     def part(self) -> str:
         """`delivery`."""
         return "delivery"
+
+    @property
+    def has_own_account(self) -> bool:
+        """Whether no environment is in its account, which therefore needs safeguards of its own."""
+        return all(deployment.account != self.account for deployment in self.platform.deployments())
+
+    @property
+    def records_itself(self) -> bool:
+        """Whether its account has a trail that is delivery's: its own account, and no trail of an organisation."""
+        return self.has_own_account and self.platform.keeps_own_trails
 
     @property
     def pipeline_name(self) -> str:
@@ -79,8 +90,13 @@ class Delivery(Placement):
         return "source.zip"
 
     @property
+    def starts_by_rule(self) -> bool:
+        """Whether a rule starts the pipeline when the source has changed; a connection does so by itself."""
+        return self.platform.source.provider is not SourceProvider.CODECONNECTIONS
+
+    @property
     def source_rule(self) -> str:
-        """Name of the rule that starts the pipeline when the source has changed, when it is not behind a connection."""
+        """Name of the rule that starts the pipeline when the source has changed."""
         return f"{self.prefix}-source-changed"
 
     @property

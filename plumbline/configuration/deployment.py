@@ -104,21 +104,6 @@ class Deployment(Placement):
         return self.bucket("capture")
 
     @property
-    def trail_bucket(self) -> str:
-        """Bucket of the audit trail."""
-        return self.bucket("trail")
-
-    @property
-    def trail_name(self) -> str:
-        """Name of the account's audit trail."""
-        return f"{self.prefix}-audit"
-
-    @property
-    def trail_arn(self) -> str:
-        """ARN of the account's audit trail."""
-        return self.arn("cloudtrail", f"trail/{self.trail_name}")
-
-    @property
     def event_bus(self) -> str:
         """Name of the platform's event bus."""
         return self.prefix

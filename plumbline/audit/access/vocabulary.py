@@ -83,12 +83,15 @@ class Vocabulary:
             for trait, present in (
                 ("organization", platform.organization is not None),
                 ("own trails", platform.keeps_own_trails),
+                ("delivery in its own account", platform.delivery.has_own_account),
+                ("delivery records itself", platform.delivery.records_itself),
+                ("several accounts", len(platform.account_ids) > 1),
                 ("reviewed models", bool(self._reviewed())),
                 ("workbench", platform.workbench is not None),
                 ("source behind a connection", platform.source.provider is SourceProvider.CODECONNECTIONS),
                 ("source in CodeCommit", platform.source.provider is SourceProvider.CODECOMMIT),
                 ("source in S3", platform.source.provider is SourceProvider.S3),
-                ("source that a rule hears of", platform.source.provider is not SourceProvider.CODECONNECTIONS),
+                ("source that a rule hears of", platform.delivery.starts_by_rule),
             )
             if present
         )
@@ -161,11 +164,14 @@ class Vocabulary:
         return [self._environments[d.environment.value] for d in self._platform.deployments() if chosen(d)]
 
     def _others(self, variable: str, bound: Bound) -> list[Word]:
-        word = bound.get(variable)
+        words = self._globals | dict(bound)
+        word = words.get(variable)
         if word is None:
-            raise UnknownWordError(f"others of {variable}: no such variable is bound before{meant(variable, bound)}")
+            raise UnknownWordError(f"others of {variable}: no such variable is bound before{meant(variable, words)}")
         if word in self._environments.values():
             return [other for other in self._environments.values() if other is not word]
+        if word.account is not None and word.account == word.text:
+            return [self._account(account) for account in self.account_ids if account != word.account]
         names = [name for name in (*self._approvals, _ANOTHER_MODEL) if _slug(name) != word.text]
         return [_model(name, self._approvals.get(name, _REVIEWED)) for name in names]
 
