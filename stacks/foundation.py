@@ -26,7 +26,7 @@ class FoundationStack(EnvironmentStack):
             scope: The Stage.
             construct_id: Id in the Stage.
             deployment: The environment.
-            releases_to: The environment of another account that serves models registered here; left out, none does.
+            releases_to: The other environment that serves models registered here; left out, none does.
         """
         super().__init__(
             scope,
@@ -37,11 +37,13 @@ class FoundationStack(EnvironmentStack):
             stateful=True,
         )
         readers = [serving_roles(releases_to)] if releases_to else []
+        # Within an account, a bucket's policy need not name whom an identity policy lets in; a key's has to.
+        foreign = [reader for reader in readers if reader.account != deployment.account]
         keys = EncryptionKeys(
             self, "Keys", deployment=deployment, model_readers=readers, archives_events=bool(releases_to)
         )
         network = IsolatedNetwork(self, "Network", deployment=deployment, key=keys.operations.key)
-        buckets = EnvironmentBuckets(self, "Buckets", deployment=deployment, keys=keys, model_readers=readers)
+        buckets = EnvironmentBuckets(self, "Buckets", deployment=deployment, keys=keys, model_readers=foreign)
         if deployment.platform.keeps_own_trails:
             AuditTrail(
                 self,

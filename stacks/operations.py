@@ -39,7 +39,8 @@ class OperationsStack(EnvironmentStack):
             stateful=True,
         )
         values = EnvironmentValues(self, "Values", deployment=deployment)
-        JobLogGroups(self, "Logs", deployment=deployment, key_arn=values.operations_key_arn)
+        if deployment.is_first_in_account:
+            JobLogGroups(self, "Logs", deployment=deployment, key_arn=values.operations_key_arn)
         if deployment.trains:
             DataScientistRole(self, "DataScientist", deployment=deployment, values=values)
         if deployment.registers:

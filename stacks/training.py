@@ -33,7 +33,7 @@ class TrainingStack(EnvironmentStack):
             deployment: The environment.
             model: The model.
             runtime_image: URI of the image that the jobs run.
-            releases_to: The environment of another account that serves versions registered here; left out, none does.
+            releases_to: The other environment that serves versions registered here; left out, none does.
         """
         super().__init__(
             scope,
@@ -47,12 +47,14 @@ class TrainingStack(EnvironmentStack):
         values = EnvironmentValues(self, "Values", deployment=deployment)
         roles = TrainingRoles(self, "Roles", deployment=deployment, model=model, values=values)
         DeliveryRole(self, "Delivery", deployment=deployment, model=model, values=values)
+        # Within an account identity policies decide who reads versions.
+        abroad = releases_to if releases_to and releases_to.account != deployment.account else None
         registry = ModelRegistry(
             self,
             "Registry",
             deployment=deployment,
             model=model,
-            readers=[deploying_roles(releases_to, model)] if releases_to else [],
+            readers=[deploying_roles(abroad, model)] if abroad else [],
         )
         TrainingPipeline(
             self,

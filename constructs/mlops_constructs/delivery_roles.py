@@ -93,7 +93,9 @@ class DeliveryRoles(Construct):
                 Statement(
                     sid="DeployThroughBootstrap",
                     actions=["sts:AssumeRole"],
-                    resources=[deployment.deploy_role_arn for deployment in delivery.platform.deployments()],
+                    resources=list(
+                        dict.fromkeys(deployment.deploy_role_arn for deployment in delivery.platform.deployments())
+                    ),
                 ),
             ],
         )
@@ -184,7 +186,9 @@ class DeliveryRoles(Construct):
         return Statement(
             sid="PublishThroughBootstrap",
             actions=["sts:AssumeRole"],
-            resources=[deployment.publishing_role_arn for deployment in self._delivery.platform.deployments()],
+            resources=list(
+                dict.fromkeys(deployment.publishing_role_arn for deployment in self._delivery.platform.deployments())
+            ),
         )
 
     def _image(self) -> list[Statement]:

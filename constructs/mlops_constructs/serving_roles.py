@@ -43,12 +43,12 @@ class ServingRoles(Construct):
             deployment: The environment.
             model: The model.
             values: Network and keys of the environment.
-            registered_in: The environment whose artifacts are served; it may be of another account.
+            registered_in: The environment whose artifacts are served; it may be another one.
         """
         super().__init__(scope, construct_id)
         storage = Storage(deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn)
         artifacts = f"{model.name}/training/"
-        own = registered_in.account == deployment.account
+        own = registered_in == deployment
         capture = storage.capture(f"{model.name}/")
         monitoring = storage.data(f"{model.name}/monitoring/")
         self.serve = JobRole(

@@ -69,6 +69,11 @@ class Deployment(Placement):
         return self.environment is Environment.DEV
 
     @property
+    def is_first_in_account(self) -> bool:
+        """Whether no environment comes before it in its account; what an account has once is this one's."""
+        return next(d for d in self.platform.deployments() if d.account == self.account) == self
+
+    @property
     def has_workbench(self) -> bool:
         """Whether there is a Studio for data scientists (dev, when the configuration says so)."""
         return self.is_dev and self.platform.workbench is not None

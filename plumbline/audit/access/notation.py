@@ -16,11 +16,11 @@ may_not = ["read {env.data}/another_model/prepared/part-0.parquet"]
 
 - `each` binds variables, each over a set (`environments`, `training`, `serving`, `models`, `reviewed models`,
   `accounts`, `roles`, `roles like {name}-*`, `others of env`, an environment's name) or over a list; one row for every
-  combination. `others of` names a variable, or `delivery`.
+  combination. `others of` names a variable, or `delivery`; with `, apart` at its end, those in other accounts only.
 - `who` is a role by its name, a service principal, `<name> of <account>` (a role that no template makes and whose own
   policies allow everything, e.g. `administrator of {env.account}`; with ` within <policy>`, nothing but that policy
   bounds it), or a list of these; `except` has patterns of those who are left out.
-- `network` is the way of the request: `internet` (left out), `own` (the endpoints of the caller's account), or the
+- `network` is the way of the request: `internet` (left out), `own` (the endpoints of the caller's environment), or the
   name of an environment. What `may_not` denies on the way `own` is denied past the endpoints' policies, too: these
   must not hide what a role's own policies would allow.
 - `with` has condition keys and values, and `in` circumstances, that hold for the whole rule.
@@ -51,6 +51,7 @@ _Values = dict[str, str | list[str]]
 Trait = Literal[
     "delivery in its own account",
     "delivery records itself",
+    "environments apart",
     "organization",
     "own trails",
     "reviewed models",
@@ -283,7 +284,7 @@ class _Expander:
         return self._circumstances[name]
 
     def _network(self, name: str) -> str:
-        if name not in ("internet", "own") and self._vocabulary.environment_account(name) is None:
+        if name not in ("internet", "own") and self._vocabulary.environment(name) is None:
             raise UnknownWordError(
                 f"there is no network {name}; accepted: internet, own, or the name of an environment"
             )
