@@ -9,6 +9,8 @@ from constructs import Construct
 from mlops_constructs.access_log_bucket import AccessLogBucket
 from mlops_constructs.delivery_approver_role import DeliveryApproverRole
 from mlops_constructs.delivery_pipeline import DeliveryPipeline
+from mlops_constructs.delivery_safeguards import DeliverySafeguards, safeguards_key_use
+from mlops_constructs.delivery_source import DeliverySource, source_key_use
 from mlops_constructs.foreign_reader import (
     copying_roles,
     deploy_roles,
@@ -24,7 +26,7 @@ from mlops_constructs.protected_key import ProtectedKey
 from mlops_constructs.record_key import RecordKey
 from mlops_constructs.release_values import PublishedReleaseValues
 from mlops_constructs.runtime_repository import RuntimeRepository
-from mlops_constructs.service_key_use import events_use, log_groups_use, release_dead_letters_use
+from mlops_constructs.service_key_use import alarms_use, events_use, log_groups_use, release_dead_letters_use
 from plumbline.configuration import Delivery, Deployment, Environment, Platform, ReleaseStep
 from stacks.platform_stack import PlatformStack
 
@@ -94,7 +96,10 @@ class DeliveryStack(PlatformStack):
             service_use=[
                 log_groups_use(delivery, log_groups),
                 events_use(delivery.operations_topic_arn),
+                alarms_use(delivery, delivery.operations_topic_arn),
                 release_dead_letters_use(delivery),
+                *source_key_use(delivery),
+                *safeguards_key_use(delivery),
             ],
         ).key
         access_logs = AccessLogBucket(
@@ -125,7 +130,7 @@ class DeliveryStack(PlatformStack):
                 )
             ],
         )
-        ProtectedBucket(
+        records = ProtectedBucket(
             self,
             "Records",
             bucket_name=delivery.records_bucket,
@@ -149,6 +154,19 @@ class DeliveryStack(PlatformStack):
             ],
         )
         OperationsTopic(self, "Alerts", placement=delivery, key=key)
+        watched = [artifacts, records]
+        if delivery.starts_by_rule:
+            source = DeliverySource(self, "Source", delivery=delivery, key=key, access_logs=access_logs)
+            watched += [source.archive] if source.archive else []
+        if delivery.has_own_account:
+            DeliverySafeguards(
+                self,
+                "Safeguards",
+                delivery=delivery,
+                key=key,
+                access_logs=access_logs,
+                watched=[one.bucket for one in watched],
+            )
         DeliveryPipeline(
             self,
             "Delivery",

@@ -27,7 +27,7 @@ class FoundationStack(EnvironmentStack):
             scope: The Stage.
             construct_id: Id in the Stage.
             deployment: The environment.
-            releases_to: The environment of another account that gets copies of what is registered here; left out, none.
+            releases_to: The other environment that gets copies of what is registered here; left out, none does.
         """
         super().__init__(
             scope,
@@ -38,16 +38,18 @@ class FoundationStack(EnvironmentStack):
             stateful=True,
         )
         readers = [copying_roles(releases_to)] if releases_to else []
+        # Within an account, a bucket's policy need not name whom an identity policy lets in; a key's has to.
+        foreign = [reader for reader in readers if reader.account != deployment.account]
         keys = EncryptionKeys(
             self, "Keys", deployment=deployment, model_readers=readers, archives_events=bool(releases_to)
         )
         network = IsolatedNetwork(self, "Network", deployment=deployment, key=keys.operations.key)
-        buckets = EnvironmentBuckets(self, "Buckets", deployment=deployment, keys=keys, model_readers=readers)
+        buckets = EnvironmentBuckets(self, "Buckets", deployment=deployment, keys=keys, model_readers=foreign)
         if deployment.platform.keeps_own_trails:
             AuditTrail(
                 self,
                 "Trail",
-                deployment=deployment,
+                placement=deployment,
                 key=keys.operations.key,
                 access_logs=buckets.logs.bucket,
                 watched=[buckets.data.bucket, buckets.models.bucket, buckets.capture.bucket],

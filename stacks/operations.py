@@ -2,7 +2,7 @@
 
 from constructs import Construct
 
-from mlops_constructs.account_guard import AccountGuard
+from mlops_constructs.account_guard import AccountGuard, stacks_of_environment
 from mlops_constructs.approver_role import ApproverRole
 from mlops_constructs.auditor_role import AuditorRole
 from mlops_constructs.break_glass_role import BreakGlassRole
@@ -39,7 +39,8 @@ class OperationsStack(EnvironmentStack):
             stateful=True,
         )
         values = EnvironmentValues(self, "Values", deployment=deployment)
-        JobLogGroups(self, "Logs", deployment=deployment, key_arn=values.operations_key_arn)
+        if deployment.is_first_in_account:
+            JobLogGroups(self, "Logs", deployment=deployment, key_arn=values.operations_key_arn)
         if deployment.trains:
             DataScientistRole(self, "DataScientist", deployment=deployment, values=values)
         if deployment.registers:
@@ -51,7 +52,7 @@ class OperationsStack(EnvironmentStack):
         AccountGuard(
             self,
             "Guard",
-            deployment=deployment,
+            guarded=stacks_of_environment(deployment),
             failures=failures,
             key_arn=values.operations_key_arn,
             vpc_id=values.vpc,

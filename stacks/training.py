@@ -34,7 +34,7 @@ class TrainingStack(EnvironmentStack):
             deployment: The environment.
             model: The model.
             runtime_image: URI of the image that the jobs run.
-            releases_to: The environment of another account that gets copies of what is registered here; left out, none.
+            releases_to: The other environment that gets copies of what is registered here; left out, none does.
         """
         super().__init__(
             scope,
@@ -48,12 +48,14 @@ class TrainingStack(EnvironmentStack):
         values = EnvironmentValues(self, "Values", deployment=deployment)
         roles = TrainingRoles(self, "Roles", deployment=deployment, model=model, values=values)
         DeliveryRole(self, "Delivery", deployment=deployment, model=model, values=values)
+        # Within an account identity policies decide who reads versions.
+        abroad = releases_to if releases_to and releases_to.account != deployment.account else None
         registry = ModelRegistry(
             self,
             "Registry",
             deployment=deployment,
             model=model,
-            readers=[copying_roles(releases_to, model)] if releases_to else [],
+            readers=[copying_roles(abroad, model)] if abroad else [],
         )
         if deployment.registers and deployment.account != deployment.platform.delivery_account:
             ApprovalForwarding(self, "Approvals", deployment=deployment, model=model)

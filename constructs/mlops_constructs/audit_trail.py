@@ -14,7 +14,7 @@ from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.protected_bucket import ProtectedBucket
 from mlops_constructs.service_trust import service_trust
-from plumbline.configuration import Deployment
+from plumbline.configuration import Placement
 
 _TRAIL = "cloudtrail.amazonaws.com"
 
@@ -39,7 +39,7 @@ class AuditTrail(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        deployment: Deployment,
+        placement: Placement,
         key: kms.IKey,
         access_logs: s3.IBucket,
         watched: Sequence[s3.IBucket],
@@ -49,7 +49,7 @@ class AuditTrail(Construct):
         Args:
             scope: Parent construct.
             construct_id: Id below the parent.
-            deployment: The environment.
+            placement: The environment, or delivery.
             key: Key of the files and of the log group; its policy admits CloudTrail for this trail.
             access_logs: Where S3 writes the access logs of the trail's bucket.
             watched: Buckets whose objects' reads and writes are recorded one by one.
@@ -58,28 +58,28 @@ class AuditTrail(Construct):
         self.bucket = ProtectedBucket(
             self,
             "Files",
-            bucket_name=deployment.trail_bucket,
+            bucket_name=placement.trail_bucket,
             key=key,
             access_logs=access_logs,
-            accounts=deployment.platform.account_ids,
-            locked_days=deployment.platform.compliance.log_retention_days,
-            service_access=_delivery(deployment),
+            accounts=placement.platform.account_ids,
+            locked_days=placement.platform.compliance.log_retention_days,
+            service_access=_delivery(placement),
         )
         self.log_group = logs.LogGroup(
             self,
             "Copy",
-            log_group_name=f"/{deployment.platform.name}/{deployment.environment}/audit-trail",
+            log_group_name=f"/{placement.platform.name}/{placement.part}/audit-trail",
             encryption_key=key,
-            retention=retention(deployment.platform),
+            retention=retention(placement.platform),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         group_arn = self.log_group.log_group_arn
         role = PlatformRole(
             self,
             "Role",
-            platform=deployment.platform,
-            account=deployment.account,
-            role_name=f"{deployment.prefix}-audit-trail",
+            platform=placement.platform,
+            account=placement.account,
+            role_name=f"{placement.prefix}-audit-trail",
             description="CloudTrail copies events to their log group",
             # "Role policy document for CloudTrail to use CloudWatch Logs for monitoring", CloudTrail user guide: it
             # "doesn't support the use of aws:SourceArn and aws:SourceAccount".
@@ -93,7 +93,7 @@ class AuditTrail(Construct):
         self.trail = cloudtrail.CfnTrail(
             self,
             "Trail",
-            trail_name=deployment.trail_name,
+            trail_name=placement.trail_name,
             is_logging=True,
             is_multi_region_trail=True,
             include_global_service_events=True,
@@ -120,10 +120,10 @@ class AuditTrail(Construct):
             self.trail.node.add_dependency(policy)
 
 
-def _delivery(deployment: Deployment) -> list[Statement]:
+def _delivery(placement: Placement) -> list[Statement]:
     """CloudTrail user guide, "Amazon S3 bucket policy for CloudTrail"."""
-    bucket_arn = f"arn:{deployment.partition}:s3:::{deployment.trail_bucket}"
-    source = {"aws:SourceArn": deployment.trail_arn}
+    bucket_arn = f"arn:{placement.partition}:s3:::{placement.trail_bucket}"
+    source = {"aws:SourceArn": placement.trail_arn}
     return [
         Statement(
             sid="TrailLooks",
@@ -136,7 +136,7 @@ def _delivery(deployment: Deployment) -> list[Statement]:
             sid="TrailWrites",
             principal={"Service": _TRAIL},
             actions=["s3:PutObject"],
-            resources=[f"{bucket_arn}/AWSLogs/{deployment.account}/*"],
+            resources=[f"{bucket_arn}/AWSLogs/{placement.account}/*"],
             conditions={"StringEquals": {**source, "s3:x-amz-acl": "bucket-owner-full-control"}},
         ),
     ]

@@ -4,9 +4,12 @@ from aws_cdk import CfnParameter
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from plumbline.configuration import Deployment
+from plumbline.configuration import Deployment, SourceProvider
 
 PARAMETER = "Commit"
+_COMMIT = "^[A-Za-z0-9._-]{1,64}$"
+# Of S3's versions nothing is said but that they are URL-ready and no longer (S3 user guide, "Version IDs").
+_VERSION = "^[!-~]{1,1024}$"
 
 
 class DeliveredCommit(Construct):
@@ -29,7 +32,7 @@ class DeliveredCommit(Construct):
             self,
             PARAMETER,
             description="The commit that was delivered",
-            allowed_pattern="^[A-Za-z0-9._-]{1,64}$",
+            allowed_pattern=_VERSION if deployment.platform.source.provider is SourceProvider.S3 else _COMMIT,
             constraint_description="a commit of git, or the version of a source archive",
         )
         commit.override_logical_id(PARAMETER)

@@ -22,12 +22,11 @@ from mlops_constructs.delivery_steps import ApprovalStep, ParameterizedStackStep
 from mlops_constructs.waiver import Waiver, compliance_rules, waive
 from plumbline.configuration import Delivery, DeliveryStep, Deployment, Environment, SourceProvider
 
-SOURCE_ARCHIVE = "source.zip"
 # Of the stages: after source, build and update.
 _ASSETS_STAGE = 3
 _OWN, _DEFINITION = "Pipeline", "Definition"
-# CodePipeline's name for the variables of the source.
-_COMMIT = "CommitId"
+# CodePipeline's names for what says which source was taken (CodePipeline user guide, "Variables reference").
+_COMMIT, _VERSION = "CommitId", "VersionId"
 
 
 class DeliveryPipeline(Construct):
@@ -77,6 +76,8 @@ class DeliveryPipeline(Construct):
         self.roles = DeliveryRoles(self, "Roles", delivery=delivery, key_arn=key.key_arn)
         self._logs = BuildLogs(self, "Logs", delivery=delivery, key=key)
         self._source = self._source_action()
+        provider = delivery.platform.source.provider
+        self._commit = self._source.source_attribute(_VERSION if provider is SourceProvider.S3 else _COMMIT)
         self._builds: dict[DeliveryStep, pipelines.CodeBuildStep] = {}
         self._build = self._step(
             DeliveryStep.BUILD,
@@ -144,7 +145,7 @@ class DeliveryPipeline(Construct):
         )
         approval = ApprovalStep(
             "Approve",
-            comment=f"Commit {self._source.source_attribute(_COMMIT)} to {self._delivery.platform.name}'s production",
+            comment=f"Commit {self._commit} to {self._delivery.platform.name}'s production",
             review_url=self._delivery.evidence_url("#{codepipeline.PipelineExecutionId}"),
         )
         approval.add_step_dependency(compare)
@@ -164,7 +165,7 @@ class DeliveryPipeline(Construct):
             f"{deployment.part}-delivered",
             stack=stack,
             assembly=self._pipeline.cloud_assembly_file_set,
-            parameters={PARAMETER: self._source.source_attribute(_COMMIT)},
+            parameters={PARAMETER: self._commit},
             role=self._role(f"{name}DeployRole", deployment.deploy_role_arn),
             execution_role=self._role(f"{name}ExecutionRole", deployment.execution_role_arn),
         )
@@ -215,7 +216,7 @@ class DeliveryPipeline(Construct):
             )
         return pipelines.CodePipelineSource.s3(
             s3.Bucket.from_bucket_name(self, "SourceBucket", delivery.source_bucket),
-            SOURCE_ARCHIVE,
+            delivery.source_archive,
             trigger=actions.S3Trigger.NONE,
             action_name="Source",
         )

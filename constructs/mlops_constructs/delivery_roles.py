@@ -97,7 +97,7 @@ class DeliveryRoles(Construct):
                 ),
             ],
         )
-        waive(role, OBJECT_NAMES.on(*self._artifact_objects, *_source_objects(delivery)))
+        waive(role, OBJECT_NAMES.on(*self._artifact_objects))
         return role
 
     def _build(self, step: DeliveryStep, description: str, statements: Sequence[Statement]) -> PlatformRole:
@@ -259,13 +259,13 @@ def _source(delivery: Delivery) -> list[Statement]:
     bucket = f"arn:{delivery.partition}:s3:::{delivery.source_bucket}"
     return [
         Statement(
-            sid="ReadSource", actions=["s3:GetObject", "s3:GetObjectVersion"], resources=_source_objects(delivery)
+            sid="ReadSource",
+            actions=["s3:GetObject", "s3:GetObjectVersion"],
+            resources=[f"{bucket}/{delivery.source_archive}"],
         ),
-        Statement(sid="FindSource", actions=["s3:GetBucketAcl", "s3:GetBucketVersioning"], resources=[bucket]),
+        Statement(
+            sid="FindSource",
+            actions=["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"],
+            resources=[bucket],
+        ),
     ]
-
-
-def _source_objects(delivery: Delivery) -> list[str]:
-    if delivery.platform.source.provider is not SourceProvider.S3:
-        return []
-    return [f"arn:{delivery.partition}:s3:::{delivery.source_bucket}/*"]

@@ -42,7 +42,7 @@ class EncryptionKeys(Construct):
             scope: Parent construct.
             construct_id: Id below the parent.
             deployment: The environment.
-            model_readers: Roles of other accounts that decrypt model artifacts; left out, no other account does.
+            model_readers: Roles of other environments that decrypt model artifacts; left out, none do.
             archives_events: Whether events of the platform's bus are archived here.
         """
         super().__init__(scope, construct_id)

@@ -84,10 +84,11 @@ def _releasing(deployment: Deployment) -> str:
 
 def deploy_roles(platform: Platform) -> list[ForeignReader]:
     """The roles through which the delivery account deploys stacks in other accounts, which read the templates."""
-    return [
+    readers = [
         ForeignReader(
             account=deployment.account, root=deployment.iam_arn("root"), role_arns=(deployment.deploy_role_arn,)
         )
         for deployment in platform.deployments()
         if deployment.account != platform.delivery_account
     ]
+    return list(dict.fromkeys(readers))

@@ -38,11 +38,11 @@ class ObjectPrefix:
 
 
 def foreign_artifacts(deployment: Deployment, prefix: str) -> ObjectPrefix:
-    """Model artifacts in the models bucket of an environment in another account."""
+    """Model artifacts in the models bucket of another environment, which may be of another account."""
     return ObjectPrefix(
         bucket=deployment.models_bucket,
         prefix=prefix,
-        # An alias is no valid resource of an identity policy, and the id of the key is known to the other account only.
+        # An alias is no valid resource of an identity policy, and the id of the key is known to the other side only.
         key_arn=deployment.arn("kms", "key/*"),
         partition=deployment.partition,
         key_alias=deployment.key_alias(KeyPurpose.MODELS),

@@ -44,7 +44,7 @@ class OperationsTopic(Construct):
                         actions=["sns:Publish"],
                         resources=[topic_arn],
                         conditions={
-                            "ArnLike": {"aws:SourceArn": placement.arn("cloudwatch", f"alarm:{placement.prefix}-*")},
+                            "ArnLike": {"aws:SourceArn": placement.alarm_arns},
                             "StringEquals": {"aws:SourceAccount": placement.account},
                         },
                     ),

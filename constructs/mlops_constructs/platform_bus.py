@@ -42,7 +42,7 @@ class PlatformBus(Construct):
             construct_id: Id below the parent.
             deployment: The environment.
             key: Key of the events; its policy admits EventBridge for this bus.
-            senders: Environments of other accounts that tell this one what happened; left out, none does.
+            senders: Other environments that tell this one what happened; left out, none does.
         """
         super().__init__(scope, construct_id)
         self.bus = events.CfnEventBus(
@@ -64,6 +64,10 @@ class PlatformBus(Construct):
             retention_days=_ARCHIVED_DAYS,
             kms_key_identifier=key.key_arn,
         )
+        # Within an account identity policies decide who puts events.
+        foreign = [sender for sender in senders if sender.account != deployment.account]
+        if not foreign:
+            return
         events.CfnEventBusPolicy(
             self,
             "Policy",
@@ -71,11 +75,11 @@ class PlatformBus(Construct):
             statement_id="PlatformRoles",
             statement=Statement(
                 sid="PlatformRoles",
-                principal={"AWS": [sender.iam_arn("root") for sender in senders]},
+                principal={"AWS": [sender.iam_arn("root") for sender in foreign]},
                 actions=["events:PutEvents"],
                 resources=[self.bus.attr_arn],
                 conditions={
-                    "ArnLike": {"aws:PrincipalArn": [sender.iam_arn(f"role/{sender.prefix}-*") for sender in senders]}
+                    "ArnLike": {"aws:PrincipalArn": [sender.iam_arn(f"role/{sender.prefix}-*") for sender in foreign]}
                 },
             ).as_json(),
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
@@ -57,6 +58,7 @@ class ProtectedBucket(Construct):
         foreign_reads: Sequence[ForeignRead] = (),
         service_access: Sequence[Statement] = (),
         locked_days: int | None = None,
+        tells_events: bool = False,
     ) -> None:
         """Defines the bucket.
 
@@ -71,6 +73,7 @@ class ProtectedBucket(Construct):
             service_access: What AWS services do with it as themselves; left out, nothing.
             locked_days: Days for which no version of an object can be deleted (S3 Object Lock, governance mode); left
                 out, none is locked.
+            tells_events: Whether S3 tells EventBridge what happens to objects; left out, it does not.
         """
         super().__init__(scope, construct_id)
         self.bucket = s3.Bucket(
@@ -93,6 +96,12 @@ class ProtectedBucket(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
+        if tells_events:
+            # The CDK's own property of this name would bring a function along that sets what the bucket can say itself.
+            resource = cast("s3.CfnBucket", self.bucket.node.default_child)
+            resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+                event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+            )
         waive_replication(self.bucket)
         arn = self.bucket.bucket_arn
         extend_policy(

@@ -98,7 +98,8 @@ class ProtectedKey(Construct):
                 execution role must be one of them, or KMS refuses to make a key that its maker could not change.
             users: Patterns of the ARNs of the account's roles that use it; left out, no role does.
             services: Services through which they do, e.g. `s3`.
-            readers: Roles of other accounts that decrypt S3 objects with it; left out, no other account does.
+            readers: Roles of other accounts, or of another environment of this one, that decrypt S3 objects with it;
+                left out, none do.
             service_use: What AWS services do with it as themselves, a statement each; left out, nothing.
         """
         super().__init__(scope, construct_id)
@@ -108,7 +109,7 @@ class ProtectedKey(Construct):
             administration(root, administrators),
             looking(account, root),
             *([_use(account, root, users, via), _grants(account, root, [*administrators, *users])] if users else []),
-            *(_foreign_read(reader, region) for reader in readers),
+            *(_read(reader, account, region) for reader in readers),
             *service_use,
         ]
         self.key = kms.Key(
@@ -173,9 +174,9 @@ def _grants(account: str, root: str, principals: Sequence[str]) -> Statement:
     )
 
 
-def _foreign_read(reader: ForeignReader, region: str) -> Statement:
+def _read(reader: ForeignReader, account: str, region: str) -> Statement:
     return Statement(
-        sid=f"Read{reader.name}From{reader.account}",
+        sid=f"Read{reader.name}From{reader.account if reader.account != account else 'OtherEnvironment'}",
         principal={"AWS": reader.root},
         actions=["kms:Decrypt"],
         resources=["*"],

@@ -45,7 +45,7 @@ def alarms_use(placement: Placement, topic_arn: str) -> Statement:
         actions=["kms:Decrypt", "kms:GenerateDataKey"],
         resources=["*"],
         conditions={
-            "ArnLike": {"aws:SourceArn": placement.arn("cloudwatch", f"alarm:{placement.prefix}-*")},
+            "ArnLike": {"aws:SourceArn": placement.alarm_arns},
             "StringEquals": {
                 "aws:SourceAccount": placement.account,
                 "kms:EncryptionContext:aws:sns:topicArn": topic_arn,
@@ -68,24 +68,25 @@ def events_use(topic_arn: str) -> Statement:
     )
 
 
-def dead_letters_use(deployment: Deployment, queue_arn: str) -> Statement:
+def dead_letters_use(placement: Placement, queue_arn: str, *, sid: str = "KeepUndelivered") -> Statement:
     """EventBridge sends what it could not deliver to an encrypted queue.
 
     Source: EventBridge user guide, "Using dead-letter queues to process undelivered events".
 
     Args:
-        deployment: The environment.
+        placement: The environment, or delivery.
         queue_arn: The queue.
+        sid: Name of the statement, where a key has several.
     """
     return Statement(
-        sid="KeepUndelivered",
+        sid=sid,
         principal={"Service": "events.amazonaws.com"},
         actions=["kms:Decrypt", "kms:GenerateDataKey"],
         resources=["*"],
         conditions={
-            "ArnLike": {"aws:SourceArn": deployment.arn("events", f"rule/{deployment.prefix}-*")},
+            "ArnLike": {"aws:SourceArn": placement.arn("events", f"rule/{placement.prefix}-*")},
             "StringEquals": {
-                "aws:SourceAccount": deployment.account,
+                "aws:SourceAccount": placement.account,
                 "kms:EncryptionContext:aws:sqs:arn": queue_arn,
             },
         },
@@ -152,13 +153,13 @@ def buses_use(deployment: Deployment, *, archived: bool) -> list[Statement]:
     ]
 
 
-def trail_use(deployment: Deployment) -> list[Statement]:
+def trail_use(placement: Placement) -> list[Statement]:
     """CloudTrail encrypts the files of the account's trail.
 
     Source: CloudTrail user guide, "Configure AWS KMS key policies for CloudTrail".
     """
     principal = {"Service": "cloudtrail.amazonaws.com"}
-    source = {"aws:SourceArn": deployment.trail_arn}
+    source = {"aws:SourceArn": placement.trail_arn}
     return [
         Statement(
             sid="EncryptTrail",
@@ -169,7 +170,7 @@ def trail_use(deployment: Deployment) -> list[Statement]:
                 "StringEquals": source,
                 "StringLike": {
                     "kms:EncryptionContext:aws:cloudtrail:arn": (
-                        f"arn:{deployment.partition}:cloudtrail:*:{deployment.account}:trail/*"
+                        f"arn:{placement.partition}:cloudtrail:*:{placement.account}:trail/*"
                     )
                 },
             },

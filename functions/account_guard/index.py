@@ -64,7 +64,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:  # 
                 raise
             continue
         guarded.append(stack)
-    close_default_group(boto3.client("ec2"), os.environ["VPC_ID"])
+    vpc_id = os.environ.get("VPC_ID")
+    if vpc_id:
+        close_default_group(boto3.client("ec2"), vpc_id)
     return {"guarded": guarded}
 
 

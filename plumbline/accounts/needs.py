@@ -34,6 +34,7 @@ def buckets(platform: Platform, account: str) -> tuple[Wanted, ...]:
         delivery = platform.delivery
         names = [delivery.logs_bucket, delivery.artifacts_bucket, delivery.records_bucket]
         names += [delivery.source_bucket] if platform.source.provider is SourceProvider.S3 else []
+        names += [delivery.trail_bucket] if delivery.records_itself else []
         wanted += [Wanted(name=name, stack=delivery.prefix) for name in names]
     return tuple(wanted)
 
@@ -60,7 +61,8 @@ def log_groups(platform: Platform, account: str) -> tuple[Wanted, ...]:
     """Log groups of an account whose names are SageMaker's, and which it may have made already."""
     wanted = []
     for deployment in (d for d in platform.deployments() if d.account == account):
-        wanted += [Wanted(name=name, stack=deployment.stack_name("operations")) for name in JOB_LOG_GROUPS]
+        if deployment.is_first_in_account:
+            wanted += [Wanted(name=name, stack=deployment.stack_name("operations")) for name in JOB_LOG_GROUPS]
         if deployment.has_workbench:
             wanted.append(Wanted(name=STUDIO_LOG_GROUP, stack=deployment.stack_name("workbench")))
     return tuple(wanted)

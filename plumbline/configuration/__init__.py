@@ -4,6 +4,7 @@ Everything that the app, the command line and the rehearsal need to know by name
 computed here, so that nothing has to be passed between accounts.
 """
 
+from plumbline.configuration.accounts import Account
 from plumbline.configuration.bootstrap import (
     bootstrap_parameters,
     bootstrap_template,
@@ -16,7 +17,7 @@ from plumbline.configuration.deployment import Deployment, Environment, KeyPurpo
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
 from plumbline.configuration.model import Model, load_model, load_models
 from plumbline.configuration.placement import Person, Placement
-from plumbline.configuration.platform import Account, Organization, Platform, Workbench, load_platform
+from plumbline.configuration.platform import Organization, Platform, Workbench, load_platform
 from plumbline.configuration.release import Release, ReleaseStep
 from plumbline.configuration.source import Source, SourceProvider
 from plumbline.configuration.tools import command_line_version

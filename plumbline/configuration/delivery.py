@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from plumbline.configuration.placement import Placement
+from plumbline.configuration.source import SourceProvider
 
 
 class DeliveryStep(StrEnum):
@@ -36,6 +37,16 @@ class Delivery(Placement):
         return "delivery"
 
     @property
+    def has_own_account(self) -> bool:
+        """Whether no environment is in its account, which therefore needs safeguards of its own."""
+        return all(deployment.account != self.account for deployment in self.platform.deployments())
+
+    @property
+    def records_itself(self) -> bool:
+        """Whether its account has a trail that is delivery's: its own account, and no trail of an organisation."""
+        return self.has_own_account and self.platform.keeps_own_trails
+
+    @property
     def pipeline_name(self) -> str:
         """Name of the pipeline that takes a commit to every account."""
         return self.prefix
@@ -54,6 +65,11 @@ class Delivery(Placement):
     def pipeline_role_arn(self) -> str:
         """ARN of the pipeline's own role."""
         return self.iam_arn(f"role/{self.pipeline_role_name}")
+
+    @property
+    def alarm_arns(self) -> list[str]:
+        """Patterns of the ARNs of the alarms that the topic is told of: those of releases as well."""
+        return [*super().alarm_arns, self.arn("cloudwatch", f"alarm:{self.platform.name}-release-*")]
 
     @property
     def default_bus_arn(self) -> str:
@@ -88,6 +104,26 @@ class Delivery(Placement):
     def source_bucket(self) -> str:
         """Bucket into which a source archive is put, when the source is S3."""
         return self.bucket("source")
+
+    @property
+    def source_archive(self) -> str:
+        """Key of the source archive in its bucket."""
+        return "source.zip"
+
+    @property
+    def starts_by_rule(self) -> bool:
+        """Whether a rule starts the pipeline when the source has changed; a connection does so by itself."""
+        return self.platform.source.provider is not SourceProvider.CODECONNECTIONS
+
+    @property
+    def source_rule(self) -> str:
+        """Name of the rule that starts the pipeline when the source has changed."""
+        return f"{self.prefix}-source-changed"
+
+    @property
+    def source_role_name(self) -> str:
+        """Name of the role in which that rule starts the pipeline."""
+        return f"{self.prefix}-source"
 
     @property
     def connection_arn(self) -> str:

@@ -72,6 +72,11 @@ class Deployment(Placement):
         return self.environment is Environment.DEV
 
     @property
+    def is_first_in_account(self) -> bool:
+        """Whether no environment comes before it in its account; what an account has once is this one's."""
+        return next(d for d in self.platform.deployments() if d.account == self.account) == self
+
+    @property
     def has_workbench(self) -> bool:
         """Whether there is a Studio for data scientists (dev, when the configuration says so)."""
         return self.is_dev and self.platform.workbench is not None
@@ -121,21 +126,6 @@ class Deployment(Placement):
     def capture_bucket(self) -> str:
         """Bucket of what endpoints were asked and answered."""
         return self.bucket("capture")
-
-    @property
-    def trail_bucket(self) -> str:
-        """Bucket of the audit trail."""
-        return self.bucket("trail")
-
-    @property
-    def trail_name(self) -> str:
-        """Name of the account's audit trail."""
-        return f"{self.prefix}-audit"
-
-    @property
-    def trail_arn(self) -> str:
-        """ARN of the account's audit trail."""
-        return self.arn("cloudtrail", f"trail/{self.trail_name}")
 
     @property
     def event_bus(self) -> str:

@@ -57,6 +57,21 @@ class Placement(ABC):
         return self.bucket("logs")
 
     @property
+    def trail_bucket(self) -> str:
+        """Bucket of the audit trail."""
+        return self.bucket("trail")
+
+    @property
+    def trail_name(self) -> str:
+        """Name of the account's audit trail."""
+        return f"{self.prefix}-audit"
+
+    @property
+    def trail_arn(self) -> str:
+        """ARN of the account's audit trail."""
+        return self.arn("cloudtrail", f"trail/{self.trail_name}")
+
+    @property
     def operations_topic(self) -> str:
         """Name of the topic that tells people what needs them."""
         return f"{self.prefix}-operations"
@@ -65,6 +80,11 @@ class Placement(ABC):
     def operations_topic_arn(self) -> str:
         """ARN of the topic that tells people what needs them."""
         return self.arn("sns", self.operations_topic)
+
+    @property
+    def alarm_arns(self) -> list[str]:
+        """Patterns of the ARNs of the alarms that the topic is told of."""
+        return [self.arn("cloudwatch", f"alarm:{self.prefix}-*")]
 
     def person_role_name(self, person: Person) -> str:
         """Name of a role that people assume."""

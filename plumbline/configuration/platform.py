@@ -1,12 +1,12 @@
 """`platform.toml`: the accounts, where they are, and what holds for all of them."""
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from plumbline.configuration.accounts import Account, AccountId, Accounts
 from plumbline.configuration.delivery import Delivery
 from plumbline.configuration.deployment import Deployment, Environment
 from plumbline.configuration.reading import Settings, read_settings, refusal
@@ -16,60 +16,10 @@ from plumbline.configuration.source import Source
 if TYPE_CHECKING:
     from plumbline.configuration.model import Model
 
-AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", description="an AWS account id: 12 digits, as text")]
-
 # CloudWatch Logs, PutRetentionPolicy: the only numbers of days that the service accepts.
 LOG_RETENTION_DAYS = frozenset(
     (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 )
-_PRIVATE_NETWORKS = tuple(ipaddress.ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
-_CIDR = "a private IPv4 block of /16 to /22 with no host bits, e.g. 10.20.0.0/20 (smaller has no room for jobs)"
-
-
-class Account(Settings):
-    """One AWS account and the block of its VPC."""
-
-    id: AccountId
-    cidr: str = Field(description=_CIDR)
-
-    @field_validator("cidr")
-    @classmethod
-    def _large_enough(cls, value: str) -> str:
-        block = ipaddress.ip_network(value)
-        if not 16 <= block.prefixlen <= 22 or not any(block.subnet_of(p) for p in _PRIVATE_NETWORKS):  # type: ignore[arg-type]
-            raise ValueError(value)
-        return value
-
-
-class DeliveryAccount(Settings):
-    """A fourth account for delivery; left out, staging delivers."""
-
-    id: AccountId
-
-
-class Accounts(Settings):
-    """The accounts by the part they play."""
-
-    dev: Account = Field(description="a table with id and cidr")
-    staging: Account = Field(description="a table with id and cidr")
-    production: Account = Field(description="a table with id and cidr")
-    delivery: DeliveryAccount | None = Field(default=None, description="a table with id; left out, staging delivers")
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        seen: dict[str, str] = {}
-        for part in ("dev", "staging", "production", "delivery"):
-            account = getattr(self, part)
-            if account is None:
-                continue
-            if account.id in seen:
-                raise refusal(
-                    field=f"{part}.id",
-                    value=f"{account.id}, the id of accounts.{seen[account.id]} too",
-                    accepted="a different account for each part",
-                )
-            seen[account.id] = part
-        return self
 
 
 class Organization(Settings):
@@ -211,6 +161,18 @@ class Platform(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _production_alone_in_an_organization(self) -> Self:
+        """The service control policy leaves production's account to delivery alone."""
+        if self.organization and self.beside_production:
+            raise refusal(
+                field="organization",
+                value=f"given, and production shares its account with {self.beside_production}",
+                accepted="with [organization], an account of production's own: the service control policy closes it to "
+                "all but delivery",
+            )
+        return self
+
     @property
     def partition(self) -> str:
         """AWS partition of the region (AWS General Reference, "ARN format")."""
@@ -237,6 +199,26 @@ class Platform(Settings):
     def account_ids(self) -> tuple[str, ...]:
         """Every account of the platform, once, in a fixed order."""
         return tuple(dict.fromkeys([*(d.account for d in self.deployments()), self.delivery_account]))
+
+    @property
+    def beside_production(self) -> str:
+        """The other environments, and delivery, in production's account, in words; empty if it is protected from them.
+
+        Delivery that is in staging's account, as it is unless an account is named for it, goes without saying.
+        """
+        account = self.accounts.production.id
+        parts = [d.part for d in self.deployments() if d.account == account and not d.is_production]
+        if self.accounts.delivery and self.accounts.delivery.id == account:
+            parts.append(self.delivery.part)
+        return " and ".join(parts)
+
+    @property
+    def unprotected(self) -> str:
+        """A sentence on what production is not protected from; empty if its account is its own."""
+        if not self.beside_production:
+            return ""
+        shared = f"production shares account {self.accounts.production.id} with {self.beside_production}"
+        return f"{shared}: it is not protected from who may act there"
 
     def deployment(self, environment: Environment) -> Deployment:
         """One environment with its names."""

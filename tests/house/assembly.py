@@ -75,8 +75,19 @@ class Assembly:
 @functools.cache
 def synthesized() -> Assembly:
     """The whole platform with all rules on."""
-    folder = Path(tempfile.mkdtemp(prefix="assembly-"))
-    platform, models = load_platform(ROOT), load_models(ROOT)
+    return assembled(load_platform(ROOT))
+
+
+def configured(text: str) -> Platform:
+    """A platform as another `platform.toml` has it."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "platform.toml").write_text(text)
+        return load_platform(Path(folder))
+
+
+def assembled(platform: Platform) -> Assembly:
+    """A platform with the models of this repository, with all rules on."""
+    folder, models = Path(tempfile.mkdtemp(prefix="assembly-")), load_models(ROOT)
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     # As the CDK CLI starts the app.
     app = App(

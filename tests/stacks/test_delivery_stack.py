@@ -20,6 +20,7 @@ from plumbline.configuration import (
 )
 from stacks.composition import compose
 from tests.house.assembly import ROOT, RUNTIME_TAG, Assembly, Json, Template, read_templates, role_statements
+from tests.house.sources import IN_CODECOMMIT, IN_S3
 
 PINNED = command_line_version(ROOT)
 
@@ -299,3 +300,85 @@ def test_where_staging_delivers_approvals_go_nowhere_else(assembly: Assembly, de
     staging = assembly.platform.deployment(Environment.STAGING)
     assert not assembly[staging.stack_name("training", assembly.models[0])].of_type("AWS::Events::Rule")
     assert not delivery.of_type("AWS::Events::EventBusPolicy")
+
+
+@pytest.fixture(scope="module", params=[IN_S3, IN_CODECOMMIT], ids=["s3", "codecommit"])
+def elsewhere(request: pytest.FixtureRequest) -> tuple[Platform, Template]:
+    """A platform whose source is not behind a connection, and its delivery stack."""
+    platform, templates = _composed(request.param)
+    return platform, templates[platform.delivery.prefix]
+
+
+def _rule(platform: Platform, delivery: Template) -> Json:
+    rules = {rule["Properties"]["Name"]: rule["Properties"] for rule in delivery.of_type("AWS::Events::Rule")}
+    return dict(rules[f"{platform.delivery.prefix}-source-changed"])
+
+
+def test_other_sources_start_the_pipeline_by_a_rule_and_by_nothing_else(elsewhere: tuple[Platform, Template]) -> None:
+    platform, delivery = elsewhere
+    pipeline = delivery.only("AWS::CodePipeline::Pipeline")["Properties"]
+    (action,) = _actions(pipeline, "Source").values()
+    assert action["Configuration"]["PollForSourceChanges"] is False
+    (target,) = _rule(platform, delivery)["Targets"]
+    assert target["Arn"] == platform.delivery.pipeline_arn
+
+
+def test_the_rule_starts_the_pipeline_in_a_role_that_does_nothing_else(elsewhere: tuple[Platform, Template]) -> None:
+    platform, delivery = elsewhere
+    names = platform.delivery
+    role = delivery.role(names.source_role_name)
+    (target,) = _rule(platform, delivery)["Targets"]
+    assert delivery.resources[target["RoleArn"]["Fn::GetAtt"][0]]["Properties"] == role["Properties"]
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "events.amazonaws.com"}
+    rule = names.arn("events", f"rule/{names.source_rule}")
+    assert trust["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": names.account},
+        "ArnLike": {"aws:SourceArn": rule},
+    }
+    (may,) = role_statements(role).values()
+    assert (may["Action"], may["Resource"]) == ("codepipeline:StartPipelineExecution", names.pipeline_arn)
+
+
+def test_a_start_that_is_not_accepted_is_kept_and_told(elsewhere: tuple[Platform, Template]) -> None:
+    platform, delivery = elsewhere
+    (target,) = _rule(platform, delivery)["Targets"]
+    queue = platform.delivery.dead_letter_queue("source")
+    assert target["DeadLetterConfig"] == {"Arn": platform.delivery.arn("sqs", queue)}
+    assert delivery.only("AWS::SQS::Queue")["Properties"]["QueueName"] == queue
+    alarm = delivery.only("AWS::CloudWatch::Alarm")["Properties"]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue}]
+    assert alarm["AlarmActions"] == [platform.delivery.operations_topic_arn]
+
+
+def test_a_branch_in_codecommit_is_heard_of_and_no_other() -> None:
+    platform, templates = _composed(IN_CODECOMMIT)
+    pattern = _rule(platform, templates[platform.delivery.prefix])["EventPattern"]
+    assert pattern["resources"] == [platform.delivery.arn("codecommit", "platform")]
+    assert pattern["detail"]["referenceName"] == ["main"]
+    assert pattern["detail"]["referenceType"] == ["branch"]
+
+
+def test_the_archive_in_s3_is_heard_of_and_no_other_object() -> None:
+    platform, templates = _composed(IN_S3)
+    delivery = templates[platform.delivery.prefix]
+    pattern = _rule(platform, delivery)["EventPattern"]
+    assert pattern["detail"] == {
+        "bucket": {"name": [platform.delivery.source_bucket]},
+        "object": {"key": ["source.zip"]},
+    }
+    buckets = {one["Properties"]["BucketName"]: one["Properties"] for one in delivery.of_type("AWS::S3::Bucket")}
+    source = buckets[platform.delivery.source_bucket]
+    assert source["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    assert source["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_an_archives_version_stands_for_the_commit() -> None:
+    platform, templates = _composed(IN_S3)
+    pipeline = templates[platform.delivery.prefix].only("AWS::CodePipeline::Pipeline")["Properties"]
+    told = _actions(pipeline, "dev")["dev-delivered"]["Configuration"]["ParameterOverrides"]
+    assert re.fullmatch(r"#\{[^}]+\.VersionId\}", json.loads(told)["Commit"])
+    accepted = templates[platform.deployment(Environment.DEV).stack_name("delivered")].body["Parameters"]["Commit"]
+    # S3 user guide, "Version IDs", has this one.
+    version = "3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY+MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo"
+    assert re.fullmatch(accepted["AllowedPattern"], version)

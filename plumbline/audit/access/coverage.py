@@ -21,7 +21,7 @@ def missing_rows(
     Args:
         rows: The rows of the table.
         landscape: What the templates make.
-        denied_by_endpoint: Account and service of every endpoint whose policy denies a row.
+        denied_by_endpoint: VPC and service of every endpoint whose policy denies a row.
     """
     may = {row.principal for row in rows if row.expected and row.names_principal}
     may_not = {row.principal for row in rows if not row.expected and row.names_principal}
@@ -36,10 +36,10 @@ def missing_rows(
         ):
             if not known:
                 yield f"{role.place}: no rule says of the role {role.name} {what}"
-    for account, endpoints in landscape.endpoints.items():
+    for vpc, endpoints in landscape.endpoints.items():
         for service in endpoints:
-            if (account, service) not in denied_by_endpoint:
-                yield f"no rule is denied by the policy of the endpoint {service} of account {account}"
+            if (vpc, service) not in denied_by_endpoint:
+                yield f"no rule is denied by the policy of the endpoint {service} of {vpc}"
     text = " ".join(row.request for row in rows if not row.expected)
     for (account, alias), key in landscape.keys.items():
         if key not in text:

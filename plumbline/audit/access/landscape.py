@@ -62,11 +62,13 @@ class VpcEndpoint:
 
     Attributes:
         id: Its id.
+        account: 12-digit id of the account of its VPC.
         vpc: Id of its VPC.
         policy: What goes through it.
     """
 
     id: str
+    account: str
     vpc: str
     policy: Policy
 
@@ -81,7 +83,7 @@ class Landscape:
         resource_policies: Policies of resources by the ARN of the resource; roles' trust policies are with the roles.
         buckets: Buckets by their name.
         keys: ARN of each key by its account and alias.
-        endpoints: VPC endpoints by account and service, e.g. `s3` or `ecr.api`.
+        endpoints: VPC endpoints by the id of their VPC and service, e.g. `s3` or `ecr.api`.
         published: Values of SSM parameters by account and name.
         service_control_policies: The organisation's policies.
         problems: Sentences on what could not be worked out, each with its path; never empty in silence.
@@ -104,6 +106,10 @@ class Landscape:
     def roles_named(self, name: str) -> list[Role]:
         """The roles of a name, one an account."""
         return [role for role in self.roles.values() if role.name == name]
+
+    def vpcs_of(self, account: str) -> list[str]:
+        """Ids of the VPCs of an account that have endpoints."""
+        return [vpc for vpc, found in self.endpoints.items() if any(one.account == account for one in found.values())]
 
     def boundary_of(self, role: Role) -> Policy | None:
         """The permission boundary of a role; a boundary that no template makes allows nothing."""

@@ -133,7 +133,7 @@ class _Part:
 
     need: Need
     simulation: Simulation | None
-    endpoint_account: str = ""
+    vpc: str = ""
     refusal: str = ""
 
 
@@ -147,7 +147,7 @@ class _Matrix:
         self._region = platform.region
         self._requests = Requests(landscape=landscape, partition=platform.partition, region=platform.region)
         self._callers: dict[str, Caller] = {}
-        # Account and service of every endpoint whose policy denied something.
+        # VPC and service of every endpoint whose policy denied something.
         self.denied_by_endpoint: set[tuple[str, str]] = set()
 
     def decide(self, rows: Sequence[Row], engine: Engine) -> Iterator[Verdict]:
@@ -159,7 +159,7 @@ class _Matrix:
             answers = [(part, next(decisions) if part.simulation is not None else None) for part in row_parts]
             decided, by = _combined(row, answers)
             self.denied_by_endpoint |= {
-                (part.endpoint_account, part.need.endpoint)
+                (part.vpc, part.need.endpoint)
                 for part, decision in answers
                 if decision is not None and any(r.kind == "endpoint" and not r.allows for r in decision.reasons)
             }
@@ -189,28 +189,28 @@ class _Matrix:
         account = need.account or row_caller.account or ""
         via = need.via or "kms:ViaService" in row.set
         first_hand = not via and need.service is None
-        endpoint_account = self._endpoint_account(row.network, caller) if first_hand else None
-        endpoint = self._landscape.endpoints.get(endpoint_account or "", {}).get(need.endpoint)
-        if endpoint_account is not None and endpoint is None and not row.past_endpoints:
-            where = f"no VPC endpoint of {need.endpoint} in account {endpoint_account}"
+        vpc = self._vpc(row.network, caller) if first_hand else None
+        endpoint = self._landscape.endpoints.get(vpc or "", {}).get(need.endpoint)
+        if vpc is not None and endpoint is None and not row.past_endpoints:
+            where = f"no VPC endpoint of {need.endpoint} in {vpc or 'an account without a VPC'}"
             return _Part(need=need, simulation=None, refusal=where)
         context: dict[str, str | Sequence[str]] = {
             **self._supplied(caller, need, account, via=via),
             **need.context,
         }
-        if endpoint is not None and endpoint_account is not None:
+        if endpoint is not None:
             context |= {
                 "aws:SourceVpc": endpoint.vpc,
                 "aws:SourceVpce": endpoint.id,
-                "aws:VpceAccount": endpoint_account,
-                **self._organization_of("aws:VpceOrgID", endpoint_account),
+                "aws:VpceAccount": endpoint.account,
+                **self._organization_of("aws:VpceOrgID", endpoint.account),
             }
         # What a service does on somebody's behalf comes from the service's network, whatever the caller's was.
         context |= {key: value for key, value in row.set.items() if first_hand or not key.startswith("aws:")}
         bound = caller.account in self._vocabulary.account_ids
         return _Part(
             need=need,
-            endpoint_account=endpoint_account or "",
+            vpc=vpc or "",
             simulation=Simulation(
                 principal=caller.principal,
                 action=need.action,
@@ -225,11 +225,18 @@ class _Matrix:
             ),
         )
 
-    def _endpoint_account(self, network: str, caller: Caller) -> str | None:
-        """Account of the VPC that a request comes from; none if it comes from the internet."""
+    def _vpc(self, network: str, caller: Caller) -> str | None:
+        """Id of the VPC that a request comes from: none from the internet, empty from an account without one."""
         if network == "internet":
             return None
-        return caller.account if network == "own" else self._vocabulary.environment_account(network)
+        account, environment = caller.account or "", self._vocabulary.environment(network)
+        if network == "own":
+            role = (caller.role_arn or "").rpartition("/")[2]
+            environment = self._vocabulary.environment_of(role, account)
+        elif environment is not None and environment.account is not None:
+            account = environment.account
+        known = environment.parts("value.network/vpc") if environment else None
+        return known or next(iter(self._landscape.vpcs_of(account)), "")
 
     def _supplied(self, caller: Caller, need: Need, account: str, *, via: bool) -> dict[str, str | Sequence[str]]:
         """What AWS supplies with every request (IAM user guide, "AWS global condition context keys")."""

@@ -16,18 +16,17 @@ may_not = ["read {env.data}/another_model/prepared/part-0.parquet"]
 
 - `each` binds variables, each over a set (`environments`, `training`, `serving`, `models`, `reviewed models`,
   `accounts`, `roles`, `roles like {name}-*`, `others of env`, an environment's name) or over a list; one row for every
-  combination.
+  combination. `others of` names a variable, or `delivery`; with `, apart` at its end, those in other accounts only.
 - `who` is a role by its name, a service principal, `<name> of <account>` (a role that no template makes and whose own
   policies allow everything, e.g. `administrator of {env.account}`; with ` within <policy>`, nothing but that policy
   bounds it), or a list of these; `except` has patterns of those who are left out.
-- `network` is the way of the request: `internet` (left out), `own` (the endpoints of the caller's account), or the
+- `network` is the way of the request: `internet` (left out), `own` (the endpoints of the caller's environment), or the
   name of an environment. What `may_not` denies on the way `own` is denied past the endpoints' policies, too: these
   must not hide what a role's own policies would allow.
 - `with` has condition keys and values, and `in` circumstances, that hold for the whole rule.
 - `may` and `may_not` have requests (`requests.py` says which there are); `but_not` has circumstances in which what the
   rule allows is denied: each of these rows has an allowed twin.
-- `if` names what the configuration must have, or the rule does not apply: `organization`, `own trails`, `reviewed
-  models`, `workbench`.
+- `if` names what the configuration must have, or the rule does not apply; `Trait` has the names.
 
 A circumstance is a name for condition keys that are `set` or `unset`, and for a `network`.
 """
@@ -48,6 +47,21 @@ from plumbline.errors import PlumblineError
 TABLE = Path(__file__).parent / "table"
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Values = dict[str, str | list[str]]
+# What a configuration may have, or lack.
+Trait = Literal[
+    "delivery in its own account",
+    "delivery records itself",
+    "environments apart",
+    "organization",
+    "own trails",
+    "reviewed models",
+    "several accounts",
+    "source behind a connection",
+    "source in CodeCommit",
+    "source in S3",
+    "source that a rule hears of",
+    "workbench",
+]
 
 
 class _Entry(BaseModel):
@@ -73,9 +87,7 @@ class Rule(_Entry):
 
     name: _Text
     why: Annotated[str, StringConstraints(strip_whitespace=True, min_length=20)]
-    only_if: list[Literal["organization", "own trails", "reviewed models", "workbench"]] = Field(
-        default_factory=list, alias="if"
-    )
+    only_if: list[Trait] = Field(default_factory=list, alias="if")
     each: dict[str, str | list[str]] = Field(default_factory=dict)
     excluding: list[str] = Field(default_factory=list, alias="except")
     who: str | list[str]
@@ -272,7 +284,7 @@ class _Expander:
         return self._circumstances[name]
 
     def _network(self, name: str) -> str:
-        if name not in ("internet", "own") and self._vocabulary.environment_account(name) is None:
+        if name not in ("internet", "own") and self._vocabulary.environment(name) is None:
             raise UnknownWordError(
                 f"there is no network {name}; accepted: internet, own, or the name of an environment"
             )

@@ -300,15 +300,17 @@ class _Stack:
     def _endpoint(self, resource: _Resource) -> None:
         # com.amazonaws.<region>.<service>, cn.com.amazonaws.<region>.<service> in China
         service = str(resource.properties.get("ServiceName")).partition(f".{self.place.region}.")[2]
-        endpoints = self._landscape.endpoints.setdefault(self.place.account, {})
+        vpc = str(resource.properties.get("VpcId"))
+        endpoints = self._landscape.endpoints.setdefault(vpc, {})
         if service in endpoints:
             self._problem(
-                f"{self._template.file}: Resources.{resource.logical_id}: a second endpoint of {service} in account "
-                f"{self.place.account} is not understood"
+                f"{self._template.file}: Resources.{resource.logical_id}: a second endpoint of {service} in the VPC "
+                f"{vpc} is not understood"
             )
         endpoints[service] = VpcEndpoint(
             id=resource.name,
-            vpc=str(resource.properties.get("VpcId")),
+            account=self.place.account,
+            vpc=vpc,
             policy=Policy(
                 name=f"policy of endpoint {service}",
                 document=_everybody_in_short(resource.document("PolicyDocument")) or _FULL_ACCESS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from plumbline.audit.access.landscape import Landscape, Role
-from plumbline.configuration import Deployment, Model, Platform, artifacts_folder
+from plumbline.configuration import Deployment, Model, Platform, SourceProvider, artifacts_folder
 
 # An account of nobody's (AWS's documentation has the same for examples), in which whoever attacks is administrator.
 STRANGER = "999999999999"
@@ -75,6 +75,7 @@ class Vocabulary:
             "partition": _plain(platform.partition),
             "delivery": self._account(platform.delivery_account),
             "connection": _plain(platform.source.connection or "none"),
+            "repository": _plain(platform.source.repository or "none"),
             "stranger": self._account(STRANGER),
         }
         self.traits = frozenset(
@@ -82,8 +83,16 @@ class Vocabulary:
             for trait, present in (
                 ("organization", platform.organization is not None),
                 ("own trails", platform.keeps_own_trails),
+                ("delivery in its own account", platform.delivery.has_own_account),
+                ("delivery records itself", platform.delivery.records_itself),
+                ("several accounts", len(platform.account_ids) > 1),
+                ("environments apart", len({one.account for one in platform.deployments()}) > 1),
                 ("reviewed models", bool(self._reviewed())),
                 ("workbench", platform.workbench is not None),
+                ("source behind a connection", platform.source.provider is SourceProvider.CODECONNECTIONS),
+                ("source in CodeCommit", platform.source.provider is SourceProvider.CODECOMMIT),
+                ("source in S3", platform.source.provider is SourceProvider.S3),
+                ("source that a rule hears of", platform.delivery.starts_by_rule),
             )
             if present
         )
@@ -112,8 +121,11 @@ class Vocabulary:
                 word for word in self._sets["roles"]() if fnmatchcase(word.text, pattern) and word.text not in others
             ]
         if wanted.startswith("others of "):
-            return self._others(wanted.removeprefix("others of "), bound)
-        known = [*self._sets, *self._environments, "others of <variable>", "roles like <pattern> except <names>"]
+            variable, _, where = wanted.removeprefix("others of ").partition(", ")
+            all_others = self._others(variable, bound)
+            return [o for o in all_others if where != "apart" or o.account != bound[variable].account]
+        patterns = ["others of <variable>", "others of <environment>, apart", "roles like <pattern> except <names>"]
+        known = [*self._sets, *self._environments, *patterns]
         raise UnknownWordError(f"there is no set {wanted}; accepted: {', '.join(known)}, or a list")
 
     def fill(self, text: str, bound: Bound) -> str:
@@ -147,20 +159,27 @@ class Vocabulary:
         """Whether a text speaks of all roles rather than of one that it names."""
         return any(bound[name].generic for name, _, _ in _PLACEHOLDER.findall(text) if name in bound)
 
-    def environment_account(self, name: str) -> str | None:
-        """Account of an environment by its name."""
-        word = self._environments.get(name)
-        return word.account if word else None
+    def environment(self, name: str) -> Word | None:
+        """An environment by its name; none if none has it."""
+        return self._environments.get(name)
+
+    def environment_of(self, role: str, account: str) -> Word | None:
+        """The environment that a role is of, by the role's name; none if it is of none."""
+        found = (w for w in self._environments.values() if w.account == account and role.startswith(f"{w.text}-"))
+        return next(found, None)
 
     def _where(self, chosen: Callable[[Deployment], bool]) -> list[Word]:
         return [self._environments[d.environment.value] for d in self._platform.deployments() if chosen(d)]
 
     def _others(self, variable: str, bound: Bound) -> list[Word]:
-        word = bound.get(variable)
+        words = self._globals | dict(bound)
+        word = words.get(variable)
         if word is None:
-            raise UnknownWordError(f"others of {variable}: no such variable is bound before{meant(variable, bound)}")
+            raise UnknownWordError(f"others of {variable}: no such variable is bound before{meant(variable, words)}")
         if word in self._environments.values():
             return [other for other in self._environments.values() if other is not word]
+        if word.account is not None and word.account == word.text:
+            return [self._account(account) for account in self.account_ids if account != word.account]
         names = [name for name in (*self._approvals, _ANOTHER_MODEL) if _slug(name) != word.text]
         return [self._model(name) for name in names]
 

@@ -8,7 +8,7 @@ import pytest
 from plumbline.accounts.access import Access, Caller, identify
 from plumbline.accounts.parts import part_of, parts
 from plumbline.configuration import Platform
-from plumbline.configuration.platform import DeliveryAccount
+from plumbline.configuration.accounts import DeliveryAccount
 from plumbline.errors import PlumblineError
 from tests.plumbline.accounts.conftest import StubbedClients
 

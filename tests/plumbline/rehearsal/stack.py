@@ -19,10 +19,11 @@ class Stack:
         cloud: The cloud.
         name: The stack's name.
         role: The role that CloudFormation deploys it with; none for whom the account lets do everything.
+        account: The account.
     """
 
-    def __init__(self, cloud: Cloud, name: str, *, role: str | None = None) -> None:
-        self._client: Client = cloud.administrator(ACCOUNT).client("cloudformation")
+    def __init__(self, cloud: Cloud, name: str, *, role: str | None = None, account: str = ACCOUNT) -> None:
+        self._client: Client = cloud.administrator(account).client("cloudformation")
         self.name = name
         self._id = name
         self._role = {"RoleARN": role} if role else {}

@@ -2,8 +2,6 @@
 
 import copy
 import functools
-import json
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +13,8 @@ from plumbline.audit.access.reading import Parameters
 from plumbline.audit.access.simulation import Engine
 from plumbline.audit.json_value import Json
 from plumbline.audit.templates import AuditedTemplate, read_assembly
-from plumbline.configuration import Model, Organization, Platform, command_line_version
-from tests.house.assembly import ROOT, RUNTIME_TAG, synthesized
+from plumbline.configuration import Model, Organization, Platform
+from tests.house.assembly import ROOT, assembled, configured, synthesized
 
 # A resource as a test changes it.
 Resource = dict[str, Json]
@@ -69,30 +67,24 @@ def own_platform() -> Subject:
 @functools.cache
 def platform_of_an_organization() -> Subject:
     """The same platform in an organisation."""
-    from aws_cdk import App
-
-    from stacks.composition import compose
-
-    assembly = synthesized()
     organization = Organization(
         id="o-exampleorg1",
         management_account="666666666666",
         targets=["ou-exam-ple12345"],
         landing_zone_roles=["AWSControlTowerExecution"],
     )
-    platform = assembly.platform.model_copy(update={"organization": organization})
-    folder = Path(tempfile.mkdtemp(prefix="assembly-"))
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = App(outdir=str(folder), context=context, builtin_cloud_formation_validation=False)
-    compose(
-        app,
-        platform=platform,
-        models=assembly.models,
-        runtime_tag=RUNTIME_TAG,
-        command_line_version=command_line_version(ROOT),
-    )
-    app.synth()
-    return _subject(platform, assembly.models, folder)
+    return _another(synthesized().platform.model_copy(update={"organization": organization}))
+
+
+@functools.cache
+def platform_as_configured(text: str) -> Subject:
+    """The platform that another `platform.toml` makes; its rules find nothing either."""
+    return _another(configured(text))
+
+
+def _another(platform: Platform) -> Subject:
+    assembly = assembled(platform)
+    return _subject(assembly.platform, assembly.models, assembly.folder)
 
 
 def _subject(platform: Platform, models: Sequence[Model], folder: Path) -> Subject:

@@ -152,7 +152,10 @@ def test_a_rule_about_what_is_not_configured_is_left_out_and_said_so(tmp_path: P
         ("[[rule]", "table.toml: it cannot be read as TOML: "),
         ("[[rule]]\nname = 'x'\n", "table.toml: rule.0.why: field required, got"),
         (_rule("who = 'x'\nmai = ['read a/b']"), "table.toml: rule.0.mai: extra inputs are not permitted"),
-        (_rule("who = 'x'\nif = ['sunshine']"), "table.toml: rule.0.if.0: input should be 'organization'"),
+        (
+            _rule("who = 'x'\nif = ['sunshine']"),
+            "table.toml: rule.0.if.0: input should be 'delivery in its own",
+        ),
         (_rule("who = 'x'"), "rule 'a rule': nothing follows from it"),
         (_rule("each = { r = 'roles like z*' }\nwho = '{r}'\nmay = ['read a/b']"), "rule 'a rule': nothing follows"),
         (_rule("who = 'x'\nmay_not = ['read a/b']\nbut_not = ['x']"), "but_not takes back what may allows"),

@@ -9,7 +9,13 @@ from plumbline.audit.access.matrix import Access, MatrixReport, Verdict
 from plumbline.audit.access.notation import read_table
 from plumbline.audit.access.simulation import RememberingEngine
 from plumbline.audit.json_value import Json
-from tests.plumbline.audit.access.platform import Resource, own_platform, platform_of_an_organization
+from tests.house.sources import IN_CODECOMMIT, IN_S3
+from tests.plumbline.audit.access.platform import (
+    Resource,
+    own_platform,
+    platform_as_configured,
+    platform_of_an_organization,
+)
 from tests.plumbline.audit.access.small import trust
 
 pytestmark = pytest.mark.thorough(reason="it decides all rows of the matrix, as `./plumb audit` does")
@@ -52,15 +58,31 @@ def test_every_row_says_why_it_matters_and_what_decided_it(report: MatrixReport)
     assert [v for v in report.verdicts if not v.row.why or not v.decided_by] == []
 
 
-def test_only_rules_about_an_organisation_are_left_out(report: MatrixReport) -> None:
+def _left_out_for(report: MatrixReport) -> set[str]:
+    """What the configuration lacks that the rules which are left out are about."""
     by_name = {rule.name: rule for _, rule in read_table().rules}
-    assert {tuple(by_name[name].only_if) for name in report.left_out} == {("organization",)}
+    return {trait for name in report.left_out for trait in by_name[name].only_if}
 
 
-def test_every_row_holds_in_an_organisation_and_none_is_left_out(engine: RememberingEngine) -> None:
+_OTHER_SOURCES = {"source in CodeCommit", "source in S3", "source that a rule hears of"}
+
+
+def test_only_rules_about_an_organisation_and_other_sources_are_left_out(report: MatrixReport) -> None:
+    assert _left_out_for(report) == {"organization", *_OTHER_SOURCES}
+
+
+def test_every_row_holds_in_an_organisation(engine: RememberingEngine) -> None:
     report = platform_of_an_organization().judged_by(engine)
     assert _sentences(report.failures) == []
-    assert (report.problems, report.missing, report.left_out) == ((), (), ())
+    assert (report.problems, report.missing, _left_out_for(report)) == ((), (), _OTHER_SOURCES)
+
+
+@pytest.mark.parametrize("text", [IN_S3, IN_CODECOMMIT], ids=["s3", "codecommit"])
+def test_every_row_holds_with_another_source(engine: RememberingEngine, text: str) -> None:
+    report = platform_as_configured(text).judged_by(engine)
+    assert _sentences(report.failures) == []
+    assert (report.problems, report.missing) == ((), ())
+    assert not _left_out_for(report) >= _OTHER_SOURCES
 
 
 # ------------------------------------------------------------------------------------------------ weakened policies

@@ -219,7 +219,7 @@ def test_an_endpoint_is_known_by_its_service_and_open_without_a_policy() -> None
             }
         )
     )
-    endpoints = landscape.endpoints[ACCOUNT]
+    endpoints = landscape.endpoints["vpc-1"]
     assert endpoints["ecr.api"].policy.document["Statement"] == [
         {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
     ]
@@ -299,10 +299,10 @@ def test_a_resource_whose_condition_does_not_hold_is_not_there() -> None:
         ),
         (
             {
-                name: resource("AWS::EC2::VPCEndpoint", ServiceName=f"com.amazonaws.{REGION}.s3", VpcId=name)
+                name: resource("AWS::EC2::VPCEndpoint", ServiceName=f"com.amazonaws.{REGION}.s3", VpcId="vpc-1")
                 for name in ("One", "Two")
             },
-            f"stack.template.json: Resources.Two: a second endpoint of s3 in account {ACCOUNT} is not understood",
+            "stack.template.json: Resources.Two: a second endpoint of s3 in the VPC vpc-1 is not understood",
         ),
     ],
 )
