@@ -254,7 +254,7 @@ def _make_roles(world: World, own: Document) -> None:
             ),
             allow(repository, *pull),
             allow(repository.replace(HOME, AWAY), *push, *upload),
-            allow([group, f"{COPIED_VERSIONS}*"], "sagemaker:CreateModelPackage", "sagemaker:ListModelPackages"),
+            allow([group, f"{COPIED_VERSIONS}*"], "sagemaker:CreateModelPackage"),
         ],
         account=AWAY,
         principal=own,

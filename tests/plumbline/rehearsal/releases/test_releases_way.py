@@ -150,7 +150,7 @@ def test_a_release_that_is_gone_back_to_copies_nothing_twice(releasing: Releasin
     assert releasing.ended(execution) == "Succeeded", releasing.failures(execution)
     assert releasing.actions(execution)["Copy"]["output"]["outputVariables"] == {"PackageArn": f"{COPIED_VERSIONS}1"}
     versions = releasing.world.client("s3", account=AWAY).list_object_versions(
-        Bucket=COPIES, Prefix=f"{MODEL}/released/1/"
+        Bucket=COPIES, Prefix=f"{MODEL}/released/1/model"
     )["Versions"]
     assert len(versions) == 1
 
