@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from aws_cdk import Stack, Stage
-from aws_cdk import aws_events as events
 from constructs import Construct
 
 from mlops_constructs.access_log_bucket import AccessLogBucket
+from mlops_constructs.approval_forwarding import ApprovalsAdmitted
 from mlops_constructs.delivery_approver_role import DeliveryApproverRole
 from mlops_constructs.delivery_pipeline import DeliveryPipeline
 from mlops_constructs.delivery_safeguards import DeliverySafeguards, safeguards_key_use
@@ -27,7 +27,7 @@ from mlops_constructs.record_key import RecordKey
 from mlops_constructs.release_values import PublishedReleaseValues
 from mlops_constructs.runtime_repository import RuntimeRepository
 from mlops_constructs.service_key_use import alarms_use, events_use, log_groups_use, release_dead_letters_use
-from plumbline.configuration import Delivery, Deployment, Environment, Platform, ReleaseStep
+from plumbline.configuration import Delivery, Environment, Platform, ReleaseStep
 from stacks.platform_stack import PlatformStack
 
 # Records are evidence: none is deleted or overwritten in this time.
@@ -180,7 +180,7 @@ class DeliveryStack(PlatformStack):
         )
         registry = platform.deployment(Environment.STAGING)
         if registry.account != delivery.account:
-            _admit_approvals(self, delivery, registry)
+            ApprovalsAdmitted(self, "Approvals", delivery=delivery, registry=registry)
         DeliveryApproverRole(self, "Approver", delivery=delivery, key_arn=key.key_arn)
         PipelineAlerts(self, "PipelineAlerts", delivery=delivery)
 
@@ -198,21 +198,4 @@ def _deny_other_records(delivery: Delivery) -> Statement:
         actions=["s3:PutObject"],
         resources=[f"arn:{delivery.partition}:s3:::{delivery.records_bucket}/releases/*"],
         conditions={"ArnNotLike": {"aws:PrincipalArn": roles}},
-    )
-
-
-def _admit_approvals(scope: Construct, delivery: Delivery, registry: Deployment) -> None:
-    """Lets the registry's account tell this one of approvals, by roles of that purpose and no others."""
-    events.CfnEventBusPolicy(
-        scope,
-        "Approvals",
-        event_bus_name="default",
-        statement_id=f"{delivery.platform.name}-approvals",
-        statement=Statement(
-            sid=f"{delivery.platform.name}-approvals",
-            principal={"AWS": registry.iam_arn("root")},
-            actions=["events:PutEvents"],
-            resources=[delivery.default_bus_arn],
-            conditions={"ArnLike": {"aws:PrincipalArn": registry.iam_arn(f"role/{registry.prefix}-*-approvals")}},
-        ).as_json(),
     )

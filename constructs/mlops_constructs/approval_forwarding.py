@@ -7,7 +7,7 @@ from mlops_constructs.event_forwarding import retries
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.service_trust import service_trust
-from plumbline.configuration import Deployment, Model
+from plumbline.configuration import Delivery, Deployment, Model
 
 
 class ApprovalForwarding(Construct):
@@ -70,4 +70,39 @@ class ApprovalForwarding(Construct):
                     ),
                 )
             ],
+        )
+
+
+class ApprovalsAdmitted(Construct):
+    """Lets the registry's account tell the delivery account's default bus of approvals.
+
+    Guarantees: by the roles of `ApprovalForwarding` and by no others.
+
+    Attributes:
+        policy: The bus's statement.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, delivery: Delivery, registry: Deployment) -> None:
+        """Defines the statement.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Id below the parent.
+            delivery: What delivers, in an account of its own.
+            registry: The environment whose registry holds the versions.
+        """
+        super().__init__(scope, construct_id)
+        name = f"{delivery.platform.name}-approvals"
+        self.policy = events.CfnEventBusPolicy(
+            self,
+            "Policy",
+            event_bus_name="default",
+            statement_id=name,
+            statement=Statement(
+                sid=name,
+                principal={"AWS": registry.iam_arn("root")},
+                actions=["events:PutEvents"],
+                resources=[delivery.default_bus_arn],
+                conditions={"ArnLike": {"aws:PrincipalArn": registry.iam_arn(f"role/{registry.prefix}-*-approvals")}},
+            ).as_json(),
         )
