@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from plumbline.accounts.checks import bootstrapped, checkout, names, organization, place, quotas, source
+from plumbline.accounts.checks import bootstrapped, checkout, names, organization, place, quotas, sharing, source
 from plumbline.accounts.findings import Check, Finding, State, cannot_tell
 from plumbline.accounts.looking import CannotTellError, Look
 from plumbline.accounts.parts import part_of, parts
@@ -13,6 +13,7 @@ from plumbline.errors import PlumblineError
 CHECKS: tuple[Check, ...] = (
     *checkout.CHECKS,
     *place.CHECKS,
+    *sharing.CHECKS,
     *organization.CHECKS,
     *bootstrapped.CHECKS,
     *names.CHECKS,

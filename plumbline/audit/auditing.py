@@ -52,6 +52,7 @@ def audit_checkout(root: Path, *, today: date, step: StepMaker, assembly: Path |
             waivers=read_gate_record(folder).waivers,
             reported=read_report(folder),
             matrix=evaluate_matrix(root, templates, step=step),
+            caveats=[load_platform(root).unprotected],
             today=today,
             step=step,
         )
@@ -181,6 +182,7 @@ def _audit(
     matrix: Matrix,
     today: date,
     step: StepMaker,
+    caveats: Sequence[str] = (),
 ) -> Record:
     examination = examine(templates, waivers=waivers, reported=reported, today=today, step=step)
     return Record(
@@ -193,4 +195,5 @@ def _audit(
         matrix=matrix,
         inventory=take_inventory(templates),
         controls=map_controls(templates, examination),
+        caveats=tuple(caveat for caveat in caveats if caveat),
     )

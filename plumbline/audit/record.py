@@ -72,6 +72,7 @@ class Record:
         matrix: The access matrix.
         inventory: Accounts, keys, network and roles.
         controls: The control map.
+        caveats: Sentences on what the accounts do not protect, whatever the policies say.
     """
 
     subject: str
@@ -82,6 +83,7 @@ class Record:
     matrix: Matrix
     inventory: Inventory
     controls: tuple[Control, ...]
+    caveats: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -122,6 +124,7 @@ def record_json(record: Record) -> str:
         "passes": record.passes,
         "figures": record.figures,
         "problems": record.problems,
+        "caveats": record.caveats,
         "unresolved": record.unresolved,
         "rule_sets": [asdict(rule_set) for rule_set in examination.rule_sets],
         "findings": [_finding(judged) | _excuse(judged) for judged in examination.findings],

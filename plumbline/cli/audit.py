@@ -53,7 +53,7 @@ def audit(
         _compare(against, steps.step)
         return
     record = _record(assembly, template, steps.step)
-    for line in _not_asked(record):
+    for line in _reservations(record):
         print(f"plumb: {line}", file=sys.stderr)
     if as_json:
         from plumbline.audit.record import findings_json
@@ -82,13 +82,14 @@ def _record(assembly: Path | None, template: list[Path] | None, step: "StepMaker
     return auditing.audit_checkout(ROOT, today=today, step=step)
 
 
-def _not_asked(record: "Record") -> list[str]:
+def _reservations(record: "Record") -> list[str]:
     left_out: dict[str, list[str]] = {}
     for rule_set in record.examination.rule_sets:
         if rule_set.left_out:
             left_out.setdefault(rule_set.left_out, []).append(rule_set.name)
     said = [f"not asked: {', '.join(names)}: {why}." for why, names in left_out.items()]
     said += [f"not evaluated: {record.matrix.left_out}."] if record.matrix.left_out else []
+    said += [f"{caveat}." for caveat in record.caveats]
     return [*said, *(f"not worked out: {problem}" for problem in record.unresolved)]
 
 

@@ -106,3 +106,13 @@ def test_a_stack_that_is_not_there_is_passed_over(monkeypatch: pytest.MonkeyPatc
 def test_a_refusal_fails_so_that_the_event_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         _run(Account(refused="AccessDenied"), monkeypatch, protected="*")
+
+
+def test_an_account_without_a_vpc_has_no_default_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account()
+    monkeypatch.setenv("STACKS_BEFORE", "plumbline-delivery")
+    monkeypatch.setenv("PROTECTED", "*")
+    monkeypatch.delenv("VPC_ID", raising=False)
+    monkeypatch.setattr("boto3.client", lambda _service: account)
+    index.handler(_EVENT, None)
+    assert account.revoked == []

@@ -85,6 +85,12 @@ def configured(text: str) -> Platform:
         return load_platform(Path(folder))
 
 
+@functools.cache
+def synthesized_as(text: str) -> Assembly:
+    """The platform that another `platform.toml` makes, with all rules on."""
+    return assembled(configured(text))
+
+
 def assembled(platform: Platform) -> Assembly:
     """A platform with the models of this repository, with all rules on."""
     folder, models = Path(tempfile.mkdtemp(prefix="assembly-")), load_models(ROOT)

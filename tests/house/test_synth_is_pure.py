@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.assembly import ROOT
+from tests.house.layouts import FOUR_ACCOUNTS, ONE_ACCOUNT
 
 _PARTS = (
     "app.py",
@@ -26,7 +27,8 @@ _PARTS = (
 _GUARDS = Path(__file__).parent / "pure"
 
 
-def _copy(target: Path) -> Path:
+def _copy(target: Path, platform: str | None = None) -> Path:
+    """A copy of the repository, with another `platform.toml` if one is given."""
     target.mkdir()
     ignored = shutil.ignore_patterns("__pycache__")
     for part in _PARTS:
@@ -35,6 +37,8 @@ def _copy(target: Path) -> Path:
             shutil.copytree(source, target / part, ignore=ignored)
         else:
             shutil.copy2(source, target / part)
+    if platform is not None:
+        (target / "platform.toml").write_text(platform, encoding="utf-8")
     return target
 
 
@@ -87,9 +91,15 @@ class _Child:
 
 
 @pytest.mark.thorough(reason="another day and hash seed take processes of their own, each of which synthesizes all")
-def test_synth_is_byte_equal_wherever_and_whenever_without_network_and_credentials(tmp_path: Path) -> None:
-    first = _Child(_copy(tmp_path / "one"), hash_seed="1", time_zone="Pacific/Kiritimati", days=0, cwd=tmp_path / "one")
-    second = _Child(_copy(tmp_path / "the other"), hash_seed="2", time_zone="America/Adak", days=-4_000, cwd=Path("/"))
+@pytest.mark.parametrize(
+    "platform", [None, FOUR_ACCOUNTS, ONE_ACCOUNT], ids=["three accounts", "four accounts", "one account"]
+)
+def test_synth_is_byte_equal_wherever_and_whenever_without_network_and_credentials(
+    tmp_path: Path, platform: str | None
+) -> None:
+    here, there = _copy(tmp_path / "one", platform), _copy(tmp_path / "the other", platform)
+    first = _Child(here, hash_seed="1", time_zone="Pacific/Kiritimati", days=0, cwd=here)
+    second = _Child(there, hash_seed="2", time_zone="America/Adak", days=-4_000, cwd=Path("/"))
     first.finish()
     second.finish()
     assert [name for name in first.files() if name.endswith(".template.json")]

@@ -1,26 +1,19 @@
-"""The stack that delivers: order, pins, roles, and configurations of two, three and four accounts."""
+"""The stack that delivers: order, pins, roles, and what starts it."""
 
 import fnmatch
 import json
 import re
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
-from aws_cdk import App
 
 from plumbline.configuration import (
     DeliveryStep,
     Environment,
     Platform,
     command_line_version,
-    load_models,
-    load_platform,
 )
-from stacks.composition import compose
-from tests.house.assembly import ROOT, RUNTIME_TAG, Assembly, Json, Template, read_templates, role_statements
-from tests.house.sources import IN_CODECOMMIT, IN_S3
+from tests.house.assembly import ROOT, Assembly, Json, Template, role_statements
+from tests.house.layouts import FOUR_ACCOUNTS, IN_CODECOMMIT, IN_S3, composed
 
 PINNED = command_line_version(ROOT)
 
@@ -261,20 +254,8 @@ def test_people_are_told_of_failures_and_of_approvals(delivery: Template, assemb
         assert [target["Arn"] for target in rule["Targets"]] == [assembly.platform.delivery.operations_topic_arn]
 
 
-def _composed(text: str) -> tuple[Platform, Mapping[str, Template]]:
-    folder = Path(tempfile.mkdtemp(prefix="assembly-"))
-    (folder / "platform.toml").write_text(text)
-    platform = load_platform(folder)
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = App(outdir=str(folder / "out"), context=context, builtin_cloud_formation_validation=False)
-    compose(app, platform=platform, models=load_models(ROOT), runtime_tag=RUNTIME_TAG, command_line_version=PINNED)
-    app.synth()
-    return platform, read_templates(folder / "out")
-
-
 def test_a_fourth_account_delivers_from_outside_of_staging() -> None:
-    text = (ROOT / "platform.toml").read_text()
-    platform, templates = _composed(f'{text}\n[accounts.delivery]\nid = "444444444444"\n')
+    platform, templates = composed(FOUR_ACCOUNTS)
     delivery = templates[platform.delivery.prefix]
     assert delivery.account == "444444444444"
     staging = platform.deployment(Environment.STAGING)
@@ -305,7 +286,7 @@ def test_where_staging_delivers_approvals_go_nowhere_else(assembly: Assembly, de
 @pytest.fixture(scope="module", params=[IN_S3, IN_CODECOMMIT], ids=["s3", "codecommit"])
 def elsewhere(request: pytest.FixtureRequest) -> tuple[Platform, Template]:
     """A platform whose source is not behind a connection, and its delivery stack."""
-    platform, templates = _composed(request.param)
+    platform, templates = composed(request.param)
     return platform, templates[platform.delivery.prefix]
 
 
@@ -352,7 +333,7 @@ def test_a_start_that_is_not_accepted_is_kept_and_told(elsewhere: tuple[Platform
 
 
 def test_a_branch_in_codecommit_is_heard_of_and_no_other() -> None:
-    platform, templates = _composed(IN_CODECOMMIT)
+    platform, templates = composed(IN_CODECOMMIT)
     pattern = _rule(platform, templates[platform.delivery.prefix])["EventPattern"]
     assert pattern["resources"] == [platform.delivery.arn("codecommit", "platform")]
     assert pattern["detail"]["referenceName"] == ["main"]
@@ -360,7 +341,7 @@ def test_a_branch_in_codecommit_is_heard_of_and_no_other() -> None:
 
 
 def test_the_archive_in_s3_is_heard_of_and_no_other_object() -> None:
-    platform, templates = _composed(IN_S3)
+    platform, templates = composed(IN_S3)
     delivery = templates[platform.delivery.prefix]
     pattern = _rule(platform, delivery)["EventPattern"]
     assert pattern["detail"] == {
@@ -374,7 +355,7 @@ def test_the_archive_in_s3_is_heard_of_and_no_other_object() -> None:
 
 
 def test_an_archives_version_stands_for_the_commit() -> None:
-    platform, templates = _composed(IN_S3)
+    platform, templates = composed(IN_S3)
     pipeline = templates[platform.delivery.prefix].only("AWS::CodePipeline::Pipeline")["Properties"]
     told = _actions(pipeline, "dev")["dev-delivered"]["Configuration"]["ParameterOverrides"]
     assert re.fullmatch(r"#\{[^}]+\.VersionId\}", json.loads(told)["Commit"])

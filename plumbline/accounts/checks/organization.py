@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from plumbline.accounts.findings import Check, Finding, missing, ok
 from plumbline.accounts.looking import Look
+from plumbline.configuration import Placement
 
 _SETTING = "platform.toml, organization"
 _NO_TRAIL = ("TrailNotFoundException",)
@@ -43,15 +44,19 @@ def trail(look: Look) -> Iterator[Finding]:
     if configured is not None and configured.trail is not None:
         yield from _logging(look, configured.trail, way_out=f"set {_SETTING}.trail to a trail that logs")
         return
-    for deployment in look.deployments:
-        if look.holds(deployment.stack_name("foundation")):
+    recorded: list[tuple[Placement, str]] = [(one, one.stack_name("foundation")) for one in look.deployments]
+    delivery = look.platform.delivery
+    if look.delivers and delivery.records_itself:
+        recorded.append((delivery, delivery.prefix))
+    for placement, stack in recorded:
+        if look.holds(stack):
             way_out = (
-                f"aws cloudtrail start-logging --region {look.platform.region} --name {deployment.trail_name}, "
+                f"aws cloudtrail start-logging --region {look.platform.region} --name {placement.trail_name}, "
                 "and find out who stopped it"
             )
-            yield from _logging(look, deployment.trail_arn, way_out=way_out)
+            yield from _logging(look, placement.trail_arn, way_out=way_out)
         else:
-            yield ok("trail", f"the first deployment makes {deployment.trail_name}")
+            yield ok("trail", f"the first deployment makes {placement.trail_name}")
 
 
 def _logging(look: Look, arn: str, *, way_out: str) -> Iterator[Finding]:

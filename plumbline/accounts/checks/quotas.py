@@ -84,9 +84,11 @@ def instances(look: Look) -> Iterator[Finding]:
 
 def concurrency(look: Look) -> Iterator[Finding]:
     """Whether the functions can reserve the execution that each of them needs."""
-    unmade = [d for d in look.deployments if not look.holds(d.stack_name("operations"))]
+    stacks = [deployment.stack_name("operations") for deployment in look.deployments]
+    stacks += [look.platform.delivery.prefix] if look.delivers and look.platform.delivery.has_own_account else []
+    unmade = [stack for stack in stacks if not look.holds(stack)]
     if not unmade:
-        yield ok("concurrency", "the platform's functions have theirs" if look.deployments else "no functions here")
+        yield ok("concurrency", "the platform's functions have theirs" if stacks else "no functions here")
         return
     client = look.client("lambda")
     limit = look.ask("lambda:GetAccountSettings", client.get_account_settings)["AccountLimit"]

@@ -9,6 +9,8 @@ from plumbline.accounts.checks import organization
 from plumbline.accounts.findings import Finding, State
 from plumbline.accounts.looking import CannotTellError, Look
 from plumbline.configuration import Organization
+from tests.house.assembly import configured
+from tests.house.layouts import FOUR_ACCOUNTS
 from tests.plumbline.accounts.conftest import StubbedClients, look_at
 
 ID, MANAGER = "o-exampleorg1", "666666666666"
@@ -91,3 +93,12 @@ def test_the_accounts_own_trail_has_to_log_once_it_is_made(look: Look, clients: 
     clients.on("cloudformation").add_response("describe_stacks", {"Stacks": [stack]})
     clients.on("cloudtrail").add_response("get_trail_status", {"IsLogging": False})
     assert "start-logging" in only(organization.trail(look)).way_out
+
+
+def test_the_trail_of_deliverys_own_account_has_to_log(clients: StubbedClients) -> None:
+    look = look_at("444444444444", clients, configured(FOUR_ACCOUNTS))
+    stack = {"StackName": "x", "CreationTime": TIME, "StackStatus": "CREATE_COMPLETE"}
+    clients.on("cloudformation").add_response("describe_stacks", {"Stacks": [stack]})
+    asked = {"Name": look.platform.delivery.trail_arn}
+    clients.on("cloudtrail").add_response("get_trail_status", {"IsLogging": True}, asked)
+    assert only(organization.trail(look)).state is State.OK

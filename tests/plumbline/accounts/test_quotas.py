@@ -9,6 +9,8 @@ from plumbline.accounts.checks import quotas
 from plumbline.accounts.findings import Finding, State
 from plumbline.accounts.looking import CannotTellError, Look
 from plumbline.configuration import Platform, load_models
+from tests.house.assembly import configured
+from tests.house.layouts import FOUR_ACCOUNTS
 from tests.plumbline.accounts.conftest import ROOT, StubbedClients, look_at
 
 PROCESSING, SPOT, ENDPOINT = (
@@ -130,9 +132,10 @@ def test_who_may_not_see_lambdas_limit_cannot_tell(look: Look, clients: StubbedC
         list(quotas.concurrency(look))
 
 
-def test_an_account_of_delivery_alone_has_no_functions_and_no_models(
-    clients: StubbedClients, platform: Platform
-) -> None:
-    look = look_at("444444444444", clients, platform)
+def test_an_account_of_delivery_alone_has_its_guard_and_no_models(clients: StubbedClients) -> None:
+    look = look_at("444444444444", clients, configured(FOUR_ACCOUNTS))
     assert list(quotas.instances(look)) == []
-    assert only(quotas.concurrency(look)).said == "no functions here"
+    stack = {"StackName": "x", "CreationTime": TIME, "StackStatus": "UPDATE_COMPLETE"}
+    asked = {"StackName": "plumbline-delivery"}
+    clients.on("cloudformation").add_response("describe_stacks", {"Stacks": [stack]}, asked)
+    assert only(quotas.concurrency(look)).said == "the platform's functions have theirs"

@@ -219,3 +219,10 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
 
 def test_outside_git_there_is_no_commit(tmp_path: Path) -> None:
     assert commit_of(tmp_path) == ""
+
+
+def test_what_the_accounts_do_not_protect_is_said_and_fails_nothing(tmp_path: Path) -> None:
+    record = replace(_with_findings(_record(tmp_path), []), caveats=("production shares its account",))
+    assert '<li class="">production shares its account</li>' in render_page(record)
+    assert json.loads(record_json(record))["caveats"] == ["production shares its account"]
+    assert record.passes

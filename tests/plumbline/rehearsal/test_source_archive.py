@@ -12,8 +12,8 @@ import pytest
 from plumbline.configuration import Delivery
 from plumbline.rehearsal.cloud import Cloud
 from plumbline.rehearsal.session import Client
-from tests.house.assembly import assembled, configured
-from tests.house.sources import IN_S3
+from tests.house.assembly import synthesized_as
+from tests.house.layouts import IN_S3
 from tests.plumbline.rehearsal.asking import allow, document, make_role
 from tests.plumbline.rehearsal.stack import Stack
 
@@ -38,7 +38,7 @@ def _lower(value: Any) -> Any:
 @pytest.fixture(scope="module")
 def delivery(cloud: Cloud) -> Iterator[Delivery]:
     """What delivers from a bucket: its role, key and buckets, and a pipeline of its source and a person."""
-    assembly = assembled(configured(IN_S3))
+    assembly = synthesized_as(IN_S3)
     names, template = assembly.platform.delivery, assembly[assembly.platform.delivery.prefix]
     administrator = cloud.administrator(names.account)
     boundary = document(allow(["codepipeline:*", "kms:*", "s3:*"], "*"))

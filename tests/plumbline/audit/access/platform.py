@@ -14,7 +14,7 @@ from plumbline.audit.access.simulation import Engine
 from plumbline.audit.json_value import Json
 from plumbline.audit.templates import AuditedTemplate, read_assembly
 from plumbline.configuration import Model, Organization, Platform
-from tests.house.assembly import ROOT, assembled, configured, synthesized
+from tests.house.assembly import ROOT, assembled, synthesized, synthesized_as
 
 # A resource as a test changes it.
 Resource = dict[str, Json]
@@ -73,17 +73,14 @@ def platform_of_an_organization() -> Subject:
         targets=["ou-exam-ple12345"],
         landing_zone_roles=["AWSControlTowerExecution"],
     )
-    return _another(synthesized().platform.model_copy(update={"organization": organization}))
+    assembly = assembled(synthesized().platform.model_copy(update={"organization": organization}))
+    return _subject(assembly.platform, assembly.models, assembly.folder)
 
 
 @functools.cache
 def platform_as_configured(text: str) -> Subject:
     """The platform that another `platform.toml` makes; its rules find nothing either."""
-    return _another(configured(text))
-
-
-def _another(platform: Platform) -> Subject:
-    assembly = assembled(platform)
+    assembly = synthesized_as(text)
     return _subject(assembly.platform, assembly.models, assembly.folder)
 
 
