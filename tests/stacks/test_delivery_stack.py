@@ -11,6 +11,7 @@ from plumbline.configuration import (
     Environment,
     Platform,
     command_line_version,
+    load_models,
 )
 from tests.house.assembly import ROOT, Assembly, Json, Template, role_statements
 from tests.house.layouts import FOUR_ACCOUNTS, IN_CODECOMMIT, IN_S3, composed

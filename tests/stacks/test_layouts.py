@@ -167,15 +167,18 @@ def test_what_an_account_has_once_its_first_environment_makes(one: tuple[Platfor
     assert makers["/aws/sagemaker/TrainingJobs"] == makers["/aws/sagemaker/ProcessingJobs"] == dev
 
 
-def test_production_reads_stagings_artifacts_in_one_account_as_in_two(
+def test_production_copies_stagings_artifacts_in_one_account_as_in_two(
     one: tuple[Platform, Mapping[str, Template]],
 ) -> None:
     platform, templates = one
     staging, production = platform.deployment(Environment.STAGING), platform.deployment(Environment.PRODUCTION)
     model = load_models(ROOT)[0]
-    role = templates[production.stack_name("access", model)].role(production.role_name(model, "serve"))
+    role = templates[production.stack_name("access", model)].role(production.role_name(model, "copy"))
     assert f"{staging.models_bucket}/{model.name}/training/" in json.dumps(role["Documents"])
     assert f"{production.models_bucket}/{model.name}/training/" not in json.dumps(role["Documents"])
+    serving = templates[production.stack_name("access", model)].role(production.role_name(model, "serve"))
+    assert f"{production.models_bucket}/{model.name}/released/" in json.dumps(serving["Documents"])
+    assert staging.models_bucket not in json.dumps(serving["Documents"])
 
 
 @pytest.mark.thorough(reason="every rule judges each layout as a whole, and the linter takes seconds a template")
