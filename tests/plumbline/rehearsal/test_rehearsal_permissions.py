@@ -15,6 +15,16 @@ _DOCUMENTED = {
     "s3:GetBucketLocation": "the service's documentation asks for it; the emulator's finds the bucket without",
     "s3:GetObjectVersion": "the service's documentation asks for it; artifacts are taken by their keys here",
 }
+_OF_LAMBDA = {
+    "logs:CreateLogStream": "Lambda writes a function's log; the emulator's does so as itself",
+    "logs:PutLogEvents": "Lambda writes a function's log; the emulator's does so as itself",
+    "sqs:SendMessage": "Lambda sends what a function could not do; none failed",
+}
+_OF_QUEUE = {
+    "kms:Decrypt": "with sqs:SendMessage, and for a function's settings, which the emulator does not encrypt",
+    "kms:GenerateDataKey": "with sqs:SendMessage",
+}
+_NOTHING_FAILED = {"codepipeline:PutJobFailureResult": "a job that fails is answered with it; none failed"}
 # Role, by the last part of its name → action → why the rehearsal does not use it.
 UNUSED = {
     "deliver": {
@@ -34,7 +44,25 @@ UNUSED = {
         "sagemaker:StopProcessingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
         "sagemaker:StopTrainingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
     },
+    "copy": {
+        "ecr:DescribeImages": "asked whose a tag is that another image has; the repository was empty",
+        "s3:AbortMultipartUpload": "an artifact of more than 5 GB is copied in parts",
+    },
+    "recorder": _OF_LAMBDA | {"s3:GetObjectVersion": "a record that is there already is looked at; this one was new"},
+    "verifier": _OF_LAMBDA
+    | _OF_QUEUE
+    | _NOTHING_FAILED
+    | {"codepipeline:PutApprovalResult": "it rejects what an older release waits for; there was none"},
+    "checker": _OF_LAMBDA | _OF_QUEUE | _NOTHING_FAILED,
+    "copier": _OF_LAMBDA | _NOTHING_FAILED | {"kms:Decrypt": _OF_QUEUE["kms:Decrypt"]},
+    "registry-reader": {
+        "s3:GetObjectVersion": "what is recorded is the present version, which is read without naming it",
+    },
+    "release-check": {"s3:GetObject": "the sample is read by its version; S3 asks for either, by how it is asked"},
+    "release-flight-delays": _DOCUMENTED,
     "release": {
+        "cloudformation:DeleteChangeSet": "a change set is replaced from the second release on",
+        "s3:GetObjectVersion": _DOCUMENTED["s3:GetObjectVersion"],
         "ssm:GetParameters": "CloudFormation evaluates SSM parameters for its caller; the emulator asks nobody",
     },
     "serve": {
@@ -46,7 +74,7 @@ UNUSED = {
 # Roles that the rehearsal takes for a moment, or not at all; the access matrix says what each of their actions is for.
 SELDOM_TAKEN = {
     "account-guard": "it sets what the emulator keeps; a log stream and a failure are written only by Lambda itself",
-    "approver": "one version is approved; releases are approved by pipelines that are still to come",
+    "approver": "one version and one release are approved; going back is tried elsewhere",
     "audit-trail": "CloudTrail writes with it; the emulator's trail writes no files",
     "auditor": "an auditor looks at whatever there is to look at; the rehearsal asks for what it checks",
     "break-glass": "the rehearsal takes it to see that it is told, and nothing is broken",
@@ -60,14 +88,22 @@ SELDOM_TAKEN = {
 _DELIVERY = tuple(kind for kind in UNUSED if kind.startswith("delivery-"))
 _KINDS = (
     *_DELIVERY,
+    "checker",
+    "copier",
+    "copy",
     "deliver",
     "evaluate",
     "events",
     "pipeline",
     "prepare",
+    "recorder",
+    "registry-reader",
     "release",
+    "release-check",
+    "release-flight-delays",
     "serve",
     "train",
+    "verifier",
     *SELDOM_TAKEN,
 )
 
