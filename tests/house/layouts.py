@@ -1,8 +1,7 @@
-"""`platform.toml` with the sources, and the layouts of accounts, that the repository's own does not have."""
+"""A `platform.toml` for each source and each layout of accounts, whatever the repository's own says."""
 
 import functools
 import json
-import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,35 +12,49 @@ from plumbline.configuration import Platform, command_line_version, load_models
 from stacks.composition import compose
 from tests.house.assembly import ROOT, RUNTIME_TAG, Template, configured, read_templates
 
-OWN = (ROOT / "platform.toml").read_text(encoding="utf-8")
-_DEV, _STAGING, _PRODUCTION = "111111111111", "222222222222", "333333333333"
+_DEV, _STAGING, _PRODUCTION, _DELIVERY = "111111111111", "222222222222", "333333333333", "444444444444"
+_TAGS = '[tags]\napplication = "plumbline"\n'
+_CONNECTION = """\
+provider = "codeconnections"
+repository = "example/plumbline"
+branch = "main"
+connection = "00000000-0000-0000-0000-000000000000"
+"""
 
 
-def with_source(source: str) -> str:
-    """Another table `source`."""
-    changed, count = re.subn(r"(?<=\[source\]\n)(?:\w+ = .*\n)+", source, OWN)
-    assert count == 1, "platform.toml has no table source"
-    return changed
-
-
-def shared(**moved: str) -> str:
-    """Some environments in other accounts than their own, which are then shared.
+def written(
+    *,
+    source: str = _CONNECTION,
+    staging: str = _STAGING,
+    production: str = _PRODUCTION,
+    delivery: str = "",
+    shared: bool = False,
+    more: str = "",
+) -> str:
+    """A `platform.toml`, with dev in the account 111111111111.
 
     Args:
-        moved: The account of each environment that has none of its own.
+        source: The lines of the table `source`.
+        staging: Account of staging.
+        production: Account of production.
+        delivery: Account of delivery; left out, staging delivers.
+        shared: Whether accounts may play several parts.
+        more: Further tables.
     """
-    text = OWN.replace("[accounts.dev]", "[accounts]\nshared = true\n\n[accounts.dev]")
-    for environment, account in moved.items():
-        text, count = re.subn(rf"(\[accounts\.{environment}\]\nid = )\"\d+\"", rf'\g<1>"{account}"', text)
-        assert count == 1, f"platform.toml has no account of {environment}"
-    return text
+    accounts = {"dev": _DEV, "staging": staging, "production": production}
+    tables = [f'[accounts.{name}]\nid = "{one}"\ncidr = "10.10.0.0/20"\n' for name, one in accounts.items()]
+    tables += [f'[accounts.delivery]\nid = "{delivery}"\n'] if delivery else []
+    tables += ["[accounts]\nshared = true\n"] if shared else []
+    tables += [f"[source]\n{source}", '[workbench]\nprofiles = ["data-science"]\n', more]
+    return "\n".join(['name = "plumbline"\nregion = "eu-west-1"\nzones = ["a", "b"]\n', _TAGS, *tables])
 
 
-IN_S3 = with_source('provider = "s3"\n')
-IN_CODECOMMIT = with_source('provider = "codecommit"\nrepository = "platform"\nbranch = "main"\n')
-FOUR_ACCOUNTS = f'{OWN}\n[accounts.delivery]\nid = "444444444444"\n'
-TWO_ACCOUNTS = shared(staging=_DEV)
-ONE_ACCOUNT = shared(staging=_DEV, production=_DEV)
+THREE_ACCOUNTS = written()
+IN_S3 = written(source='provider = "s3"\n')
+IN_CODECOMMIT = written(source='provider = "codecommit"\nrepository = "platform"\nbranch = "main"\n')
+FOUR_ACCOUNTS = written(delivery=_DELIVERY)
+TWO_ACCOUNTS = written(staging=_DEV, shared=True)
+ONE_ACCOUNT = written(staging=_DEV, production=_DEV, shared=True)
 
 
 @functools.cache

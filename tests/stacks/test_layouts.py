@@ -18,7 +18,7 @@ from tests.house.assembly import (
     statements,
     synthesized_as,
 )
-from tests.house.layouts import FOUR_ACCOUNTS, ONE_ACCOUNT, TWO_ACCOUNTS, composed
+from tests.house.layouts import FOUR_ACCOUNTS, ONE_ACCOUNT, TWO_ACCOUNTS, composed, written
 
 _LAYOUTS = {"four accounts": FOUR_ACCOUNTS, "two accounts": TWO_ACCOUNTS, "one account": ONE_ACCOUNT}
 _POLICIES = (
@@ -140,10 +140,10 @@ def test_an_account_of_deliverys_own_guards_its_stacks(four: tuple[Platform, Tem
 
 def test_an_organisations_trail_takes_the_place_of_deliverys() -> None:
     organization = (
-        '\n[organization]\nid = "o-exampleorg1"\nmanagement_account = "666666666666"\ntargets = ["r-root"]\n'
+        '[organization]\nid = "o-exampleorg1"\nmanagement_account = "666666666666"\ntargets = ["r-root"]\n'
         'trail = "arn:aws:cloudtrail:eu-west-1:777777777777:trail/organisation"\n'
     )
-    delivery = configured(FOUR_ACCOUNTS + organization).delivery
+    delivery = configured(written(delivery="444444444444", more=organization)).delivery
     assert (delivery.has_own_account, delivery.records_itself) == (True, False)
 
 
