@@ -11,7 +11,12 @@ from tests.house.assembly import Template
 from tests.house.layouts import FOUR_ACCOUNTS, IN_S3, ONE_ACCOUNT, THREE_ACCOUNTS, composed
 from tests.plumbline.accounts.conftest import ROOT
 
-LAYOUTS = {"three accounts": THREE_ACCOUNTS, "four accounts": FOUR_ACCOUNTS, "one account": ONE_ACCOUNT, "archive": IN_S3}
+LAYOUTS = {
+    "three accounts": THREE_ACCOUNTS,
+    "four accounts": FOUR_ACCOUNTS,
+    "one account": ONE_ACCOUNT,
+    "archive": IN_S3,
+}
 Layout = tuple[Platform, Mapping[str, Template]]
 
 

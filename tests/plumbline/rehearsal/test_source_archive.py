@@ -91,7 +91,7 @@ def _taken(pipelines: Client, delivery: Delivery, count: int) -> list[dict[str, 
     deadline = time.monotonic() + _LIMIT_SECONDS
     while True:
         started = _started(pipelines, delivery)
-        if sum("sourceRevisions" in one for one in started) >= count:
+        if sum(bool(one.get("sourceRevisions")) for one in started) >= count:
             return started
         state = pipelines.get_pipeline_state(name=delivery.pipeline_name)
         assert time.monotonic() < deadline, json.dumps(state, default=str)
