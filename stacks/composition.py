@@ -98,9 +98,12 @@ def _delivered(app: App, deployment: Deployment) -> Stack:
 def _serving(app: App, deployment: Deployment, models: Sequence[Model]) -> dict[str, Stack]:
     """The stacks that releases deploy, by model: a Stage of its own, for only a release knows the version."""
     stage = Stage(app, f"release-{deployment.environment}")
-    return {
+    stacks: dict[str, Stack] = {
         model.name: ServingStack(stage, f"serving-{model.slug}", deployment=deployment, model=model) for model in models
     }
+    # Records of releases hold the templates, so they are written before the stacks that make records.
+    stage.synth()
+    return stacks
 
 
 def _releases(

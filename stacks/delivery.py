@@ -23,11 +23,11 @@ from mlops_constructs.pipeline_alerts import PipelineAlerts
 from mlops_constructs.policy import Statement
 from mlops_constructs.protected_bucket import ForeignRead, ProtectedBucket
 from mlops_constructs.protected_key import ProtectedKey
-from mlops_constructs.record_key import RecordKey
+from mlops_constructs.record_key import RecordKey, deny_other_records
 from mlops_constructs.release_values import PublishedReleaseValues
 from mlops_constructs.runtime_repository import RuntimeRepository
-from mlops_constructs.service_key_use import alarms_use, events_use, log_groups_use, release_dead_letters_use
-from plumbline.configuration import Delivery, Environment, Platform, ReleaseStep
+from mlops_constructs.service_key_use import alarms_use, dead_letters_use, events_use, log_groups_use
+from plumbline.configuration import Environment, Platform
 from stacks.platform_stack import PlatformStack
 
 # Records are evidence: none is deleted or overwritten in this time.
@@ -71,7 +71,7 @@ class DeliveryStack(PlatformStack):
             termination_protection=True,
         )
         readers = deploy_roles(platform)
-        releasing = releasing_roles(platform)
+        releasing, releases_of_models = releasing_roles(platform), f"{platform.name}-release-*"
         log_groups = [
             delivery.arn("logs", f"log-group:/{platform.name}/{part}/*") for part in ("delivery", "release-*")
         ]
@@ -88,7 +88,7 @@ class DeliveryStack(PlatformStack):
                 delivery.execution_role_arn,
                 delivery.deploy_role_arn,
                 delivery.iam_arn(f"role/{delivery.prefix}-*"),
-                delivery.iam_arn(f"role/{platform.name}-release-*"),
+                delivery.iam_arn(f"role/{releases_of_models}"),
                 *own_releasing_roles(platform),
             ],
             services=("ecr", "lambda", "s3", "sqs"),
@@ -97,7 +97,9 @@ class DeliveryStack(PlatformStack):
                 log_groups_use(delivery, log_groups),
                 events_use(delivery.operations_topic_arn),
                 alarms_use(delivery, delivery.operations_topic_arn),
-                release_dead_letters_use(delivery),
+                dead_letters_use(
+                    delivery, delivery.arn("sqs", releases_of_models), sid="KeepUnreleased", rules=releases_of_models
+                ),
                 *source_key_use(delivery),
                 *safeguards_key_use(delivery),
             ],
@@ -118,7 +120,7 @@ class DeliveryStack(PlatformStack):
             accounts=platform.account_ids,
             foreign_reads=[
                 *(ForeignRead(reader=reader, objects="*") for reader in readers),
-                *(ForeignRead(reader=reader, objects=f"{platform.name}-release-*") for reader in releasing),
+                *(ForeignRead(reader=reader, objects=releases_of_models) for reader in releasing),
             ],
             # The bootstrap lets its deploy role read artifacts of other accounts' buckets only; here the bucket has to.
             service_access=[
@@ -138,7 +140,7 @@ class DeliveryStack(PlatformStack):
             access_logs=access_logs,
             accounts=platform.account_ids,
             locked_days=_RECORD_DAYS,
-            service_access=[_deny_other_records(delivery)],
+            service_access=[deny_other_records(delivery)],
         )
         records_key = RecordKey(self, "RecordKey", delivery=delivery).key
         PublishedReleaseValues(self, "Values", delivery=delivery, key=key, records_key=records_key)
@@ -183,19 +185,3 @@ class DeliveryStack(PlatformStack):
             ApprovalsAdmitted(self, "Approvals", delivery=delivery, registry=registry)
         DeliveryApproverRole(self, "Approver", delivery=delivery, key_arn=key.key_arn)
         PipelineAlerts(self, "PipelineAlerts", delivery=delivery)
-
-
-def _deny_other_records(delivery: Delivery) -> Statement:
-    """Whoever may write to the bucket: a release's record is its recorder's, and who agreed its copier's to say."""
-    roles = [
-        delivery.iam_arn(f"role/{delivery.platform.name}-release-*-{step}")
-        for step in (ReleaseStep.RECORDER, ReleaseStep.COPIER)
-    ]
-    return Statement(
-        sid="DenyOtherRecords",
-        effect="Deny",
-        principal={"AWS": "*"},
-        actions=["s3:PutObject"],
-        resources=[f"arn:{delivery.partition}:s3:::{delivery.records_bucket}/releases/*"],
-        conditions={"ArnNotLike": {"aws:PrincipalArn": roles}},
-    )

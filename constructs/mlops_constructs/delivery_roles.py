@@ -1,11 +1,11 @@
 """Who does what in the delivery pipeline."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from constructs import Construct
 
 from mlops_constructs.platform_role import PlatformRole
-from mlops_constructs.policy import Statement
+from mlops_constructs.policy import Statement, once
 from mlops_constructs.service_trust import service_trust
 from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import LOG_STREAMS, OBJECT_NAMES, ONE_A_MODEL, WITHOUT_RESOURCES
@@ -93,7 +93,7 @@ class DeliveryRoles(Construct):
                 Statement(
                     sid="DeployThroughBootstrap",
                     actions=["sts:AssumeRole"],
-                    resources=_once(placement.deploy_role_arn for placement in _placements(delivery)),
+                    resources=once(placement.deploy_role_arn for placement in _placements(delivery)),
                 ),
             ],
         )
@@ -184,7 +184,7 @@ class DeliveryRoles(Construct):
         return Statement(
             sid="PublishThroughBootstrap",
             actions=["sts:AssumeRole"],
-            resources=_once(placement.publishing_role_arn for placement in _placements(self._delivery)),
+            resources=once(placement.publishing_role_arn for placement in _placements(self._delivery)),
         )
 
     def _image(self) -> list[Statement]:
@@ -219,10 +219,6 @@ class DeliveryRoles(Construct):
 def _placements(delivery: Delivery) -> list[Placement]:
     """What the pipeline deploys to: the environments, and where the release pipelines are."""
     return [*delivery.platform.deployments(), delivery]
-
-
-def _once(arns: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(arns))
 
 
 def _deliver_roles(delivery: Delivery) -> list[str]:

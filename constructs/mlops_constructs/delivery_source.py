@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from mlops_constructs.dead_letter_queue import DeadLetterQueue
+from mlops_constructs.event_forwarding import retries
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.protected_bucket import ProtectedBucket
@@ -17,8 +18,6 @@ from mlops_constructs.waiver import Waiver, waive
 from plumbline.configuration import Delivery, SourceProvider
 
 _FAILURES = "source"
-# EventBridge API reference, "RetryPolicy": the most there is, which also holds where nothing is said.
-_ATTEMPTS, _AGE_SECONDS = 185, 86_400
 
 
 class DeliverySource(Construct):
@@ -109,9 +108,7 @@ class DeliverySource(Construct):
                     id="Pipeline",
                     arn=delivery.pipeline_arn,
                     role_arn=self.role.role_arn,
-                    retry_policy=events.CfnRule.RetryPolicyProperty(
-                        maximum_retry_attempts=_ATTEMPTS, maximum_event_age_in_seconds=_AGE_SECONDS
-                    ),
+                    retry_policy=retries(),
                     dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self.failures.queue_arn),
                 )
             ],

@@ -1,14 +1,12 @@
 """Steps of the delivery pipeline that CDK Pipelines does not have."""
 
-import json
-from pathlib import Path
-from typing import cast
-
 import jsii
-from aws_cdk import CfnCapabilities, Duration, Stack, Stage, pipelines
+from aws_cdk import CfnCapabilities, Duration, Stack, pipelines
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_iam as iam
+
+from mlops_constructs.stack_files import settings, template_file
 
 # Days for which an approval waits before it is taken as rejected.
 _APPROVAL_DAYS = 3
@@ -86,12 +84,11 @@ class ParameterizedStackStep(pipelines.Step):
     ) -> pipelines.CodePipelineActionFactoryResult:
         """Adds the action to a stage of the pipeline."""
         artifact = options.artifacts.to_code_pipeline(self._assembly)
-        template = _template_path(self._stack)
+        file = template_file(self._stack)
+        template = f"{file.parent.name}/{file.name}"
         configuration = f"{template}.config.json"
-        outside = Path(cast("Stage", self._stack.node.root).outdir)
-        # As CDK Pipelines writes it beside the templates that it deploys itself.
-        text = json.dumps({"Tags": dict(self._stack.tags.tag_values())}, indent=2)
-        (outside / configuration).write_text(text, encoding="utf-8")
+        # Beside the template, where CDK Pipelines has that of the stacks that it deploys itself.
+        file.with_name(f"{file.name}.config.json").write_text(settings(self._stack), encoding="utf-8")
         stage.add_action(
             actions.CloudFormationCreateUpdateStackAction(
                 action_name=options.action_name,
@@ -107,9 +104,3 @@ class ParameterizedStackStep(pipelines.Step):
             )
         )
         return pipelines.CodePipelineActionFactoryResult(run_orders_consumed=1)
-
-
-def _template_path(stack: Stack) -> str:
-    """Path of a stack's template in the app's cloud assembly."""
-    within = cast("Stage", Stage.of(stack))
-    return f"{Path(within.outdir).name}/{stack.template_file}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mlops_constructs.policy import once
 from plumbline.configuration import Deployment, Model, ModelJob, Platform
 
 
@@ -37,58 +38,60 @@ def copying_roles(deployment: Deployment, model: Model | None = None) -> Foreign
         deployment: The environment.
         model: The model; left out, those of all.
     """
-    pattern = (
-        deployment.role_arn(model, ModelJob.COPY)
-        if model
-        else deployment.iam_arn(f"role/{deployment.prefix}-*-{ModelJob.COPY}")
-    )
-    return ForeignReader(account=deployment.account, root=deployment.iam_arn("root"), role_arns=(pattern,))
+    pattern = deployment.role_arn(model, ModelJob.COPY) if model else _each_models(deployment, ModelJob.COPY)
+    return _reader(deployment, pattern)
 
 
 def pulling_roles(deployment: Deployment) -> ForeignReader:
     """The roles with which the jobs and endpoints of an environment pull the runtime image."""
     jobs = (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.MONITOR, ModelJob.SERVE)
-    return ForeignReader(
-        account=deployment.account,
-        root=deployment.iam_arn("root"),
-        role_arns=tuple(deployment.iam_arn(f"role/{deployment.prefix}-*-{job}") for job in jobs),
-    )
+    return _reader(deployment, *(_each_models(deployment, job) for job in jobs))
 
 
 def releasing_roles(platform: Platform) -> list[ForeignReader]:
-    """The roles through which the delivery account releases models in other accounts, which read the templates."""
+    """The roles through which the delivery account releases models in other accounts, which read the templates.
+
+    One reader an account, which may be that of several environments.
+    """
+    served = [one for one in platform.deployments() if one.serves and one.account != platform.delivery_account]
+    patterns = {
+        account: [_each_models(one, ModelJob.RELEASE) for one in served if one.account == account]
+        for account in once(one.account for one in served)
+    }
     return [
-        ForeignReader(
-            account=deployment.account,
-            root=deployment.iam_arn("root"),
-            role_arns=(_releasing(deployment),),
-            name="Releases",
-        )
-        for deployment in platform.deployments()
-        if deployment.serves and deployment.account != platform.delivery_account
+        ForeignReader(account=account, root=_root(platform, account), role_arns=tuple(arns), name="Releases")
+        for account, arns in patterns.items()
     ]
 
 
 def own_releasing_roles(platform: Platform) -> list[str]:
     """Patterns of the ARNs of the same roles in the delivery account itself, if an environment is there."""
     return [
-        _releasing(deployment)
+        _each_models(deployment, ModelJob.RELEASE)
         for deployment in platform.deployments()
         if deployment.serves and deployment.account == platform.delivery_account
     ]
 
 
-def _releasing(deployment: Deployment) -> str:
-    return deployment.iam_arn(f"role/{deployment.prefix}-*-{ModelJob.RELEASE}")
-
-
 def deploy_roles(platform: Platform) -> list[ForeignReader]:
     """The roles through which the delivery account deploys stacks in other accounts, which read the templates."""
     readers = [
-        ForeignReader(
-            account=deployment.account, root=deployment.iam_arn("root"), role_arns=(deployment.deploy_role_arn,)
-        )
+        _reader(deployment, deployment.deploy_role_arn)
         for deployment in platform.deployments()
         if deployment.account != platform.delivery_account
     ]
     return list(dict.fromkeys(readers))
+
+
+def _reader(deployment: Deployment, *role_arns: str) -> ForeignReader:
+    account = deployment.account
+    return ForeignReader(account=account, root=_root(deployment.platform, account), role_arns=role_arns)
+
+
+def _root(platform: Platform, account: str) -> str:
+    return f"arn:{platform.partition}:iam::{account}:root"
+
+
+def _each_models(deployment: Deployment, job: ModelJob) -> str:
+    """Pattern of the ARNs of a job's roles, whichever the model."""
+    return deployment.iam_arn(f"role/{deployment.prefix}-*-{job}")

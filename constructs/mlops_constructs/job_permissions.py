@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mlops_constructs.object_prefix import ObjectPrefix
-from mlops_constructs.policy import Statement
+from mlops_constructs.policy import Statement, once
 from plumbline.configuration import Deployment
 
 
@@ -22,7 +22,7 @@ def read_objects(prefixes: Sequence[ObjectPrefix]) -> list[Statement]:
             resources=[bucket_arn],
             conditions={"StringLike": {"s3:prefix": [f"{p.prefix}*" for p in listed if p.bucket_arn == bucket_arn]}},
         )
-        for number, bucket_arn in enumerate(_once(prefix.bucket_arn for prefix in listed))
+        for number, bucket_arn in enumerate(once(prefix.bucket_arn for prefix in listed))
     ]
     reading = Statement(
         sid="ReadObjects", actions=["s3:GetObject"], resources=[prefix.objects_arn for prefix in prefixes]
@@ -141,10 +141,6 @@ def _through_s3(deployment: Deployment, sid: str, actions: Sequence[str], key_ar
     return Statement(
         sid=sid,
         actions=actions,
-        resources=_once(key_arns),
+        resources=once(key_arns),
         conditions={"StringEquals": {"kms:ViaService": f"s3.{deployment.region}.amazonaws.com"}},
     )
-
-
-def _once(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(values))

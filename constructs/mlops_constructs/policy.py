@@ -4,7 +4,7 @@ A statement of the CDK's own costs a round trip between Python and JavaScript, a
 data, a whole document crosses once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -55,6 +55,11 @@ class Statement:
     def as_statement(self) -> iam.PolicyStatement:
         """The statement for a resource that takes one at a time."""
         return iam.PolicyStatement.from_json(self.as_json())
+
+
+def once(arns: Iterable[str]) -> list[str]:
+    """Each ARN once, in the order in which they come first: accounts that play several parts name one twice."""
+    return list(dict.fromkeys(arns))
 
 
 def policy_json(statements: Sequence[Statement]) -> dict[str, object]:

@@ -66,3 +66,19 @@ def _use(delivery: Delivery, root: str, sid: str, action: str, steps: list[Relea
             "StringEquals": {"kms:CallerAccount": delivery.account, "kms:MacAlgorithm": "HMAC_SHA_256"},
         },
     )
+
+
+def deny_other_records(delivery: Delivery) -> Statement:
+    """Whoever may write to the bucket: a release's record is its recorder's, and who agreed its copier's to say."""
+    roles = [
+        delivery.iam_arn(f"role/{delivery.platform.name}-release-*-{step}")
+        for step in (ReleaseStep.RECORDER, ReleaseStep.COPIER)
+    ]
+    return Statement(
+        sid="DenyOtherRecords",
+        effect="Deny",
+        principal={"AWS": "*"},
+        actions=["s3:PutObject"],
+        resources=[f"arn:{delivery.partition}:s3:::{delivery.records_bucket}/releases/*"],
+        conditions={"ArnNotLike": {"aws:PrincipalArn": roles}},
+    )

@@ -66,7 +66,7 @@ class RegistryReaderRole(Construct):
             ],
             statements=[
                 Statement(sid="ReadVersions", actions=["sagemaker:DescribeModelPackage"], resources=[versions]),
-                Statement(sid="ReadObjects", actions=["s3:GetObject", "s3:GetObjectVersion"], resources=objects),
+                Statement(sid="ReadObjects", actions=["s3:GetObject"], resources=objects),
                 *decrypt_objects(deployment, reads),
             ],
         )

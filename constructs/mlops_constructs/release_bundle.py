@@ -1,16 +1,15 @@
 """What a release record takes from the commit that was delivered."""
 
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
-from aws_cdk import Stack, Stage
+from aws_cdk import Stack
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from mlops_constructs.stack_files import settings, template_file
 from plumbline.configuration import Environment, Model
 
 
@@ -33,18 +32,14 @@ class ReleaseBundle(Construct):
             scope: Parent construct.
             construct_id: Id below the parent.
             model: The model.
-            serving: Its serving stack in each environment that serves; their Stages are synthesized here.
+            serving: Its serving stack in each environment that serves, of Stages that are synthesized already.
         """
         super().__init__(scope, construct_id)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for environment, stack in serving.items():
-                assembly = cast("Stage", Stage.of(stack)).synth()
-                template = Path(assembly.get_stack_by_name(stack.stack_name).template_full_path)
-                shutil.copyfile(template, folder / template_name(environment))
-                tags = {"Tags": dict(stack.tags.tag_values())}
-                text = json.dumps(tags, indent=2, sort_keys=True)
-                (folder / settings_name(environment)).write_text(text, encoding="utf-8")
+                shutil.copyfile(template_file(stack), folder / template_name(environment))
+                (folder / settings_name(environment)).write_text(settings(stack), encoding="utf-8")
             shutil.copyfile(model.folder / "contract.json", folder / "contract.json")
             self.asset = assets.Asset(self, "Archive", path=str(folder))
 

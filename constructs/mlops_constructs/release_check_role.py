@@ -47,7 +47,7 @@ class ReleaseCheckRole(Construct):
         storage = Storage(deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn)
         samples = [storage.data(f"{model.name}/evaluations/")] if deployment.registers else []
         objects = [prefix.objects_arn for prefix in samples]
-        reading = Statement(sid="ReadSample", actions=["s3:GetObject", "s3:GetObjectVersion"], resources=objects)
+        reading = Statement(sid="ReadSample", actions=["s3:GetObjectVersion"], resources=objects)
         self.role = PlatformRole(
             self,
             "Role",

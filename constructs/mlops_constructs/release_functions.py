@@ -97,7 +97,7 @@ class ReleaseFunctions(Construct):
                 self._use_code("MakeCode", "kms:GenerateMac"),
                 Statement(
                     sid="KeepRecord",
-                    actions=["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+                    actions=["s3:GetObject", "s3:PutObject"],
                     resources=[self._record_objects],
                 ),
                 Statement(

@@ -7,7 +7,7 @@ resource that they act for.
 from collections.abc import Sequence
 
 from mlops_constructs.policy import Statement
-from plumbline.configuration import Delivery, Deployment, Placement
+from plumbline.configuration import Deployment, Placement
 
 
 def log_groups_use(placement: Placement, log_groups: Sequence[str]) -> Statement:
@@ -68,15 +68,18 @@ def events_use(topic_arn: str) -> Statement:
     )
 
 
-def dead_letters_use(placement: Placement, queue_arn: str, *, sid: str = "KeepUndelivered") -> Statement:
+def dead_letters_use(
+    placement: Placement, queue_arn: str, *, sid: str = "KeepUndelivered", rules: str | None = None
+) -> Statement:
     """EventBridge sends what it could not deliver to an encrypted queue.
 
     Source: EventBridge user guide, "Using dead-letter queues to process undelivered events".
 
     Args:
         placement: The environment, or delivery.
-        queue_arn: The queue.
+        queue_arn: The queue, or a pattern of queues that come after the key.
         sid: Name of the statement, where a key has several.
+        rules: Pattern of the names of the rules; left out, the placement's.
     """
     return Statement(
         sid=sid,
@@ -84,35 +87,11 @@ def dead_letters_use(placement: Placement, queue_arn: str, *, sid: str = "KeepUn
         actions=["kms:Decrypt", "kms:GenerateDataKey"],
         resources=["*"],
         conditions={
-            "ArnLike": {"aws:SourceArn": placement.arn("events", f"rule/{placement.prefix}-*")},
-            "StringEquals": {
-                "aws:SourceAccount": placement.account,
+            "ArnLike": {
+                "aws:SourceArn": placement.arn("events", f"rule/{rules or f'{placement.prefix}-*'}"),
                 "kms:EncryptionContext:aws:sqs:arn": queue_arn,
             },
-        },
-    )
-
-
-def release_dead_letters_use(delivery: Delivery) -> Statement:
-    """EventBridge sends approvals that it could not deliver to the encrypted queue of a model's releases.
-
-    Source: as of `dead_letters_use`. The queues come with the models, after the key.
-
-    Args:
-        delivery: What delivers.
-    """
-    releases = f"{delivery.platform.name}-release-*"
-    return Statement(
-        sid="KeepUndelivered",
-        principal={"Service": "events.amazonaws.com"},
-        actions=["kms:Decrypt", "kms:GenerateDataKey"],
-        resources=["*"],
-        conditions={
-            "ArnLike": {
-                "aws:SourceArn": delivery.arn("events", f"rule/{releases}"),
-                "kms:EncryptionContext:aws:sqs:arn": delivery.arn("sqs", releases),
-            },
-            "StringEquals": {"aws:SourceAccount": delivery.account},
+            "StringEquals": {"aws:SourceAccount": placement.account},
         },
     )
 

@@ -18,7 +18,7 @@ from tests.house.assembly import (
     statements,
     synthesized_as,
 )
-from tests.house.layouts import FOUR_ACCOUNTS, ONE_ACCOUNT, TWO_ACCOUNTS, composed, written
+from tests.house.layouts import FOUR_ACCOUNTS, ONE_ACCOUNT, ONE_ACCOUNT_AND_DELIVERY, TWO_ACCOUNTS, composed, written
 
 _LAYOUTS = {"four accounts": FOUR_ACCOUNTS, "two accounts": TWO_ACCOUNTS, "one account": ONE_ACCOUNT}
 _POLICIES = (
@@ -179,6 +179,20 @@ def test_production_copies_stagings_artifacts_in_one_account_as_in_two(
     serving = templates[production.stack_name("access", model)].role(production.role_name(model, "serve"))
     assert f"{production.models_bucket}/{model.name}/released/" in json.dumps(serving["Documents"])
     assert staging.models_bucket not in json.dumps(serving["Documents"])
+
+
+def test_no_policy_of_delivery_names_two_statements_alike_where_one_account_has_several_roles_in_it() -> None:
+    platform, templates = composed(ONE_ACCOUNT_AND_DELIVERY)
+    delivery = templates[platform.delivery.prefix]
+    policies = [one["Properties"]["KeyPolicy"] for one in delivery.of_type("AWS::KMS::Key")]
+    policies += [one["Properties"]["PolicyDocument"] for one in delivery.of_type("AWS::S3::BucketPolicy")]
+    names = [[one["Sid"] for one in policy["Statement"] if "Sid" in one] for policy in policies]
+    assert len(names) > 2
+    assert all(len(of_one) == len(set(of_one)) for of_one in names), names
+    releases = json.dumps(policies[0])
+    for environment in (Environment.STAGING, Environment.PRODUCTION):
+        there = platform.deployment(environment)
+        assert there.iam_arn(f"role/{there.prefix}-*-release") in releases
 
 
 @pytest.mark.thorough(reason="every rule judges each layout as a whole, and the linter takes seconds a template")

@@ -122,8 +122,9 @@ class Vocabulary:
             ]
         if wanted.startswith("others of "):
             variable, _, where = wanted.removeprefix("others of ").partition(", ")
-            all_others = self._others(variable, bound)
-            return [o for o in all_others if where != "apart" or o.account != bound[variable].account]
+            words = self._globals | dict(bound)
+            others_of = self._others(variable, words)
+            return [o for o in others_of if where != "apart" or o.account != words[variable].account]
         patterns = ["others of <variable>", "others of <environment>, apart", "roles like <pattern> except <names>"]
         known = [*self._sets, *self._environments, *patterns]
         raise UnknownWordError(f"there is no set {wanted}; accepted: {', '.join(known)}, or a list")
@@ -171,8 +172,7 @@ class Vocabulary:
     def _where(self, chosen: Callable[[Deployment], bool]) -> list[Word]:
         return [self._environments[d.environment.value] for d in self._platform.deployments() if chosen(d)]
 
-    def _others(self, variable: str, bound: Bound) -> list[Word]:
-        words = self._globals | dict(bound)
+    def _others(self, variable: str, words: Bound) -> list[Word]:
         word = words.get(variable)
         if word is None:
             raise UnknownWordError(f"others of {variable}: no such variable is bound before{meant(variable, words)}")

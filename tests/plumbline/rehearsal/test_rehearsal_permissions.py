@@ -48,17 +48,13 @@ UNUSED = {
         "ecr:DescribeImages": "asked whose a tag is that another image has; the repository was empty",
         "s3:AbortMultipartUpload": "an artifact of more than 5 GB is copied in parts",
     },
-    "recorder": _OF_LAMBDA | {"s3:GetObjectVersion": "a record that is there already is looked at; this one was new"},
+    "recorder": _OF_LAMBDA,
     "verifier": _OF_LAMBDA
     | _OF_QUEUE
     | _NOTHING_FAILED
     | {"codepipeline:PutApprovalResult": "it rejects what an older release waits for; there was none"},
     "checker": _OF_LAMBDA | _OF_QUEUE | _NOTHING_FAILED,
     "copier": _OF_LAMBDA | _NOTHING_FAILED | {"kms:Decrypt": _OF_QUEUE["kms:Decrypt"]},
-    "registry-reader": {
-        "s3:GetObjectVersion": "what is recorded is the present version, which is read without naming it",
-    },
-    "release-check": {"s3:GetObject": "the sample is read by its version; S3 asks for either, by how it is asked"},
     "release-flight-delays": _DOCUMENTED,
     "release": {
         "cloudformation:DeleteChangeSet": "a change set is replaced from the second release on",
