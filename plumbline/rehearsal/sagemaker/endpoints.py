@@ -1,9 +1,11 @@
 """Endpoints: created, changed and ended in the background, and invoked."""
 
+import collections
+import contextlib
 import copy
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,7 +21,7 @@ from plumbline.rehearsal.sagemaker.scope import Scope
 from plumbline.rehearsal.sagemaker.sessions import PlatformError, reason
 from plumbline.rehearsal.sagemaker.store import listing
 from plumbline.rehearsal.sagemaker.transitions import Kind, begin, move
-from plumbline.rehearsal.sagemaker.variants import Answer, Variant
+from plumbline.rehearsal.sagemaker.variants import INVOCATION_SECONDS, Answer, Variant
 
 _STARTING = (PlatformError, ClientError, BotoCoreError, ApiError, OSError)
 # The request's headers that reach the container under the same name (API reference, InvokeEndpoint).
@@ -39,16 +41,37 @@ class Endpoint:
         self.scope = scope
         self.document = document
         self.variants: tuple[Variant, ...] = ()
-        self.lock = threading.RLock()
+        self.lock = threading.Condition(threading.RLock())
+        self._requests: collections.Counter[Variant] = collections.Counter()
 
-    def choose(self, target: str | None) -> Variant:
-        """The variant that serves a request: the one asked for, or by weight.
+    @contextlib.contextmanager
+    def serving(self, target: str | None) -> Iterator[Variant]:
+        """The variant that serves a request, which ``drain`` waits for: the one asked for, or by weight.
 
         Raises:
             ApiError: There is none.
         """
         with self.lock:
-            variants = self.variants
+            variant = self._choose(target)
+            self._requests[variant] += 1
+        try:
+            yield variant
+        finally:
+            with self.lock:
+                self._requests[variant] -= 1
+                self.lock.notify_all()
+
+    def drain(self, variants: tuple[Variant, ...]) -> None:
+        """Waits until no request is under way at variants that get no new ones; none may take longer than a minute."""
+        with self.lock:
+            self.lock.wait_for(
+                lambda: not any(self._requests[variant] for variant in variants), timeout=INVOCATION_SECONDS
+            )
+            for variant in variants:
+                del self._requests[variant]
+
+    def _choose(self, target: str | None) -> Variant:
+        variants = self.variants
         if target is not None:
             named = [variant for variant in variants if variant.name == target]
             if not named:
@@ -181,21 +204,22 @@ class Endpoints:
         longest = service_model("sagemaker-runtime").shape_for("BodyBlob").metadata.get("max")
         if longest and len(body) > longest:
             raise ApiError("ValidationError", f"Body is longer than {longest} bytes.")
-        variant = endpoint.choose(headers.get("x-amzn-sagemaker-target-variant"))
         forwarded = {header: headers[header] for header in _FORWARDED if header in headers}
-        try:
-            answer = variant.invoke(body, forwarded)
-        except OSError as error:
-            raise _model_error(endpoint, variant, Answer(status=500, headers={}, body=str(error).encode())) from error
-        if answer.status // 100 != 2:
-            raise _model_error(endpoint, variant, answer)
-        if variant.capture is not None:
-            variant.capture.add(
-                Payload(body=body, content_type=headers.get("content-type", "")),
-                Payload(body=answer.body, content_type=answer.headers.get("content-type", "")),
-                inference_id=headers.get("x-amzn-sagemaker-inference-id"),
-                attributes=headers.get("x-amzn-sagemaker-custom-attributes"),
-            )
+        with endpoint.serving(headers.get("x-amzn-sagemaker-target-variant")) as variant:
+            try:
+                answer = variant.invoke(body, forwarded)
+            except OSError as error:
+                cut_off = Answer(status=500, headers={}, body=str(error).encode())
+                raise _model_error(endpoint, variant, cut_off) from error
+            if answer.status // 100 != 2:
+                raise _model_error(endpoint, variant, answer)
+            if variant.capture is not None:
+                variant.capture.add(
+                    Payload(body=body, content_type=headers.get("content-type", "")),
+                    Payload(body=answer.body, content_type=answer.headers.get("content-type", "")),
+                    inference_id=headers.get("x-amzn-sagemaker-inference-id"),
+                    attributes=headers.get("x-amzn-sagemaker-custom-attributes"),
+                )
         kept = {
             "Content-Type": answer.headers.get("content-type", "application/octet-stream"),
             "x-Amzn-Invoked-Production-Variant": variant.name,
@@ -231,6 +255,7 @@ class Endpoints:
         with endpoint.lock:
             old, endpoint.variants = endpoint.variants, fresh
             endpoint.document["EndpointConfigName"] = config_name
+        endpoint.drain(old)
         for variant in old:
             variant.close()
         endpoint.become("InService")

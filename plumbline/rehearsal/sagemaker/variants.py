@@ -28,7 +28,7 @@ from plumbline.rehearsal.sagemaker.transfer import RemoteFile, S3Uri
 
 PORT = 8080
 # A container has 60 seconds to answer an invocation (developer guide, "How Containers Serve Requests").
-_INVOCATION_SECONDS = 60.0
+INVOCATION_SECONDS = 60.0
 _PING_SECONDS = 2.0
 # AWS's own default is 8 minutes; what does not answer after two on this machine will not.
 _STARTUP_SECONDS = 120.0
@@ -95,7 +95,7 @@ class Variant:
         Raises:
             OSError: It does not answer.
         """
-        return self._call("POST", "/invocations", body, headers, seconds=_INVOCATION_SECONDS)
+        return self._call("POST", "/invocations", body, headers, seconds=INVOCATION_SECONDS)
 
     def close(self) -> None:
         """Ends the container, writes what is captured and logged, and leaves the VPC."""

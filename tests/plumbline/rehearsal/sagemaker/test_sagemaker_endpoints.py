@@ -178,13 +178,13 @@ def test_invocations_are_captured_as_sagemaker_writes_them(world: World, endpoin
 def test_an_update_replaces_the_model_and_the_old_one_serves_until_then(world: World, serve_role: str) -> None:
     client, runtime = world.client("sagemaker"), world.client("sagemaker-runtime")
     for number, weight in ((1, 10.0), (2, 20.0)):
-        artifact = world.put(f"update/{number}/model.tar.gz", world.archive({"weight": weight}))
+        artifact = world.put(f"update/{number}/model.tar.gz", world.archive({"weight": weight, "seconds": 0.5}))
         configure(world, f"update-{number}", serve_role, {"Image": IMAGE, "ModelDataUrl": artifact})
     client.create_endpoint(EndpointName="updated", EndpointConfigName="update-1")
     wait(lambda: client.describe_endpoint(EndpointName="updated"), "EndpointStatus")
     client.update_endpoint(EndpointName="updated", EndpointConfigName="update-2")
     while client.describe_endpoint(EndpointName="updated")["EndpointStatus"] == "Updating":
-        runtime.invoke_endpoint(EndpointName="updated", Body=b"1")  # none fails meanwhile
+        runtime.invoke_endpoint(EndpointName="updated", Body=b"1")  # one is under way whenever the fleets change
     answer = runtime.invoke_endpoint(EndpointName="updated", Body=b"1")
     assert json.loads(answer["Body"].read()) == {"prediction": 20.0}
     client.delete_endpoint(EndpointName="updated")

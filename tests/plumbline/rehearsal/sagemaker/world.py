@@ -31,7 +31,7 @@ IMAGE_TAG = "0123456789abcdef"
 IMAGE = f"{HOME}.dkr.ecr.{REGION}.amazonaws.com/tiny:{IMAGE_TAG}"
 EXTERNAL_IMAGE = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-scikit-learn:1.4-2"
 PROGRAM = """
-import http.server, json, pathlib, sys
+import http.server, json, pathlib, sys, time
 base = pathlib.Path("/opt/ml")
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -50,6 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             rows = [json.loads(line) for line in body.splitlines()]
             lines = [json.dumps({"probability": row["x"] * model["weight"]}) for row in rows]
             return self.answer(200, "\\n".join(lines).encode())
+        time.sleep(model.get("seconds", 0))
         try: value = float(body)
         except ValueError: return self.answer(400, b"not a number")
         self.answer(200, json.dumps({"prediction": value * model["weight"]}).encode())
