@@ -57,18 +57,27 @@ class ConsoleProgress:
 def rehearse(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the cloud up and print how to reach it.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="End the clouds that --keep left up.")] = False,
+    drill: Annotated[
+        str, typer.Option("--drill", metavar="NAME", help="Play a drill after all of it; there is: delivery.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print rehearsal.json in the place of the table.")] = False,
 ) -> None:
     """Deploy the platform into three emulated accounts, train, approve, release and answer requests; no AWS account."""
     from plumbline.rehearsal import journey  # loads the clients and the tables, which other commands do not need
 
-    if keep and stop:
-        raise PlumblineError("rehearse: --keep and --stop exclude each other; give one of them.")
-    console = Console(soft_wrap=True)
+    if stop and (keep or drill or as_json):
+        other = "--keep" if keep else "--drill" if drill else "--json"
+        raise PlumblineError(f"rehearse: {other} and --stop exclude each other; give one of them.")
+    # Standard output belongs to what a script reads.
+    console = Console(soft_wrap=True, stderr=as_json)
     if stop:
         stopped = journey.stop(ROOT)
         console.print(f"ended {len(stopped)} kept rehearsal(s)" if stopped else "no rehearsal is kept here")
         return
-    summary = journey.rehearse(ROOT, progress=ConsoleProgress(console), keep=keep)
+    summary = journey.rehearse(ROOT, progress=ConsoleProgress(console), keep=keep, drill=drill)
+    if as_json:
+        print(summary.text())
+        return
     _print_summary(console, summary)
     if keep:
         _print_way_in(console, summary)

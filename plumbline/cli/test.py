@@ -46,6 +46,9 @@ def test(
     fast: Annotated[
         bool, typer.Option("--fast", help="Leave out what needs a rehearsal, or takes long by nature.")
     ] = False,
+    exit_first: Annotated[
+        bool, typer.Option("--exitfirst", help="Stop at the first test that fails, and end what still runs.")
+    ] = False,
 ) -> None:
     """Run format, lint, types, definitions and the tests; without --fast also the thorough ones and the rehearsal's."""
     began = time.monotonic()
@@ -54,9 +57,10 @@ def test(
     tests = FAST if fast else ALONE
     failed = []
     try:
-        if subprocess.run(_command(tests), cwd=ROOT, env=tool_environment(), check=False).returncode != 0:
+        command = [*_command(tests), *(["--exitfirst"] if exit_first else [])]
+        if subprocess.run(command, cwd=ROOT, env=tool_environment(), check=False).returncode != 0:
             failed.append(tests.name)
-        for check, process in running:
+        for check, process in running if not (exit_first and failed) else ():
             output, _ = process.communicate()
             if process.returncode != 0:
                 failed.append(check.name)

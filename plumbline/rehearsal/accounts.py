@@ -100,7 +100,7 @@ def verify_templates(*, cloud: Cloud, stacks: Iterable[SynthesizedStack]) -> dic
     """
     digests = {}
     for stack in stacks:
-        found = submitted_digest(stack, cloud.administrator(stack.account))
+        found = submitted_digest(stack.name, cloud.administrator(stack.account))
         if found != stack.digest:
             raise PlumblineError(
                 f"the template of {stack.name} in account {stack.account} has the SHA-256 {found}; synth wrote "

@@ -50,12 +50,17 @@ def read_assembly(folder: Path) -> tuple[SynthesizedStack, ...]:
     return stacks
 
 
-def submitted_digest(stack: SynthesizedStack, caller: Session) -> str:
-    """SHA-256 of the template that CloudFormation holds for a stack, as it was submitted."""
+def submitted_digest(stack: str, caller: Session) -> str:
+    """SHA-256 of the template that CloudFormation holds for a stack, as it was submitted.
+
+    Args:
+        stack: The stack's name.
+        caller: Who looks.
+    """
     client = caller.client("cloudformation")
     # botocore would parse the template, and what is compared is bytes.
     client.meta.events.unregister("after-call.cloudformation.GetTemplate", unique_id=None, handler=_parse_handler())
-    body = client.get_template(StackName=stack.name, TemplateStage="Original")["TemplateBody"]
+    body = client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     return hashlib.sha256(str(body).encode()).hexdigest()
 
 

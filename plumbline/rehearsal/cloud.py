@@ -17,7 +17,13 @@ import httpx
 
 from plumbline.configuration import Platform
 from plumbline.errors import PlumblineError
-from plumbline.rehearsal.control import ASSUME_SERVICE_ROLE, COMPLETE_CONNECTION, HEADER, TOKEN_FILE
+from plumbline.rehearsal.control import (
+    ASSUME_SERVICE_ROLE,
+    COMPLETE_CONNECTION,
+    HEADER,
+    REPOSITORY_CHANGED,
+    TOKEN_FILE,
+)
 from plumbline.rehearsal.interrupts import held_back
 from plumbline.rehearsal.options import ServerOptions
 from plumbline.rehearsal.processes import command_line
@@ -182,6 +188,25 @@ class Cloud:
     def connect(self, connection_arn: str) -> None:
         """Does what a person does in the console: there is a connection to a provider of Git."""
         self._ask(COMPLETE_CONNECTION, {"connection_arn": connection_arn})
+
+    def pushed(self, repository: str, branch: str) -> list[str]:
+        """Tells the cloud of a push as a connection's webhook does, which starts the pipelines that listen.
+
+        Args:
+            repository: The repository's full id.
+            branch: The branch.
+
+        Returns:
+            The ARNs of the pipelines that were started.
+
+        Raises:
+            PlumblineError: There is no such repository or branch.
+        """
+        given = self._ask(REPOSITORY_CHANGED, {"repository": repository, "branch": branch})
+        if "error" in given:
+            raise PlumblineError(str(given["error"]), exit_code=1)
+        started = given["started"]
+        return [str(one) for one in started] if isinstance(started, list) else []
 
     def _ask(self, question: str, given: Mapping[str, str]) -> dict[str, object]:
         token = (self.options.state / TOKEN_FILE).read_text(encoding="utf-8")

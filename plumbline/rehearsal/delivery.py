@@ -60,6 +60,19 @@ class Delivery:
         accounts.deploy(cloud=self._cloud, tool=tool, assembly=assembly, stages=(STAGE,))
         return self._newest("the pipeline was made, and nothing has started it")
 
+    def push(self) -> str:
+        """Pushes the newest commit.
+
+        Returns:
+            The id of the execution that it has started.
+
+        Raises:
+            PlumblineError: Nothing listens.
+        """
+        if self._names.pipeline_arn not in self._cloud.pushed(self._full_id, self._branch):
+            raise PlumblineError(f"a push to {self._branch} of {self._full_id} starts no pipeline", exit_code=1)
+        return self._newest("a push has started nothing")
+
     def follow(self, execution: str, *, tell: Callable[[str], None], approve: bool = True) -> PipelineRun:
         """Waits for an execution, or for the one that takes its place when the pipeline has updated itself.
 

@@ -27,13 +27,23 @@ from plumbline.configuration import (
     runtime_tag,
 )
 from plumbline.errors import PlumblineError
-from plumbline.rehearsal import accounts, denials, images, pipeline_run, predictions, release, training_run
+from plumbline.rehearsal import (
+    accounts,
+    denials,
+    drills,
+    images,
+    pipeline_run,
+    predictions,
+    release,
+    training_run,
+)
 from plumbline.rehearsal.alerts import Alerts, try_alerts
 from plumbline.rehearsal.assembly import SynthesizedStack, read_assembly
 from plumbline.rehearsal.calls import read_call_log
 from plumbline.rehearsal.cdk_tool import CdkTool, EndedError
 from plumbline.rehearsal.cloud import Cloud, stop_kept, sweep
 from plumbline.rehearsal.delivery import Delivery
+from plumbline.rehearsal.drills.acts import Scene
 from plumbline.rehearsal.failures import sentence
 from plumbline.rehearsal.interrupts import as_keyboard_interrupt, held_back
 from plumbline.rehearsal.people import People
@@ -44,30 +54,32 @@ from plumbline.rehearsal.release import Served
 from plumbline.rehearsal.session import Session
 from plumbline.rehearsal.source import refuse_without_git
 from plumbline.rehearsal.state import mark_failed, remove_failed
-from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary, denied
+from plumbline.rehearsal.summary import DeniedCall, Drill, ModelSummary, Summary, denied
 from plumbline.rehearsal.training_run import Inputs
 
 REASON = "rehearsal"
 _DELIVERED = ("delivery/", "dev/", "staging/", "production/", "delivered-", "releases/")
 
 
-def rehearse(root: Path, *, progress: Progress, keep: bool = False) -> Summary:
+def rehearse(root: Path, *, progress: Progress, keep: bool = False, drill: str = "") -> Summary:
     """Rehearses the platform of a checkout and writes ``rehearsal.json`` into it.
 
     Args:
         root: The checkout.
         progress: Is told of every step.
         keep: Leaves the cloud up; ``stop`` ends it.
+        drill: The drill that is played after all the rest; empty for none.
 
     Returns:
         What the rehearsal showed. When it returns, every step succeeded and every refusal was an expected one.
 
     Raises:
-        PlumblineError: Something failed. The failed rehearsal's folder stays, with its logs, until one succeeds.
+        PlumblineError: There is no such drill, or something failed. The failed rehearsal's folder stays, with its
+            logs, until one succeeds.
         KeyboardInterrupt: The rehearsal was interrupted, by Ctrl-C, SIGTERM or SIGHUP; nothing of it is left.
     """
     with as_keyboard_interrupt():
-        journey = Journey(root=root.resolve(), progress=progress)
+        journey = Journey(root=root.resolve(), progress=progress, drill=drill)
         try:
             summary = journey.go(keep=keep)
         except Exception as error:
@@ -124,6 +136,7 @@ class Journey:
     Args:
         root: The checkout.
         progress: Is told of every step.
+        drill: The drill that is played after all the rest; empty for none.
 
     Attributes:
         root: The checkout.
@@ -135,11 +148,13 @@ class Journey:
         state: The rehearsal's folder, once the cloud has started.
 
     Raises:
-        PlumblineError: The configuration is refused, a model was changed and not rendered, or git is missing.
+        PlumblineError: The configuration is refused, a model was changed and not rendered, git is missing, or there is
+            no such drill.
     """
 
-    def __init__(self, *, root: Path, progress: Progress) -> None:
+    def __init__(self, *, root: Path, progress: Progress, drill: str = "") -> None:
         refuse_without_git()
+        self._play = drills.find(drill) if drill else None
         self.root = root
         self.platform: Platform = load_platform(root)
         self.models: tuple[Model, ...] = load_models(root)
@@ -220,6 +235,8 @@ class Journey:
                 ways.append(way)
                 refused += met
             self.alert()
+            played = self.drill()
+            refused += [denied for drill in played for act in drill.acts for denied in act.refused]
             self._refuse_surprises(refused)
             yield Summary(
                 id=cloud.options.state.name,
@@ -236,6 +253,7 @@ class Journey:
                 denied_calls=tuple(dict.fromkeys(refused)),
                 denied_attempts=len(refused),
                 network_isolation=cloud.network_isolation,
+                drills=played,
                 steps=self._steps.seconds,
                 seconds=round(time.monotonic() - began, 2),
             )
@@ -400,6 +418,19 @@ class Journey:
             told = try_alerts(cloud=self.cloud, people=self.people, deployment=production, told=staging)
             step.outcome = f"told to {told.topic} and to staging's bus"
         return told
+
+    def drill(self) -> tuple[Drill, ...]:
+        """Plays the drill that is wanted, if one is."""
+        if self._play is None:
+            return ()
+        scene = Scene(
+            cloud=self.cloud,
+            people=self.people,
+            delivery=self.delivery,
+            models=self.models,
+            step=self._steps.step,
+        )
+        return (self._play(scene),)
 
     def calls(self) -> dict[str, dict[str, int]]:
         """How often each principal was allowed each action."""

@@ -157,6 +157,32 @@ def failure(run: PipelineRun, *, caller: Session) -> PlumblineError:
     return PlumblineError(f"the pipeline {run.pipeline} failed: {words}{said}", exit_code=1)
 
 
+def log_of(run: PipelineRun, action: ActionRun, *, caller: Session) -> list[str]:
+    """The lines of a build's log; none for an action that is no build.
+
+    Args:
+        run: The execution.
+        action: Its action.
+        caller: Who looks.
+    """
+    for one in _details(caller.client("codepipeline"), run.pipeline, run.execution):
+        if (one["stageName"], one["actionName"]) != (action.stage, action.name):
+            continue
+        if one.get("input", {}).get("actionTypeId", {}).get("provider") != "CodeBuild":
+            return []
+        build = str(one["output"]["executionResult"].get("externalExecutionId", ""))
+        found = caller.client("codebuild").batch_get_builds(ids=[build])["builds"] if build else []
+        if not found:
+            return []
+        logs = found[0].get("logs", {})
+        # From the end: what a failure says stands there.
+        events = caller.client("logs").get_log_events(
+            logGroupName=logs["groupName"], logStreamName=logs["streamName"], startFromHead=False
+        )["events"]
+        return [str(event["message"]).rstrip() for event in events]
+    return []
+
+
 def _status(client: Client, pipeline: str, execution: str) -> str:
     found = client.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
     return str(found["pipelineExecution"]["status"])
@@ -242,20 +268,4 @@ def _action(detail: Mapping[str, Any]) -> ActionRun:
 
 
 def _last_words(run: PipelineRun, action: ActionRun, caller: Session) -> str:
-    """The last lines of a build's log; nothing for an action that is no build."""
-    details = _details(caller.client("codepipeline"), run.pipeline, run.execution)
-    for one in details:
-        if (one["stageName"], one["actionName"]) != (action.stage, action.name):
-            continue
-        if one.get("input", {}).get("actionTypeId", {}).get("provider") != "CodeBuild":
-            return ""
-        build = str(one["output"]["executionResult"].get("externalExecutionId", ""))
-        found = caller.client("codebuild").batch_get_builds(ids=[build])["builds"] if build else []
-        if not found:
-            return ""
-        logs = found[0].get("logs", {})
-        events = caller.client("logs").get_log_events(
-            logGroupName=logs["groupName"], logStreamName=logs["streamName"], limit=_LOG_LINES, startFromHead=False
-        )["events"]
-        return "\n".join(str(event["message"]).rstrip() for event in events)
-    return ""
+    return "\n".join(log_of(run, action, caller=caller)[-_LOG_LINES:])

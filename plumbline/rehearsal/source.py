@@ -80,6 +80,34 @@ class SourceRepository:
         self._git("commit", "--quiet", "--no-verify", f"--message={message}", work_tree=self.tree)
         return self.commit
 
+    def commit_patch(self, patch: Path, message: str) -> str:
+        """Changes what is in the folder as a patch says, and commits it.
+
+        Args:
+            patch: A patch of git's; of the lines around a change one on each side has to be there.
+            message: What the commit says.
+
+        Returns:
+            The commit.
+
+        Raises:
+            PlumblineError: The patch does not fit what is in the folder.
+        """
+        try:
+            self._git("apply", "-C1", str(patch), work_tree=self.tree)
+        except PlumblineError as error:
+            raise PlumblineError(f"{patch.name} does not fit this checkout: {error}", exit_code=1) from error
+        return self.commit_all(message)
+
+    def revert(self) -> str:
+        """Takes the newest commit back by another one.
+
+        Returns:
+            The commit.
+        """
+        self._git("revert", "--no-edit", "HEAD", work_tree=self.tree)
+        return self.commit
+
     def _take(self, root: Path) -> None:
         """Commits what the checkout has beyond its own newest commit; what git ignores is left out."""
         self._git("add", "--all", work_tree=root)

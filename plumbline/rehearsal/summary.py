@@ -67,6 +67,46 @@ class ModelSummary:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Act:
+    """One act of a drill.
+
+    Attributes:
+        name: What happens.
+        commit: The commit that was pushed.
+        execution: The execution of the pipeline that ended the act.
+        status: How that one ended.
+        stages: Seconds of each of its stages.
+        seconds: Seconds of all of the act.
+        shown: What was seen, by what it is.
+        refused: The calls that were refused, as they should be.
+    """
+
+    name: str
+    commit: str
+    execution: str
+    status: str
+    stages: Mapping[str, float]
+    seconds: float
+    shown: Mapping[str, object]
+    refused: tuple[DeniedCall, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drill:
+    """A drill that went as it should.
+
+    Attributes:
+        name: Its name.
+        acts: Its acts, in their order.
+        seconds: Seconds of all of it.
+    """
+
+    name: str
+    acts: tuple[Act, ...]
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Summary:
     """A whole rehearsal.
 
@@ -84,6 +124,7 @@ class Summary:
         denied_calls: The different calls that were refused, each expected and probed.
         denied_attempts: How often one of them was tried; the same call can be refused for more than one reason.
         network_isolation: How an isolated job is kept from the network on this machine.
+        drills: The drills that were played after it.
         steps: Seconds of each step.
         seconds: Seconds of all of it.
         endpoint: The cloud's address when it was kept, else empty.
@@ -105,15 +146,20 @@ class Summary:
     network_isolation: str
     steps: Mapping[str, float]
     seconds: float
+    drills: tuple[Drill, ...] = ()
     endpoint: str = ""
     state: str = ""
+
+    def text(self) -> str:
+        """All of it as JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
 
     def write(self, root: Path) -> Path:
         """Writes ``rehearsal.json`` into the checkout, whole or not at all."""
         path = root / FILE
         partial = path.with_name(f".{FILE}.{self.id}.partial")
         try:
-            partial.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+            partial.write_text(f"{self.text()}\n", encoding="utf-8")
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -132,6 +178,8 @@ class Summary:
         for way in self.models:
             name = _clipped(way.model, _MODEL)
             rows += [(f"{name}: {what}", value) for what, value in _rows_of(way)]
+        for drill in self.drills:
+            rows += [(f"{drill.name}: {act.name}", _act(act)) for act in drill.acts]
         rows += [
             ("calls allowed", f"{allowed:,} by {len(self.calls)} principals"),
             ("calls denied", f"{denied(self.denied_attempts, len(self.denied_calls))}, each expected"),
@@ -152,6 +200,10 @@ def _stages(run: PipelineRun) -> str:
 def _in_stages(run: PipelineRun) -> str:
     stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in run.stages().items())
     return f"{run.status} in {run.seconds:.0f} s: {stages}"
+
+
+def _act(act: Act) -> str:
+    return f"{act.commit[:8]} {act.status} at {list(act.stages)[-1]}, in {act.seconds:.0f} s"
 
 
 def _rows_of(way: ModelSummary) -> list[tuple[str, str]]:

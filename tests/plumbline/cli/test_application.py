@@ -48,6 +48,7 @@ def test_an_interrupt_while_a_command_imports_is_one_sentence(tmp_path: Path) ->
         (("rehearse", "--nope"), "Try 'plumb rehearse --help' for help."),
         (("frobnicate",), "No such command 'frobnicate'."),
         (("rehearse", "--keep", "--stop"), "plumb: rehearse: --keep and --stop exclude each other; give one of them."),
+        (("rehearse", "--drill", "fire"), "plumb: rehearse: there is no drill fire; accepted: delivery."),
     ],
 )
 def test_misuse_is_told_and_exits_with_2(words: tuple[str, ...], told: str) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.rehearsal
 
 def test_every_template_submitted_is_the_one_that_synth_wrote(rehearsal: Rehearsed) -> None:
     for stack in rehearsal.journey.stacks:
-        submitted = submitted_digest(stack, rehearsal.cloud.administrator(stack.account))
+        submitted = submitted_digest(stack.name, rehearsal.cloud.administrator(stack.account))
         assert submitted == hashlib.sha256(stack.template.read_bytes()).hexdigest(), stack.name
 
 

@@ -68,3 +68,31 @@ def test_a_commit_is_made_of_what_was_changed(checkout: Path, tmp_path: Path) ->
     assert (after, after != before) == (source.commit, True)
     with pytest.raises(PlumblineError, match="there is nothing to commit for: again"):
         source.commit_all("again")
+
+
+_PATCH = """diff --git a/app.py b/app.py
+--- a/app.py
++++ b/app.py
+@@ -1 +1,2 @@
+ one
++two
+"""
+
+
+def test_a_patch_becomes_a_commit_and_reverting_takes_it_back(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "add.patch").write_text(_PATCH)
+    source = SourceRepository(root=checkout, folder=tmp_path / "source", branch="main")
+    before = source.commit
+    patched = source.commit_patch(tmp_path / "add.patch", "add two")
+    assert (patched, patched != before) == (source.commit, True)
+    assert (source.tree / "app.py").read_text() == "one\ntwo\n"
+    reverted = source.revert()
+    assert (reverted, reverted not in {before, patched}) == (source.commit, True)
+    assert (source.tree / "app.py").read_text() == "one\n"
+
+
+def test_a_patch_that_does_not_fit_is_told_by_its_name(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "add.patch").write_text(_PATCH.replace(" one", " none"))
+    source = SourceRepository(root=checkout, folder=tmp_path / "source", branch="main")
+    with pytest.raises(PlumblineError, match=r"add\.patch does not fit this checkout: .*app\.py"):
+        source.commit_patch(tmp_path / "add.patch", "add two")

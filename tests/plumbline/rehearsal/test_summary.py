@@ -5,7 +5,7 @@ import dataclasses
 from plumbline.rehearsal.pipeline_run import ActionRun, PipelineRun
 from plumbline.rehearsal.predictions import Agreement
 from plumbline.rehearsal.release import Served
-from plumbline.rehearsal.summary import DeniedCall, ModelSummary, Summary
+from plumbline.rehearsal.summary import Act, DeniedCall, Drill, ModelSummary, Summary
 from plumbline.rehearsal.training_run import Run, RunStep
 
 ARN = "arn:aws:sagemaker:eu-west-1:222222222222"
@@ -99,6 +99,26 @@ def test_the_table_says_what_was_shown_in_one_line_each() -> None:
         ("calls allowed", "1,235 by 2 principals"),
         ("calls denied", "2 attempts at 1 calls, each expected"),
         ("seconds", "61.0"),
+    ]
+
+
+def test_each_act_of_a_drill_has_a_line() -> None:
+    acts = tuple(
+        Act(
+            name=name,
+            commit="0123456789" * 4,
+            execution="e",
+            status=status,
+            stages={"Source": 1.0, stage: 2.0},
+            seconds=9.6,
+            shown={},
+        )
+        for name, status, stage in (("a stack", "Succeeded", "production"), ("a broken test", "Failed", "Build"))
+    )
+    drilled = dataclasses.replace(SUMMARY, drills=(Drill(name="delivery", acts=acts, seconds=19.2),))
+    assert [row for row in drilled.rows() if row not in SUMMARY.rows()] == [
+        ("delivery: a stack", "01234567 Succeeded at production, in 10 s"),
+        ("delivery: a broken test", "01234567 Failed at Build, in 10 s"),
     ]
 
 
