@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from plumbline.configuration import DeliveryStep, Person, SourceProvider
+from plumbline.configuration import DeliveryStep, Environment, Model, ModelJob, Person, SourceProvider
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal import accounts, pipeline_run
 from plumbline.rehearsal.cdk_tool import CdkTool
@@ -106,6 +106,11 @@ class Delivery:
             source_account=self._names.account,
             source_arn=self._names.project_arn(step),
         )
+
+    def model_session(self, model: Model) -> Session:
+        """The role with which a build brings code and data to a model in staging and starts its runs."""
+        role = self._cloud.platform.deployment(Environment.STAGING).role_arn(model, ModelJob.DELIVER)
+        return self._cloud.assume(role, caller=self.build_session(DeliveryStep.CODE), name="delivery")
 
     def _newest(self, otherwise: str) -> str:
         caller = self._cloud.administrator(self._names.account)

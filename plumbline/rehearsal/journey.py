@@ -10,15 +10,13 @@ import shutil
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from plumbline.configuration import (
-    DeliveryStep,
     Deployment,
     Environment,
     Model,
-    ModelJob,
     Person,
     Platform,
     code_digest,
@@ -32,7 +30,6 @@ from plumbline.rehearsal import (
     denials,
     drills,
     images,
-    pipeline_run,
     predictions,
     release,
     training_run,
@@ -49,8 +46,8 @@ from plumbline.rehearsal.interrupts import as_keyboard_interrupt, held_back
 from plumbline.rehearsal.people import People
 from plumbline.rehearsal.pipeline_run import PipelineRun
 from plumbline.rehearsal.predictions import Offline
-from plumbline.rehearsal.progress import Progress, Step, Steps
-from plumbline.rehearsal.release import Served
+from plumbline.rehearsal.progress import Progress, Steps
+from plumbline.rehearsal.releasing import Releasing
 from plumbline.rehearsal.session import Session
 from plumbline.rehearsal.source import refuse_without_git
 from plumbline.rehearsal.state import mark_failed, remove_failed
@@ -167,7 +164,6 @@ class Journey:
         self._people: People | None = None
         self._delivery: Delivery | None = None
         self._delivered: list[PipelineRun] = []
-        self._delivering: dict[str, Session] = {}
         self._steps = Steps(progress)
 
     @property
@@ -230,12 +226,13 @@ class Journey:
             stand_in, image_digest = image.result(), self.image_digest()
             ways: list[ModelSummary] = []
             refused: list[DeniedCall] = []
-            for model in self.models:
-                way, met = self.promote(self.train(model, stand_in=stand_in))
+            trained = [self.train(model, stand_in=stand_in) for model in self.models]
+            for one in trained:
+                way, met = self.promote(one)
                 ways.append(way)
                 refused += met
             self.alert()
-            played = self.drill()
+            played = self.drill(trained)
             refused += [denied for drill in played for act in drill.acts for denied in act.refused]
             self._refuse_surprises(refused)
             yield Summary(
@@ -308,24 +305,21 @@ class Journey:
         Raises:
             PlumblineError: The run fails, with the failed step's last words, or registers nothing.
         """
-        delivering, looking = self.delivering(model), self.people.take(Person.DATA_SCIENTIST, self.staging)
+        delivering = self.delivery.model_session(model)
+        looking = self.people.take(Person.DATA_SCIENTIST, self.staging)
         with self._steps.step(f"Bring data of {model.name} to staging") as step:
             inputs = self.upload(model, caller=delivering)
             step.outcome = f"dataset {inputs.dataset_id}, code {inputs.code_digest}"
         with self._steps.step(f"Train {model.name} in staging") as step:
-            arn = training_run.start(
+            run = training_run.register(
                 deployment=self.staging,
                 model=model,
                 inputs=inputs,
                 commit=self.delivery.repository.commit,
                 reason=REASON,
                 caller=delivering,
+                tell=step.detail,
             )
-            run = training_run.follow(arn=arn, caller=delivering, tell=step.detail)
-            if run.status != "Succeeded":
-                raise training_run.failure(run)
-            if not run.model_package_arn:
-                raise PlumblineError(f"the run {run.arn} succeeded and registered no version", exit_code=1)
             package = looking.client("sagemaker").describe_model_package(ModelPackageName=run.model_package_arn)
             metrics = training_run.evaluation(run=run, deployment=self.staging, model=model, caller=looking)
             step.outcome = f"version {package['ModelPackageVersion']}, {package['ModelApprovalStatus']}"
@@ -347,14 +341,6 @@ class Journey:
             artifact_digest=hashlib.sha256(artifact).hexdigest(),
         )
 
-    def delivering(self, model: Model) -> Session:
-        """The role with which delivery brings code and data to a model in staging and starts its runs."""
-        if model.name not in self._delivering:
-            build = self.delivery.build_session(DeliveryStep.CODE)
-            role = self.staging.role_arn(model, ModelJob.DELIVER)
-            self._delivering[model.name] = self.cloud.assume(role, caller=build, name="delivery")
-        return self._delivering[model.name]
-
     def upload(self, model: Model, *, caller: Session) -> Inputs:
         """Brings a model's dataset to staging, where delivery has brought its code."""
         data = importlib.import_module(f"pipeline_definitions.{model.name}.data")
@@ -370,16 +356,14 @@ class Journey:
         cloud, model = self.cloud, trained.model
         arn = trained.run.model_package_arn
         with self._steps.step(f"Approve {model.name}") as step:
-            approver = self.people.take(Person.APPROVER, self.staging)
-            names, answering = self.platform.release(model), self.people.take(Person.APPROVER, self.platform.delivery)
-            before = pipeline_run.newest(pipeline=names.pipeline_name, caller=answering)
-            release.approve(model_package_arn=arn, caller=approver, reason=REASON)
-            execution = release.started(names=names, before=before, caller=answering)
+            releases = Releasing(cloud=cloud, people=self.people, model=model)
+            execution = releases.approve(arn, because=REASON)
             step.outcome = arn.rsplit("/", 2)[-2] + " " + arn.rsplit("/", 1)[-1]
         with self._steps.step(f"Release {model.name} to staging and production") as step:
-            run = self._release(model, execution, answering, step)
-            served = {d.environment.value: self._served(model, d) for d in self.platform.deployments() if d.serves}
-            step.outcome = f"{names.pipeline_name} {run.status}, both endpoints InService"
+            run = releases.follow(execution, because=REASON, tell=step.detail)
+            accounts.verify_templates(cloud=cloud, stacks=self._stacks_of("release-", model=model))
+            served = {d.environment.value: releases.served(d) for d in self.platform.deployments() if d.serves}
+            step.outcome = f"{run.pipeline} {run.status}, both endpoints InService"
         if len({(one.artifact_digest, one.image_digest) for one in served.values()}) != 1:
             raise PlumblineError(f"staging and production serve different versions: {served}", exit_code=1)
         production = self.platform.deployment(Environment.PRODUCTION)
@@ -419,8 +403,12 @@ class Journey:
             step.outcome = f"told to {told.topic} and to staging's bus"
         return told
 
-    def drill(self) -> tuple[Drill, ...]:
-        """Plays the drill that is wanted, if one is."""
+    def drill(self, trained: Sequence[TrainedModel]) -> tuple[Drill, ...]:
+        """Plays the drill that is wanted, if one is.
+
+        Args:
+            trained: The models that have been released.
+        """
         if self._play is None:
             return ()
         scene = Scene(
@@ -428,6 +416,7 @@ class Journey:
             people=self.people,
             delivery=self.delivery,
             models=self.models,
+            inputs={one.model.name: one.inputs for one in trained},
             step=self._steps.step,
         )
         return (self._play(scene),)
@@ -477,28 +466,6 @@ class Journey:
                 cloud.wait()
                 step.outcome = f"{len(self.platform.account_ids)} accounts at {cloud.options.endpoint}"
             yield cloud
-
-    def _release(self, model: Model, execution: str, answering: Session, step: Step) -> PipelineRun:
-        run = pipeline_run.follow(
-            pipeline=self.platform.release(model).pipeline_name,
-            execution=execution,
-            caller=answering,
-            decide=lambda asked: asked.answer(answering, approved=True, because=REASON),
-            tell=step.detail,
-        )
-        if run.status != "Succeeded":
-            raise pipeline_run.failure(run, caller=self.cloud.administrator(self.platform.delivery_account))
-        accounts.verify_templates(cloud=self.cloud, stacks=self._stacks_of("release-", model=model))
-        return run
-
-    def _served(self, model: Model, deployment: Deployment) -> Served:
-        return release.describe(
-            deployment=deployment,
-            model=model,
-            caller=self.people.take(Person.AUDITOR, deployment),
-            # Nobody else reads a released artifact in production.
-            reader=denials.service_session(self.cloud, deployment, model, ModelJob.SERVE),
-        )
 
     def _stacks_of(self, path: str, *, model: Model | None = None) -> list[SynthesizedStack]:
         return [

@@ -1,19 +1,13 @@
-"""A registered version on its way to its endpoints: the approval, and what is served after it."""
+"""What an endpoint serves, from its name to the bytes of the artifact, and what it answers."""
 
 import dataclasses
 import hashlib
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from plumbline.configuration import Deployment, Model, Release, ReleaseStep
-from plumbline.errors import PlumblineError
-from plumbline.rehearsal import pipeline_run
+from plumbline.configuration import Deployment, Model
 from plumbline.rehearsal.session import Client, Session
-
-_POLL_SECONDS = 0.3
-_LIMIT_SECONDS = 60.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,6 +17,7 @@ class Served:
     Attributes:
         endpoint: Its name.
         status: For example ``InService``.
+        configuration: The name of its configuration.
         model_package_arn: The registered version.
         artifact: The S3 URI of the version's artifact.
         artifact_digest: SHA-256 of the artifact's bytes.
@@ -31,44 +26,11 @@ class Served:
 
     endpoint: str
     status: str
+    configuration: str
     model_package_arn: str
     artifact: str
     artifact_digest: str
     image_digest: str
-
-
-def approve(*, model_package_arn: str, caller: Session, reason: str) -> None:
-    """Approves a registered version for release."""
-    caller.client("sagemaker").update_model_package(
-        ModelPackageArn=model_package_arn, ModelApprovalStatus="Approved", ApprovalDescription=reason
-    )
-
-
-def started(*, names: Release, before: str, caller: Session) -> str:
-    """Waits for the execution that an approval starts.
-
-    Args:
-        names: What releases the model.
-        before: Id of the newest execution before the approval; empty for none.
-        caller: Who looks.
-
-    Returns:
-        Its id.
-
-    Raises:
-        PlumblineError: None starts.
-    """
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        found = pipeline_run.newest(pipeline=names.pipeline_name, caller=caller)
-        if found != before:
-            return found
-        time.sleep(_POLL_SECONDS)
-    raise PlumblineError(
-        f"the approval has started no release in {_LIMIT_SECONDS:.0f} s: see the log of "
-        f"{names.step_name(ReleaseStep.RECORDER)}",
-        exit_code=1,
-    )
 
 
 def describe(*, deployment: Deployment, model: Model, caller: Session, reader: Session) -> Served:
@@ -90,6 +52,7 @@ def describe(*, deployment: Deployment, model: Model, caller: Session, reader: S
     return Served(
         endpoint=endpoint["EndpointName"],
         status=endpoint["EndpointStatus"],
+        configuration=endpoint["EndpointConfigName"],
         model_package_arn=package_arn,
         artifact=_artifact_uri(package),
         artifact_digest=hashlib.sha256(read_artifact(package, caller=reader)).hexdigest(),

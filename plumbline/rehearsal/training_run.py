@@ -110,6 +110,39 @@ def upload_dataset(
     return Inputs(dataset_id=dataset_id, dataset_version=versions["dataset.json"], code_digest=code_digest(model))
 
 
+def register(
+    *,
+    deployment: Deployment,
+    model: Model,
+    inputs: Inputs,
+    commit: str,
+    reason: str,
+    caller: Session,
+    tell: Callable[[str], None],
+) -> Run:
+    """Starts a run and waits until it has registered a version.
+
+    Args:
+        deployment: Where.
+        model: The model.
+        inputs: What to train on, with which code.
+        commit: What the version records.
+        reason: What the version records.
+        caller: Who starts it.
+        tell: Called with one line whenever the steps have moved.
+
+    Raises:
+        PlumblineError: It fails, with the failed step's last words, or registers nothing.
+    """
+    arn = start(deployment=deployment, model=model, inputs=inputs, commit=commit, reason=reason, caller=caller)
+    run = follow(arn=arn, caller=caller, tell=tell)
+    if run.status != "Succeeded":
+        raise failure(run)
+    if not run.model_package_arn:
+        raise PlumblineError(f"the run {run.arn} succeeded and registered no version", exit_code=1)
+    return run
+
+
 def start(
     *,
     deployment: Deployment,

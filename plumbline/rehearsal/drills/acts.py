@@ -19,7 +19,9 @@ from plumbline.rehearsal.drills.standing import Standing, look
 from plumbline.rehearsal.people import People
 from plumbline.rehearsal.pipeline_run import PipelineRun
 from plumbline.rehearsal.progress import Step
+from plumbline.rehearsal.releasing import Releasing
 from plumbline.rehearsal.summary import Act, DeniedCall
+from plumbline.rehearsal.training_run import Inputs
 
 # Releases deploy the one, an administrator the other.
 _NOT_DELIVERED = ("release-", "organization")
@@ -33,7 +35,8 @@ class Scene:
         cloud: The cloud.
         people: Its people.
         delivery: What delivers.
-        models: The models that are served.
+        models: The models that have been released.
+        inputs: What each of them was trained with, by its name.
         step: Shows and times one step.
     """
 
@@ -41,6 +44,7 @@ class Scene:
     people: People
     delivery: Delivery
     models: tuple[Model, ...]
+    inputs: Mapping[str, Inputs]
     step: Callable[[str], AbstractContextManager[Step]]
 
     @property
@@ -51,7 +55,11 @@ class Scene:
     def look(self, *at: Placement) -> Standing:
         """Looks at what stands in some environments; when none is given, in all of them and in delivery."""
         everywhere = (*self.platform.deployments(), self.platform.delivery)
-        return look(cloud=self.cloud, models=self.models, at=at or everywhere)
+        return look(cloud=self.cloud, releases=self.releases(), at=at or everywhere)
+
+    def releases(self) -> dict[str, Releasing]:
+        """The releases of each model, by its name."""
+        return {model.name: Releasing(cloud=self.cloud, people=self.people, model=model) for model in self.models}
 
     def pipeline(self) -> tuple[int, Mapping[str, str]]:
         """The version of the delivery pipeline, and how the newest execution of each of its stages ended."""

@@ -1,17 +1,19 @@
-"""The drill of delivery: commits that go through, one that breaks a test, one that production refuses, and its mending.
+"""The drill of delivery: a commit that adds a stack, one that breaks a test, one that production refuses; a rollback.
 
 The commits are real ones, `commits/*.patch`, made in the rehearsal's own repository and pushed to it; the checkout and
 its repository are left as they are.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from plumbline.configuration import Deployment, Environment
-from plumbline.rehearsal import pipeline_run
+from plumbline.rehearsal import pipeline_run, training_run
 from plumbline.rehearsal.drills.acts import Delivered, Scene, require
 from plumbline.rehearsal.drills.questions import asked_throughout, questions
+from plumbline.rehearsal.drills.standing import Standing
 from plumbline.rehearsal.progress import Step
 from plumbline.rehearsal.session import Session
 from plumbline.rehearsal.summary import Act, DeniedCall, Drill
@@ -19,7 +21,7 @@ from plumbline.rehearsal.summary import Act, DeniedCall, Drill
 NAME = "delivery"
 COMMITS = Path(__file__).parent / "commits"
 _FAILED = "FAILED "
-_GREEN = ("UPDATE_COMPLETE", "CREATE_COMPLETE")
+_BECAUSE = "drill"
 
 
 def drill(scene: Scene) -> Drill:
@@ -39,29 +41,18 @@ def drill(scene: Scene) -> Drill:
     return Drill(name=NAME, acts=tuple(acts), seconds=round(time.monotonic() - began, 2))
 
 
-def _add_resource(scene: Scene, step: Step, name: str) -> Act:
-    version, _ = scene.pipeline()
-    _commit(scene, "contact", "Say in each account whom to call")
-    delivered = scene.deliver(step)
-    scene.succeeded(delivered)
-    values = {one.parameter("contact"): scene.value(one, one.parameter("contact")) for one in _deployments(scene)}
-    require(all(values.values()), f"an account lacks what the commit adds: {values}")
-    require(scene.pipeline()[0] == version, "the pipeline has changed itself for a commit that adds no stack")
-    step.outcome = f"{delivered.commit[:8]} {delivered.run.status}, {len(values)} accounts have it"
-    return delivered.act(name, shown={"values": values, "pipeline version": version})
-
-
 def _add_stack(scene: Scene, step: Step, name: str) -> Act:
     before, (version, _) = scene.look(scene.platform.delivery), scene.pipeline()
-    _commit(scene, "calendar", "Say in each account when it may be changed")
+    _commit(scene, "contact", "Say in each account whom to call")
     delivered = scene.deliver(step)
     scene.succeeded(delivered)
     after, (newer, _) = scene.look(scene.platform.delivery), scene.pipeline()
     require(newer > version, f"the pipeline still has version {version}, without the new stack")
     require(delivered.run.execution != delivered.first, "the pipeline has changed itself and has not started again")
-    require(delivered.run.stages().keys() >= {one.part for one in _deployments(scene)}, "an environment was left out")
-    stacks = {stack: status for one in _deployments(scene) for stack, status in [_stack(scene, one, "calendar")]}
-    require(set(stacks.values()) <= set(_GREEN), f"a stack that the commit adds is not there: {stacks}")
+    stacks = dict(_stack(scene, one, "contact") for one in _deployments(scene))
+    require(set(stacks.values()) == {"CREATE_COMPLETE"}, f"a stack that the commit adds is not there: {stacks}")
+    values = {one.parameter("contact"): scene.value(one, one.parameter("contact")) for one in _deployments(scene)}
+    require(all(values.values()), f"an account lacks what the commit adds: {values}")
     own = scene.platform.delivery.prefix
     step.outcome = f"{delivered.commit[:8]} {delivered.run.status}, after the pipeline became version {newer}"
     return delivered.act(
@@ -71,13 +62,14 @@ def _add_stack(scene: Scene, step: Step, name: str) -> Act:
             "pipeline template": {"before": before.templates[own], "after": after.templates[own]},
             "executions": {"updated the pipeline": delivered.first, "took its place": delivered.run.execution},
             "stacks": stacks,
+            "values": values,
         },
     )
 
 
 def _break_test(scene: Scene, step: Step, name: str) -> Act:
     before = scene.look()
-    _commit(scene, "retention", "Keep logs for as many days as anybody likes")
+    _commit(scene, "limits", "Let CloudFormation choose among the versions of its own policies")
     delivered = scene.deliver(step)
     changed = before.differences(scene.look())
     failed = _failed(scene, delivered, stage="Build")
@@ -102,7 +94,7 @@ def _refuse_in_production(scene: Scene, step: Step, name: str) -> Act:
     require(not changed, f"production is not as it was: {', '.join(changed)}")
     require(not tally.failures, f"production did not answer throughout: {tally.failures[:1]}")
     require(tally.answered > 0, "production was asked nothing meanwhile")
-    stack, status = _stack(scene, production, "operations")
+    stack, status = _stack(scene, production, "contact")
     require(status == "UPDATE_ROLLBACK_COMPLETE", f"{stack} is {status} after a change that failed")
     step.outcome = f"{delivered.commit[:8]} {delivered.run.status}, production as it was, {tally.answered} answers"
     return delivered.act(
@@ -112,7 +104,7 @@ def _refuse_in_production(scene: Scene, step: Step, name: str) -> Act:
             "stacks": {stack: status},
             "changed": list(changed),
             "answers": {"as before": tally.answered, "failed": len(tally.failures)},
-            "endpoints": before.endpoints,
+            "endpoints": _told(before),
         },
         refused=(_refusal(scene, production),),
     )
@@ -126,23 +118,71 @@ def _mend(scene: Scene, step: Step, name: str) -> Act:
     _, stages = scene.pipeline()
     require(set(stages.values()) == {"Succeeded"}, f"the pipeline is not green again: {stages}")
     production = scene.platform.deployment(Environment.PRODUCTION)
-    stack = dict([_stack(scene, production, "operations")])
+    stack = dict([_stack(scene, production, "contact")])
     step.outcome = f"{delivered.commit[:8]} {delivered.run.status}, which takes {reverted[:8]} back"
     return delivered.act(name, shown={"reverted": reverted, "stacks": stack})
 
 
+def _roll_back(scene: Scene, step: Step, name: str) -> Act:
+    began = time.monotonic()
+    serving = [one for one in _deployments(scene) if one.serves]
+    before = scene.look(*serving)
+    model = scene.models[0]
+    releases = scene.releases()[model.name]
+    first = int(next(iter(before.endpoints.values())).model_package_arn.rpartition("/")[2])
+    newer = training_run.register(
+        deployment=scene.platform.deployment(Environment.STAGING),
+        model=model,
+        inputs=scene.inputs[model.name],
+        commit=scene.delivery.repository.commit,
+        reason=_BECAUSE,
+        caller=scene.delivery.model_session(model),
+        tell=step.detail,
+    )
+    released = releases.follow(
+        releases.approve(newer.model_package_arn, because=_BECAUSE), because=_BECAUSE, tell=step.detail
+    )
+    between = scene.look(*serving)
+    for endpoint, served in before.endpoints.items():
+        require(
+            between.endpoints[endpoint].artifact != served.artifact,
+            f"{endpoint} still serves {served.artifact} after the release of {newer.model_package_arn}",
+        )
+    back = releases.follow(releases.roll_back(first), because=_BECAUSE, tell=step.detail)
+    changed = before.differences(scene.look(*serving))
+    require(not changed, f"after the rollback not all is as it was: {', '.join(changed)}")
+    step.outcome = f"{model.name} released anew and back at version {first}, {back.status}"
+    return Act(
+        name=name,
+        commit=back.commit,
+        execution=back.execution,
+        status=back.status,
+        stages=back.stages(),
+        seconds=round(time.monotonic() - began, 2),
+        shown={
+            "released": {"execution": released.execution, "seconds": released.seconds, "endpoints": _told(between)},
+            "rolled back": {"version": first, "seconds": back.seconds, "endpoints": _told(before)},
+            "changed": list(changed),
+        },
+    )
+
+
 # Name and step of each act, and who plays it. Each begins where the one before has ended; one more is one more line.
 _ACTS: tuple[tuple[str, str, Callable[[Scene, Step, str], Act]], ...] = (
-    ("a resource", "Deliver a commit that adds a resource to each account", _add_resource),
     ("a stack", "Deliver a commit that adds a stack to each account", _add_stack),
     ("a broken test", "Push a commit that breaks a test", _break_test),
     ("a refused change", "Push a commit that production refuses", _refuse_in_production),
     ("a revert", "Deliver the commit that takes it back", _mend),
+    ("a rollback", "Release a newer version, and roll back to the first", _roll_back),
 )
 
 
 def _commit(scene: Scene, patch: str, message: str) -> None:
     scene.delivery.repository.commit_patch(COMMITS / f"{patch}.patch", message)
+
+
+def _told(standing: Standing) -> dict[str, dict[str, str]]:
+    return {name: dataclasses.asdict(served) for name, served in standing.endpoints.items()}
 
 
 def _deployments(scene: Scene) -> tuple[Deployment, ...]:

@@ -1,14 +1,13 @@
 """What stands in an account, told in digests and names, so that before and after can be compared."""
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from plumbline.configuration import Deployment, Model, ModelJob, Placement
-from plumbline.rehearsal import denials
+from plumbline.configuration import Deployment, Placement
 from plumbline.rehearsal.assembly import submitted_digest
 from plumbline.rehearsal.cloud import Cloud
+from plumbline.rehearsal.release import Served
+from plumbline.rehearsal.releasing import Releasing
 from plumbline.rehearsal.session import Client
 
 
@@ -19,12 +18,12 @@ class Standing:
     Attributes:
         templates: SHA-256 of each stack's template, by the stack's name.
         values: The SSM parameters, by their names; among them the commit of each environment.
-        endpoints: What each endpoint serves, by its name: configuration, version, digests of artifact and image.
+        endpoints: What each endpoint serves, by its name.
     """
 
     templates: Mapping[str, str]
     values: Mapping[str, str]
-    endpoints: Mapping[str, Mapping[str, str]]
+    endpoints: Mapping[str, Served]
 
     def differences(self, later: "Standing") -> tuple[str, ...]:
         """What is otherwise later, each in a few words; nothing when all is as it was.
@@ -39,26 +38,25 @@ class Standing:
         )
 
 
-def look(*, cloud: Cloud, models: Iterable[Model], at: Iterable[Placement]) -> Standing:
+def look(*, cloud: Cloud, releases: Mapping[str, Releasing], at: Iterable[Placement]) -> Standing:
     """Looks at what stands.
 
     Args:
         cloud: The cloud.
-        models: The models that are served.
+        releases: The releases of each model.
         at: The environments, and delivery, to look at.
     """
-    served = tuple(models)
     templates: dict[str, str] = {}
     values: dict[str, str] = {}
-    endpoints: dict[str, Mapping[str, str]] = {}
+    endpoints: dict[str, Served] = {}
     for placement in at:
         caller = cloud.administrator(placement.account)
         for stack in _stacks(caller.client("cloudformation"), placement.prefix):
             templates[stack] = submitted_digest(stack, caller)
         values |= _values(caller.client("ssm"), placement.parameter(""))
         if isinstance(placement, Deployment) and placement.serves:
-            for model in served:
-                endpoints[placement.endpoint_name(model)] = _endpoint(cloud, placement, model)
+            served = [one.served(placement) for one in releases.values()]
+            endpoints |= {one.endpoint: one for one in served}
     return Standing(templates=templates, values=values, endpoints=endpoints)
 
 
@@ -73,35 +71,12 @@ def _values(client: Client, path: str) -> dict[str, str]:
     return {str(one["Name"]): str(one["Value"]) for page in pages for one in page["Parameters"]}
 
 
-def _endpoint(cloud: Cloud, deployment: Deployment, model: Model) -> dict[str, str]:
-    client = cloud.administrator(deployment.account).client("sagemaker")
-    endpoint = client.describe_endpoint(EndpointName=deployment.endpoint_name(model))
-    configuration = client.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
-    container = client.describe_model(ModelName=configuration["ProductionVariants"][0]["ModelName"])
-    package = str((container.get("PrimaryContainer") or container["Containers"][0])["ModelPackageName"])
-    (variant,) = endpoint["ProductionVariants"]
+def _flat(endpoints: Mapping[str, Served]) -> dict[str, str]:
     return {
-        "status": str(endpoint["EndpointStatus"]),
-        "configuration": str(endpoint["EndpointConfigName"]),
-        "version": package,
-        "artifact": _artifact_digest(cloud, deployment, model, package),
-        "image": str(variant["DeployedImages"][0]["ResolvedImage"]).rpartition("@")[2],
+        f"the {what.replace('_', ' ')} of {name}": value
+        for name, served in endpoints.items()
+        for what, value in dataclasses.asdict(served).items()
     }
-
-
-def _artifact_digest(cloud: Cloud, deployment: Deployment, model: Model, package: str) -> str:
-    """SHA-256 of a version's artifact, read as the endpoint reads it: nobody else may."""
-    registry = cloud.administrator(package.split(":")[4]).client("sagemaker")
-    (container,) = registry.describe_model_package(ModelPackageName=package)["InferenceSpecification"]["Containers"]
-    uri = str(container.get("ModelDataUrl") or container["ModelDataSource"]["S3DataSource"]["S3Uri"])
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    reader = denials.service_session(cloud, deployment, model, ModelJob.SERVE)
-    body: Any = reader.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
-    return hashlib.sha256(body.read()).hexdigest()
-
-
-def _flat(endpoints: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    return {f"the {what} of {name}": value for name, told in endpoints.items() for what, value in told.items()}
 
 
 def _differences(of: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterable[str]:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.rehearsal
 
 
 def _run(rehearsal: Rehearsed, inputs: Inputs, *, commit: str, champion_uri: str | None = None) -> Run:
-    caller = rehearsal.journey.delivering(rehearsal.model)
+    caller = rehearsal.journey.delivery.model_session(rehearsal.model)
     arn = training_run.start(
         deployment=rehearsal.staging,
         model=rehearsal.model,
@@ -36,7 +36,7 @@ def _versions(rehearsal: Rehearsed) -> list[str]:
 
 @pytest.fixture(scope="module")
 def inputs(rehearsal: Rehearsed) -> Inputs:
-    return rehearsal.journey.upload(rehearsal.model, caller=rehearsal.journey.delivering(rehearsal.model))
+    return rehearsal.journey.upload(rehearsal.model, caller=rehearsal.journey.delivery.model_session(rehearsal.model))
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_model_no_better_than_the_champion_is_not_registered(challenge: tuple[
 def broken(rehearsal: Rehearsed, inputs: Inputs) -> tuple[Run, list[str], list[str]]:
     """A run whose script fails, on a dataset without flights; the versions before and after it."""
     looking = rehearsal.journey.people.take(Person.DATA_SCIENTIST, rehearsal.staging).client("s3")
-    s3 = rehearsal.journey.delivering(rehearsal.model).client("s3")
+    s3 = rehearsal.journey.delivery.model_session(rehearsal.model).client("s3")
     prefix = f"{rehearsal.model.name}/datasets"
     whole = f"{prefix}/{inputs.dataset_id}/dataset.json"
     # One byte more than the whole one's, so that it has an identifier of its own.

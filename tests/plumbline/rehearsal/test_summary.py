@@ -19,6 +19,7 @@ def _served(name: str) -> Served:
     return Served(
         endpoint=name,
         status="InService",
+        configuration=f"{name}-1",
         model_package_arn=f"{ARN}:model-package/group/1",
         artifact="s3://models/model.tar.gz",
         artifact_digest="0123456789abcdef" * 4,

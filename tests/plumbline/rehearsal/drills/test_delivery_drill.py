@@ -42,28 +42,21 @@ def _deployments(played: tuple[Journey, Summary]) -> tuple[Deployment, ...]:
 
 def test_its_acts_end_as_they_should_each_with_a_commit_of_its_own(acts: dict[str, Act]) -> None:
     assert [(name, act.status, list(act.stages)[-1]) for name, act in acts.items()] == [
-        ("a resource", "Succeeded", "production"),
-        ("a stack", "Succeeded", "production"),
+        ("a stack", "Succeeded", "Releases"),
         ("a broken test", "Failed", "Build"),
         ("a refused change", "Failed", "production"),
-        ("a revert", "Succeeded", "production"),
+        ("a revert", "Succeeded", "Releases"),
+        ("a rollback", "Succeeded", "Production"),
     ]
     assert len({act.commit for act in acts.values()}) == len({act.execution for act in acts.values()}) == len(acts)
-
-
-def test_a_resource_reaches_every_account_without_changing_the_pipeline(
-    played: tuple[Journey, Summary], acts: dict[str, Act]
-) -> None:
-    expected = {one.parameter("contact"): "the platform team" for one in _deployments(played)}
-    assert acts["a resource"].shown["values"] == expected
-    assert acts["a resource"].shown["pipeline version"] == acts["a stack"].shown["pipeline version"]["before"]  # type: ignore[index]
 
 
 def test_a_stack_reaches_every_account_by_the_pipeline_that_has_changed_itself_first(
     played: tuple[Journey, Summary], acts: dict[str, Act]
 ) -> None:
     shown = acts["a stack"].shown
-    assert shown["stacks"] == {one.stack_name("calendar"): "CREATE_COMPLETE" for one in _deployments(played)}
+    assert shown["stacks"] == {one.stack_name("contact"): "CREATE_COMPLETE" for one in _deployments(played)}
+    assert shown["values"] == {one.parameter("contact"): "the platform team" for one in _deployments(played)}
     for pair in ("pipeline version", "pipeline template", "executions"):
         before, after = shown[pair].values()  # type: ignore[attr-defined]
         assert before != after, pair
@@ -71,8 +64,8 @@ def test_a_stack_reaches_every_account_by_the_pipeline_that_has_changed_itself_f
 
 def test_a_commit_that_fails_its_tests_changes_nothing_and_says_which(acts: dict[str, Act]) -> None:
     shown = acts["a broken test"].shown
-    tests = "tests/plumbline/configuration/test_configuration.py"
-    assert shown["failed tests"] == [f"{tests}::test_bad_platform_gets_its_sentence[log_retention_unknown]"]
+    test = "test_cloudformation_changes_neither_the_boundary_nor_its_own_policies[iam:SetDefaultPolicyVersion]"
+    assert shown["failed tests"] == [f"tests/bootstrap/test_template.py::{test}"]
     assert shown["changed"] == []
 
 
@@ -82,11 +75,11 @@ def test_production_is_as_it_was_and_answers_while_it_refuses_a_change(
     shown = acts["a refused change"].shown
     production = played[0].platform.deployment(Environment.PRODUCTION)
     assert shown["changed"] == []
-    assert shown["stacks"] == {production.stack_name("operations"): "UPDATE_ROLLBACK_COMPLETE"}
+    assert shown["stacks"] == {production.stack_name("contact"): "UPDATE_ROLLBACK_COMPLETE"}
     assert shown["answers"]["as before"] > 0  # type: ignore[index]
     assert shown["answers"]["failed"] == 0  # type: ignore[index]
     (served,) = shown["endpoints"].values()  # type: ignore[attr-defined]
-    assert served["artifact"] == played[1].models[0].served["production"].artifact_digest
+    assert served["artifact_digest"] == played[1].models[0].served["production"].artifact_digest
     assert "UPDATE_ROLLBACK" in str(shown["failure"])
 
 
@@ -117,6 +110,18 @@ def test_afterwards_every_account_has_the_revert(played: tuple[Journey, Summary]
         ssm = played[0].cloud.administrator(one.account).client("ssm")
         told = ssm.get_parameter(Name=one.commit_parameter)["Parameter"]["Value"]
         assert told == acts["a revert"].commit
+
+
+def test_a_rollback_serves_the_very_release_of_before(acts: dict[str, Act]) -> None:
+    shown = acts["a rollback"].shown
+    newer, back = shown["released"]["endpoints"], shown["rolled back"]["endpoints"]  # type: ignore[index]
+    assert shown["rolled back"]["version"] == 1  # type: ignore[index]
+    assert shown["changed"] == []
+    assert len(back) == 2
+    for endpoint, served in back.items():
+        assert served["model_package_arn"].endswith("/1")
+        assert newer[endpoint]["model_package_arn"].endswith("/2")
+        assert newer[endpoint]["artifact"] != served["artifact"]
 
 
 def test_the_drill_is_in_the_file_with_its_times(played: tuple[Journey, Summary], tmp_path: Path) -> None:
