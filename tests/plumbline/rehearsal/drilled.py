@@ -45,8 +45,9 @@ def small_checkout(folder: Path) -> Path:
     kept.rename(tests)
     (checkout / "plumbline" / "delivery" / "build.py").write_text(_BUILD)
     with (checkout / ".gitignore").open("a") as ignored:
-        ignored.write("/node_modules\n")
-    (checkout / "node_modules").symlink_to(ROOT / "node_modules")
+        ignored.write("/node_modules\n/.venv\n")
+    for name in ("node_modules", ".venv"):
+        (checkout / name).symlink_to((ROOT / name).resolve())
     for name in ("codebuild", "images"):
         (ROOT / ".plumb" / name).mkdir(parents=True, exist_ok=True)
         (checkout / ".plumb").mkdir(exist_ok=True)
