@@ -3,8 +3,6 @@
 import concurrent.futures
 import contextlib
 import dataclasses
-import hashlib
-import importlib
 import json
 import shutil
 import time
@@ -31,8 +29,8 @@ from plumbline.rehearsal import (
     drills,
     images,
     predictions,
-    release,
-    training_run,
+    releasing,
+    training,
 )
 from plumbline.rehearsal.alerts import Alerts, try_alerts
 from plumbline.rehearsal.assembly import SynthesizedStack, read_assembly
@@ -45,14 +43,12 @@ from plumbline.rehearsal.failures import sentence
 from plumbline.rehearsal.interrupts import as_keyboard_interrupt, held_back
 from plumbline.rehearsal.people import People
 from plumbline.rehearsal.pipeline_run import PipelineRun
-from plumbline.rehearsal.predictions import Offline
 from plumbline.rehearsal.progress import Progress, Steps
-from plumbline.rehearsal.releasing import Releasing
-from plumbline.rehearsal.session import Session
+from plumbline.rehearsal.release import Served
 from plumbline.rehearsal.source import refuse_without_git
 from plumbline.rehearsal.state import mark_failed, remove_failed
 from plumbline.rehearsal.summary import DeniedCall, Drill, ModelSummary, Summary, denied
-from plumbline.rehearsal.training_run import Inputs
+from plumbline.rehearsal.training import TrainedModel
 
 REASON = "rehearsal"
 _DELIVERED = ("delivery/", "dev/", "staging/", "production/", "delivered-", "releases/")
@@ -100,31 +96,6 @@ def stop(root: Path) -> list[Path]:
     for state in stopped:
         shutil.rmtree(state, ignore_errors=True)
     return stopped
-
-
-@dataclasses.dataclass(kw_only=True)
-class TrainedModel:
-    """A model that has been trained and registered in staging.
-
-    Attributes:
-        model: The model.
-        commit: What the run records.
-        inputs: What the run was started with.
-        run: The run.
-        package: The registered version, as the registry describes it.
-        metrics: The evaluation report.
-        offline: What the artifact predicts without an endpoint.
-        artifact_digest: SHA-256 of the artifact.
-    """
-
-    model: Model
-    commit: str
-    inputs: Inputs
-    run: training_run.Run
-    package: dict[str, object]
-    metrics: dict[str, object]
-    offline: Offline
-    artifact_digest: str
 
 
 class Journey:
@@ -300,55 +271,17 @@ class Journey:
         return str(found["imageDetails"][0]["imageDigest"])
 
     def train(self, model: Model, *, stand_in: images.StandIn) -> TrainedModel:
-        """Trains a model in staging, up to its registered version.
-
-        Raises:
-            PlumblineError: The run fails, with the failed step's last words, or registers nothing.
-        """
-        delivering = self.delivery.model_session(model)
-        looking = self.people.take(Person.DATA_SCIENTIST, self.staging)
-        with self._steps.step(f"Bring data of {model.name} to staging") as step:
-            inputs = self.upload(model, caller=delivering)
-            step.outcome = f"dataset {inputs.dataset_id}, code {inputs.code_digest}"
-        with self._steps.step(f"Train {model.name} in staging") as step:
-            run = training_run.register(
-                deployment=self.staging,
-                model=model,
-                inputs=inputs,
-                commit=self.delivery.repository.commit,
-                reason=REASON,
-                caller=delivering,
-                tell=step.detail,
-            )
-            package = looking.client("sagemaker").describe_model_package(ModelPackageName=run.model_package_arn)
-            metrics = training_run.evaluation(run=run, deployment=self.staging, model=model, caller=looking)
-            step.outcome = f"version {package['ModelPackageVersion']}, {package['ModelApprovalStatus']}"
-        artifact = self._artifact(package)
-        offline = predictions.predict_offline(
-            stand_in=stand_in,
-            artifact=artifact,
-            prepared=self._prepared_test_set(model, inputs),
-            folder=self.cloud.options.state / "offline" / model.name,
-        )
-        return TrainedModel(
-            model=model,
-            commit=self.delivery.repository.commit,
-            inputs=inputs,
-            run=run,
-            package=package,
-            metrics=dict(metrics),
-            offline=offline,
-            artifact_digest=hashlib.sha256(artifact).hexdigest(),
-        )
-
-    def upload(self, model: Model, *, caller: Session) -> Inputs:
-        """Brings a model's dataset to staging, where delivery has brought its code."""
-        data = importlib.import_module(f"pipeline_definitions.{model.name}.data")
-        return training_run.upload_dataset(
+        """Trains a model in staging, up to its registered version."""
+        return training.train(
+            model,
             deployment=self.staging,
-            model=model,
-            caller=caller,
-            make_dataset=lambda folder: str(data.dataset(folder=folder).identifier),
+            delivering=self.delivery.model_session(model),
+            looking=self.people.take(Person.DATA_SCIENTIST, self.staging),
+            commit=self.delivery.repository.commit,
+            reason=REASON,
+            stand_in=stand_in,
+            folder=self.cloud.options.state / "offline" / model.name,
+            steps=self._steps,
         )
 
     def promote(self, trained: TrainedModel) -> tuple[ModelSummary, tuple[DeniedCall, ...]]:
@@ -356,13 +289,13 @@ class Journey:
         cloud, model = self.cloud, trained.model
         arn = trained.run.model_package_arn
         with self._steps.step(f"Approve {model.name}") as step:
-            releases = Releasing(cloud=cloud, people=self.people, model=model)
+            releases = releasing.rehearsed(cloud=cloud, people=self.people, model=model)
             execution = releases.approve(arn, because=REASON)
             step.outcome = arn.rsplit("/", 2)[-2] + " " + arn.rsplit("/", 1)[-1]
         with self._steps.step(f"Release {model.name} to staging and production") as step:
             run = releases.follow(execution, because=REASON, tell=step.detail)
             accounts.verify_templates(cloud=cloud, stacks=self._stacks_of("release-", model=model))
-            served = {d.environment.value: releases.served(d) for d in self.platform.deployments() if d.serves}
+            served = {d.environment.value: self.served(model, d) for d in self.platform.deployments() if d.serves}
             step.outcome = f"{run.pipeline} {run.status}, both endpoints InService"
         if len({(one.artifact_digest, one.image_digest) for one in served.values()}) != 1:
             raise PlumblineError(f"staging and production serve different versions: {served}", exit_code=1)
@@ -394,6 +327,10 @@ class Journey:
             agreement=agreement,
         )
         return way, refused
+
+    def served(self, model: Model, deployment: Deployment) -> Served:
+        """What an environment's endpoint of a model serves."""
+        return releasing.served(cloud=self.cloud, people=self.people, model=model, deployment=deployment)
 
     def alert(self) -> Alerts:
         """Sees to it that people in production, and staging, are told what needs them."""
@@ -473,19 +410,6 @@ class Journey:
             for stack in self.stacks
             if stack.path.startswith(path) and (model is None or stack.path.endswith(f"-{model.slug}"))
         ]
-
-    def _artifact(self, package: dict[str, object]) -> bytes:
-        return release.read_artifact(package, caller=self.people.take(Person.DATA_SCIENTIST, self.staging))
-
-    def _prepared_test_set(self, model: Model, inputs: Inputs) -> bytes:
-        client = self.people.take(Person.DATA_SCIENTIST, self.staging).client("s3")
-        prefix = f"{model.name}/prepared/{inputs.code_digest}/{inputs.dataset_id}/"
-        listed = client.list_objects_v2(Bucket=self.staging.data_bucket, Prefix=prefix).get("Contents", [])
-        keys = [found["Key"] for found in listed if "/test/" in found["Key"] and found["Key"].endswith(".parquet")]
-        if not keys:
-            raise PlumblineError(f"the run prepared no test set below {prefix}", exit_code=1)
-        body: bytes = client.get_object(Bucket=self.staging.data_bucket, Key=keys[0])["Body"].read()
-        return body
 
 
 def _refuse_stale(model: Model) -> None:

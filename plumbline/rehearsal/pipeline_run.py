@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from plumbline.accounts.access import Client, Clients
 from plumbline.errors import PlumblineError
-from plumbline.rehearsal.session import Client, Session
 
 _POLL_SECONDS = 0.5
 _ENDED = frozenset({"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"})
@@ -80,7 +80,7 @@ class Approval:
     says: str
     link: str
 
-    def answer(self, caller: Session, *, approved: bool, because: str) -> None:
+    def answer(self, caller: Clients, *, approved: bool, because: str) -> None:
         """Answers it.
 
         Args:
@@ -97,7 +97,7 @@ class Approval:
         )
 
 
-def newest(*, pipeline: str, caller: Session) -> str:
+def newest(*, pipeline: str, caller: Clients) -> str:
     """The id of a pipeline's newest execution; empty when it has had none."""
     listed = caller.client("codepipeline").list_pipeline_executions(pipelineName=pipeline, maxResults=1)
     found = listed["pipelineExecutionSummaries"]
@@ -108,7 +108,7 @@ def follow(
     *,
     pipeline: str,
     execution: str,
-    caller: Session,
+    caller: Clients,
     decide: Callable[[Approval], None],
     tell: Callable[[str], None],
     limit_seconds: float = 1_800.0,
@@ -149,7 +149,7 @@ def follow(
         time.sleep(_POLL_SECONDS)
 
 
-def failure(run: PipelineRun, *, caller: Session) -> PlumblineError:
+def failure(run: PipelineRun, *, caller: Clients) -> PlumblineError:
     """What to say of an execution that did not succeed: the action, its reason, and a build's last words."""
     failed = [action for action in run.actions if action.status == "Failed"]
     words = "; ".join(f"{one.stage}/{one.name}: {one.failure}" for one in failed) or f"it ended as {run.status}"
@@ -157,7 +157,7 @@ def failure(run: PipelineRun, *, caller: Session) -> PlumblineError:
     return PlumblineError(f"the pipeline {run.pipeline} failed: {words}{said}", exit_code=1)
 
 
-def log_of(run: PipelineRun, action: ActionRun, *, caller: Session) -> list[str]:
+def log_of(run: PipelineRun, action: ActionRun, *, caller: Clients) -> list[str]:
     """The lines of a build's log; none for an action that is no build.
 
     Args:
@@ -267,5 +267,5 @@ def _action(detail: Mapping[str, Any]) -> ActionRun:
     )
 
 
-def _last_words(run: PipelineRun, action: ActionRun, caller: Session) -> str:
+def _last_words(run: PipelineRun, action: ActionRun, caller: Clients) -> str:
     return "\n".join(log_of(run, action, caller=caller)[-_LOG_LINES:])

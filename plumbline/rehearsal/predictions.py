@@ -6,11 +6,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from plumbline.accounts.access import Clients
 from plumbline.configuration import Deployment, Model
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.images import StandIn
 from plumbline.rehearsal.release import invoke
-from plumbline.rehearsal.session import Session
 
 TOLERANCE = 1e-9
 ROWS = 1_200
@@ -101,7 +101,7 @@ def predict_offline(*, stand_in: StandIn, artifact: bytes, prepared: bytes, fold
 
 
 def compare(
-    *, deployment: Deployment, model: Model, caller: Session, offline: Offline, tell: Callable[[str], None]
+    *, deployment: Deployment, model: Model, caller: Clients, offline: Offline, tell: Callable[[str], None]
 ) -> Agreement:
     """Asks an endpoint for every row and compares.
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from plumbline.accounts.access import Client, Clients
 from plumbline.configuration import Deployment, Model
-from plumbline.rehearsal.session import Client, Session
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Served:
     image_digest: str
 
 
-def describe(*, deployment: Deployment, model: Model, caller: Session, reader: Session) -> Served:
+def describe(*, deployment: Deployment, model: Model, caller: Clients, reader: Clients) -> Served:
     """Finds out what an endpoint serves, from the endpoint to the bytes of the artifact.
 
     Args:
@@ -60,7 +60,7 @@ def describe(*, deployment: Deployment, model: Model, caller: Session, reader: S
     )
 
 
-def read_artifact(package: Mapping[str, object], *, caller: Session) -> bytes:
+def read_artifact(package: Mapping[str, object], *, caller: Clients) -> bytes:
     """The bytes of a registered version's ``model.tar.gz``."""
     bucket, _, key = _artifact_uri(package).removeprefix("s3://").partition("/")
     body: bytes = caller.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -72,7 +72,7 @@ def _artifact_uri(package: Mapping[str, Any]) -> str:
     return str(container.get("ModelDataUrl") or container["ModelDataSource"]["S3DataSource"]["S3Uri"])
 
 
-def invoke(*, endpoint: str, caller: Session, rows: bytes, client: Client | None = None) -> list[float]:
+def invoke(*, endpoint: str, caller: Clients, rows: bytes, client: Client | None = None) -> list[float]:
     """Asks an endpoint for the probabilities of rows.
 
     Args:

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from plumbline.configuration import Deployment, Environment, Model, ModelJob, Person, ReleaseStep
+from plumbline.accounts.access import Clients
+from plumbline.configuration import Deployment, Environment, Model, ModelJob, Person, Release, ReleaseStep
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal import denials, pipeline_run, release
 from plumbline.rehearsal.cloud import Cloud
@@ -20,15 +21,15 @@ class Releasing:
     """The releases of one model.
 
     Args:
-        cloud: The cloud, with everything delivered.
-        people: Its people.
-        model: The model.
+        names: What releases it.
+        approving: Who approves its versions in the registry.
+        answering: Who answers its releases.
+        looking: Who reads why one has failed.
     """
 
-    def __init__(self, *, cloud: Cloud, people: People, model: Model) -> None:
-        self._cloud, self._people, self._model = cloud, people, model
-        self._names = cloud.platform.release(model)
-        self._answering = people.take(Person.APPROVER, cloud.platform.delivery)
+    def __init__(self, names: Release, *, approving: Clients, answering: Clients, looking: Clients) -> None:
+        self._names = names
+        self._approving, self._answering, self._looking = approving, answering, looking
 
     def approve(self, model_package_arn: str, *, because: str) -> str:
         """Approves a registered version, and waits for the execution that this starts.
@@ -44,8 +45,7 @@ class Releasing:
             PlumblineError: None starts.
         """
         before = self._newest()
-        approver = self._people.take(Person.APPROVER, self._cloud.platform.deployment(Environment.STAGING))
-        approver.client("sagemaker").update_model_package(
+        self._approving.client("sagemaker").update_model_package(
             ModelPackageArn=model_package_arn, ModelApprovalStatus="Approved", ApprovalDescription=because
         )
         deadline = time.monotonic() + _LIMIT_SECONDS
@@ -69,37 +69,67 @@ class Releasing:
         _, execution = Releases(self._answering, self._names).roll_back(to)
         return execution
 
-    def follow(self, execution: str, *, because: str, tell: Callable[[str], None]) -> PipelineRun:
-        """Waits for an execution, whose approval is given, until it has succeeded.
+    def follow(
+        self, execution: str, *, because: str, tell: Callable[[str], None], approved: bool = True
+    ) -> PipelineRun:
+        """Waits for an execution until its approval is given and it has succeeded, or until it has been rejected.
 
         Args:
             execution: The execution.
             because: What the answer says.
             tell: Called with one line whenever something has moved.
+            approved: What the answer is.
 
         Raises:
-            PlumblineError: It does not succeed.
+            PlumblineError: It ends otherwise.
         """
         run = pipeline_run.follow(
             pipeline=self._names.pipeline_name,
             execution=execution,
             caller=self._answering,
-            decide=lambda asked: asked.answer(self._answering, approved=True, because=because),
+            decide=lambda asked: asked.answer(self._answering, approved=approved, because=because),
             tell=tell,
         )
-        if run.status != "Succeeded":
-            raise pipeline_run.failure(run, caller=self._cloud.administrator(self._names.account))
+        stages = {one.stage for one in run.actions if one.status == "Failed"}
+        as_answered = run.status == "Succeeded" if approved else stages == {self._names.approval_stage}
+        if not as_answered:
+            raise pipeline_run.failure(run, caller=self._looking)
         return run
-
-    def served(self, deployment: Deployment) -> Served:
-        """What an environment's endpoint serves."""
-        return release.describe(
-            deployment=deployment,
-            model=self._model,
-            caller=self._people.take(Person.AUDITOR, deployment),
-            # Nobody else reads a released artifact in production.
-            reader=denials.service_session(self._cloud, deployment, self._model, ModelJob.SERVE),
-        )
 
     def _newest(self) -> str:
         return pipeline_run.newest(pipeline=self._names.pipeline_name, caller=self._answering)
+
+
+def rehearsed(*, cloud: Cloud, people: People, model: Model) -> Releasing:
+    """The releases of a model in a rehearsal, with the people whose part it is.
+
+    Args:
+        cloud: The cloud, with everything delivered.
+        people: Its people.
+        model: The model.
+    """
+    platform = cloud.platform
+    return Releasing(
+        platform.release(model),
+        approving=people.take(Person.APPROVER, platform.deployment(Environment.STAGING)),
+        answering=people.take(Person.APPROVER, platform.delivery),
+        looking=cloud.administrator(platform.delivery_account),
+    )
+
+
+def served(*, cloud: Cloud, people: People, model: Model, deployment: Deployment) -> Served:
+    """What an environment's endpoint of a model serves in a rehearsal.
+
+    Args:
+        cloud: The cloud, with the model released.
+        people: Its people.
+        model: The model.
+        deployment: The environment.
+    """
+    return release.describe(
+        deployment=deployment,
+        model=model,
+        caller=people.take(Person.AUDITOR, deployment),
+        # Nobody else reads a released artifact in production.
+        reader=denials.service_session(cloud, deployment, model, ModelJob.SERVE),
+    )

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from plumbline.accounts.access import Client, Clients
 from plumbline.configuration import Deployment, KeyPurpose, Model, code_digest
 from plumbline.errors import PlumblineError
-from plumbline.rehearsal.session import Client, Session
 
 _POLL_SECONDS = 0.25
 _ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
@@ -77,7 +77,7 @@ class Run:
 
 
 def upload_dataset(
-    *, deployment: Deployment, model: Model, caller: Session, make_dataset: Callable[[Path], str]
+    *, deployment: Deployment, model: Model, caller: Clients, make_dataset: Callable[[Path], str]
 ) -> Inputs:
     """Brings a dataset to the environment's bucket, each object under the bucket's own key, named in the request.
 
@@ -117,7 +117,7 @@ def register(
     inputs: Inputs,
     commit: str,
     reason: str,
-    caller: Session,
+    caller: Clients,
     tell: Callable[[str], None],
 ) -> Run:
     """Starts a run and waits until it has registered a version.
@@ -150,7 +150,7 @@ def start(
     inputs: Inputs,
     commit: str,
     reason: str,
-    caller: Session,
+    caller: Clients,
     champion_uri: str | None = None,
 ) -> str:
     """Starts a run by hand.
@@ -182,7 +182,7 @@ def start(
     return str(answer["PipelineExecutionArn"])
 
 
-def follow(*, arn: str, caller: Session, tell: Callable[[str], None], limit_seconds: float = 900.0) -> Run:
+def follow(*, arn: str, caller: Clients, tell: Callable[[str], None], limit_seconds: float = 900.0) -> Run:
     """Waits for the end of a run and tells what goes on meanwhile.
 
     Args:
@@ -227,7 +227,7 @@ def failure(run: Run) -> PlumblineError:
     return PlumblineError(f"the training run ended as {run.status}. {words}", exit_code=1)
 
 
-def evaluation(*, run: Run, deployment: Deployment, model: Model, caller: Session) -> Mapping[str, object]:
+def evaluation(*, run: Run, deployment: Deployment, model: Model, caller: Clients) -> Mapping[str, object]:
     """The report that the run's evaluation wrote, ``evaluation.json``."""
     client = caller.client("s3")
     prefix = f"{model.name}/evaluations/{run.execution_id}/"

@@ -19,7 +19,6 @@ from plumbline.rehearsal.drills.standing import Standing, look
 from plumbline.rehearsal.people import People
 from plumbline.rehearsal.pipeline_run import PipelineRun
 from plumbline.rehearsal.progress import Step
-from plumbline.rehearsal.releasing import Releasing
 from plumbline.rehearsal.summary import Act, DeniedCall
 from plumbline.rehearsal.training_run import Inputs
 
@@ -55,11 +54,7 @@ class Scene:
     def look(self, *at: Placement) -> Standing:
         """Looks at what stands in some environments; when none is given, in all of them and in delivery."""
         everywhere = (*self.platform.deployments(), self.platform.delivery)
-        return look(cloud=self.cloud, releases=self.releases(), at=at or everywhere)
-
-    def releases(self) -> dict[str, Releasing]:
-        """The releases of each model, by its name."""
-        return {model.name: Releasing(cloud=self.cloud, people=self.people, model=model) for model in self.models}
+        return look(cloud=self.cloud, people=self.people, models=self.models, at=at or everywhere)
 
     def pipeline(self) -> tuple[int, Mapping[str, str]]:
         """The version of the delivery pipeline, and how the newest execution of each of its stages ended."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from plumbline.configuration import Deployment, Environment
-from plumbline.rehearsal import pipeline_run, training_run
+from plumbline.rehearsal import pipeline_run, releasing, training_run
 from plumbline.rehearsal.drills.acts import Delivered, Scene, require
 from plumbline.rehearsal.drills.questions import asked_throughout, questions
 from plumbline.rehearsal.drills.standing import Standing
@@ -128,7 +128,7 @@ def _roll_back(scene: Scene, step: Step, name: str) -> Act:
     serving = [one for one in _deployments(scene) if one.serves]
     before = scene.look(*serving)
     model = scene.models[0]
-    releases = scene.releases()[model.name]
+    releases = releasing.rehearsed(cloud=scene.cloud, people=scene.people, model=model)
     first = int(next(iter(before.endpoints.values())).model_package_arn.rpartition("/")[2])
     newer = training_run.register(
         deployment=scene.platform.deployment(Environment.STAGING),

@@ -1,13 +1,14 @@
 """What stands in an account, told in digests and names, so that before and after can be compared."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from plumbline.configuration import Deployment, Placement
+from plumbline.configuration import Deployment, Model, Placement
+from plumbline.rehearsal import releasing
 from plumbline.rehearsal.assembly import submitted_digest
 from plumbline.rehearsal.cloud import Cloud
+from plumbline.rehearsal.people import People
 from plumbline.rehearsal.release import Served
-from plumbline.rehearsal.releasing import Releasing
 from plumbline.rehearsal.session import Client
 
 
@@ -38,12 +39,13 @@ class Standing:
         )
 
 
-def look(*, cloud: Cloud, releases: Mapping[str, Releasing], at: Iterable[Placement]) -> Standing:
+def look(*, cloud: Cloud, people: People, models: Sequence[Model], at: Iterable[Placement]) -> Standing:
     """Looks at what stands.
 
     Args:
         cloud: The cloud.
-        releases: The releases of each model.
+        people: Its people.
+        models: The models that are served.
         at: The environments, and delivery, to look at.
     """
     templates: dict[str, str] = {}
@@ -55,8 +57,9 @@ def look(*, cloud: Cloud, releases: Mapping[str, Releasing], at: Iterable[Placem
             templates[stack] = submitted_digest(stack, caller)
         values |= _values(caller.client("ssm"), placement.parameter(""))
         if isinstance(placement, Deployment) and placement.serves:
-            served = [one.served(placement) for one in releases.values()]
-            endpoints |= {one.endpoint: one for one in served}
+            for model in models:
+                served = releasing.served(cloud=cloud, people=people, model=model, deployment=placement)
+                endpoints[served.endpoint] = served
     return Standing(templates=templates, values=values, endpoints=endpoints)
 
 

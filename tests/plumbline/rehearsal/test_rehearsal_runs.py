@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from plumbline.configuration import Person
-from plumbline.rehearsal import training_run
+from plumbline.rehearsal import training, training_run
 from plumbline.rehearsal.training_run import Inputs, Run
 from tests.plumbline.rehearsal.shared import Rehearsed
 
@@ -36,7 +36,11 @@ def _versions(rehearsal: Rehearsed) -> list[str]:
 
 @pytest.fixture(scope="module")
 def inputs(rehearsal: Rehearsed) -> Inputs:
-    return rehearsal.journey.upload(rehearsal.model, caller=rehearsal.journey.delivery.model_session(rehearsal.model))
+    return training.upload(
+        rehearsal.model,
+        deployment=rehearsal.journey.staging,
+        caller=rehearsal.journey.delivery.model_session(rehearsal.model),
+    )
 
 
 @pytest.fixture(scope="module")
