@@ -77,11 +77,11 @@ class Access:
             raise PlumblineError(sentence(botocore.exceptions.NoCredentialsError(), region=platform.region))
         self._lock = threading.Lock()
 
-    def client(self, service: str) -> Client:
-        """A client of one service."""
+    def client(self, service: str, *, region: str | None = None) -> Client:
+        """A client of one service, in the platform's region or in another one."""
         with self._lock:
             # The stubs know each service by a literal of its own.
-            made: Client = self._session.client(service, config=_CONFIG)  # type: ignore[call-overload]
+            made: Client = self._session.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
         return made
 
     def environment(self) -> dict[str, str]:

@@ -11,7 +11,6 @@ from plumbline.errors import PlumblineError
 from plumbline.toolchain import ROOT
 
 if TYPE_CHECKING:
-    from plumbline.configuration import Model
     from plumbline.releasing.releases import Releases, Waiting
 
 
@@ -37,12 +36,12 @@ def release(
 ) -> None:
     """Approve or reject the release of a model that waits, or go back to an earlier one; exit 1 if that fails."""
     from plumbline.accounts.access import Access, identify
-    from plumbline.configuration import Person, load_models, load_platform
+    from plumbline.configuration import Person, load_models, load_platform, named_model
     from plumbline.releasing.releases import Releases
 
     _refuse_misuse(action, because, to, break_glass)
     platform = load_platform(ROOT)
-    chosen = _named(load_models(ROOT), model)
+    chosen = named_model(load_models(ROOT), model)
     access = Access(platform)
     caller = identify(access, region=platform.region)
     names = platform.release(chosen)
@@ -88,13 +87,6 @@ def _refuse_misuse(action: Action, because: str, to: int | None, break_glass: bo
         raise PlumblineError("release rollback --break-glass: say with --because why nobody else is asked.")
     if action is Action.REJECT and not because.strip():
         raise PlumblineError("release reject: say with --because why; whoever trained the model will ask.")
-
-
-def _named(models: "tuple[Model, ...]", name: str) -> "Model":
-    for model in models:
-        if model.name == name:
-            return model
-    raise PlumblineError(f"there is no model {name}; accepted: {', '.join(model.name for model in models)}.")
 
 
 def _show(console: Console, waiting: "Waiting") -> None:

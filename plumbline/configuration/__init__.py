@@ -15,7 +15,7 @@ from plumbline.configuration.contract import Contract, load_contract
 from plumbline.configuration.delivery import Delivery, DeliveryStep, artifacts_folder
 from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
-from plumbline.configuration.model import Model, load_model, load_models
+from plumbline.configuration.model import Model, load_model, load_models, named_model
 from plumbline.configuration.placement import Person, Placement
 from plumbline.configuration.platform import Organization, Platform, Workbench, load_platform
 from plumbline.configuration.release import Release, ReleaseStep
@@ -53,5 +53,6 @@ __all__ = [
     "load_model",
     "load_models",
     "load_platform",
+    "named_model",
     "runtime_tag",
 ]

@@ -1,6 +1,7 @@
 """`model.toml`: what one model needs to be trained, judged and served."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -224,3 +225,15 @@ def load_models(root: Path) -> tuple[Model, ...]:
             "pipeline_definitions: there is no model; accepted: a folder with a model.toml for each model."
         )
     return tuple(load_model(folder) for folder in folders)
+
+
+def named_model(models: Sequence[Model], name: str) -> Model:
+    """The model of a name.
+
+    Raises:
+        PlumblineError: There is none.
+    """
+    for model in models:
+        if model.name == name:
+            return model
+    raise PlumblineError(f"there is no model {name}; accepted: {', '.join(model.name for model in models)}.")

@@ -1,5 +1,6 @@
 """One run of a model's training pipeline: its inputs brought to the bucket, the run started and followed."""
 
+import contextlib
 import dataclasses
 import json
 import tempfile
@@ -7,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import botocore.exceptions
 
 from plumbline.accounts.access import Client, Clients
 from plumbline.configuration import Deployment, KeyPurpose, Model, code_digest
@@ -120,7 +123,7 @@ def register(
     caller: Clients,
     tell: Callable[[str], None],
 ) -> Run:
-    """Starts a run and waits until it has registered a version.
+    """Starts a run and waits until it has registered a version; an interrupt stops the run, too.
 
     Args:
         deployment: Where.
@@ -135,7 +138,13 @@ def register(
         PlumblineError: It fails, with the failed step's last words, or registers nothing.
     """
     arn = start(deployment=deployment, model=model, inputs=inputs, commit=commit, reason=reason, caller=caller)
-    run = follow(arn=arn, caller=caller, tell=tell)
+    try:
+        run = follow(arn=arn, caller=caller, tell=tell)
+    except KeyboardInterrupt:
+        # Whoever may not stop it leaves it to its own end.
+        with contextlib.suppress(botocore.exceptions.ClientError):
+            caller.client("sagemaker").stop_pipeline_execution(PipelineExecutionArn=arn)
+        raise
     if run.status != "Succeeded":
         raise failure(run)
     if not run.model_package_arn:

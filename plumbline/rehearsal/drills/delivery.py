@@ -145,8 +145,8 @@ def _roll_back(scene: Scene, step: Step, name: str) -> Act:
     between = scene.look(*serving)
     for endpoint, served in before.endpoints.items():
         require(
-            between.endpoints[endpoint].artifact != served.artifact,
-            f"{endpoint} still serves {served.artifact} after the release of {newer.model_package_arn}",
+            between.endpoints[endpoint].model_package_arn != served.model_package_arn,
+            f"{endpoint} still serves {served.model_package_arn} after the release of {newer.model_package_arn}",
         )
     back = releases.follow(releases.roll_back(first), because=_BECAUSE, tell=step.detail)
     changed = before.differences(scene.look(*serving))

@@ -1,0 +1,95 @@
+"""`plumb smoke`: one model through real accounts."""
+
+import json
+import tempfile
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from plumbline.errors import PlumblineError
+from plumbline.toolchain import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BUDGET = "5"
+_TABLE_WIDTH = 120  # columns: two sides, each with a digest
+
+
+def smoke(
+    aws: Annotated[bool, typer.Option("--aws", help="Said by whoever knows that this costs money.")] = False,
+    model: Annotated[str, typer.Option("--model", help="The model; left out, the first one.")] = "",
+    budget: Annotated[
+        str, typer.Option("--budget", metavar="USD", help="The most that it may cost, or it does not begin.")
+    ] = _BUDGET,
+) -> None:
+    """Train one model in the real staging account and release it there, up to the approval; exit 1 if that fails."""
+    from plumbline.accounts.access import Access, identify
+    from plumbline.cli.rehearse import ConsoleProgress
+    from plumbline.configuration import Environment, load_models, load_platform, named_model
+    from plumbline.rehearsal.summary import FILE as REHEARSED
+    from plumbline.smoke.prices import REGION, Prices
+    from plumbline.smoke.smoke import FILE, Smoke
+
+    if not aws:
+        raise PlumblineError(
+            "smoke: this runs jobs and an endpoint in a real account, which costs money; say so with --aws."
+        )
+    most = _amount(budget)
+    platform = load_platform(ROOT)
+    models = load_models(ROOT)
+    chosen = named_model(models, model) if model else models[0]
+    access = Access(platform)
+    caller = identify(access, region=platform.region)
+    staging = platform.deployment(Environment.STAGING)
+    if caller.account != staging.account:
+        raise PlumblineError(
+            f"smoke: the credentials are of {caller.arn}; accepted: an administrator of {staging.account}."
+        )
+    console = Console(soft_wrap=True, highlight=False)
+    with tempfile.TemporaryDirectory() as folder:
+        smoked = Smoke(
+            root=ROOT,
+            platform=platform,
+            model=chosen,
+            access=access,
+            prices=Prices(access.client("pricing", region=REGION), region=platform.region),
+            budget=most,
+            folder=Path(folder),
+            progress=ConsoleProgress(console),
+        ).go()
+    written = smoked.write(ROOT)
+    console.print()
+    if (ROOT / REHEARSED).exists():
+        rehearsed = json.loads((ROOT / REHEARSED).read_text(encoding="utf-8"))
+        _print_beside(console, json.loads(written.read_text(encoding="utf-8")), rehearsed)
+    console.print(
+        f"All of it is in {FILE}. The endpoint {staging.endpoint_name(chosen)} goes on, at "
+        f"{smoked.cost['endpoint_hourly']} USD an hour."
+    )
+
+
+def _amount(budget: str) -> Decimal:
+    try:
+        found = Decimal(budget)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite() or found <= 0:
+        raise PlumblineError(
+            f"smoke: --budget {budget}: accepted is an amount of US dollars above 0, such as {_BUDGET}."
+        )
+    return found
+
+
+def _print_beside(console: Console, smoked: "Mapping[str, object]", rehearsed: "Mapping[str, object]") -> None:
+    from plumbline.smoke.comparison import compare
+
+    table = Table("", "rehearsed", "on AWS", "", box=None, pad_edge=False)
+    for row in compare(smoked, rehearsed):
+        table.add_row(row.what, row.rehearsed, row.on_aws, "differs" if row.differs else "")
+    Console(width=max(_TABLE_WIDTH, console.width)).print(table)
+    console.print()

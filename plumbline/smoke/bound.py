@@ -1,0 +1,86 @@
+"""The most that a smoke test can cost, from what AWS itself stops."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from plumbline.configuration import Environment, Model
+from plumbline.smoke.prices import Prices
+
+# The endpoint that the test makes or changes is counted for so long; after that it is the platform's, like any other.
+ENDPOINT_HOURS = 1
+_SECONDS_AN_HOUR = 3600
+# A job runs anew after this one alone; the other reasons for which a step is retried come before there is a job.
+_RUNS_ANEW = "SageMaker.JOB_INTERNAL_ERROR"
+# API_RetryPolicy of a definition: what MaxAttempts is when it is not given.
+_ATTEMPTS = 5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """What one job of the definition may use.
+
+    Attributes:
+        name: Its step.
+        component: What the price list calls its kind.
+        instance_type: For example ``ml.m5.large``.
+        instances: How many.
+        seconds: After how many AWS stops it.
+        runs: How often it may run: once, and each retry.
+    """
+
+    name: str
+    component: str
+    instance_type: str
+    instances: int
+    seconds: int
+    runs: int
+
+    def cost(self, prices: Prices) -> Decimal:
+        """The most that it costs, in US dollars."""
+        hours = Decimal(self.instances * self.seconds * self.runs) / _SECONDS_AN_HOUR
+        return hours * prices.hourly(self.instance_type, self.component)
+
+
+def jobs_of(model: Model) -> list[Job]:
+    """The jobs of a model's rendered definition."""
+    return list(_jobs(json.loads(model.definition_path.read_text(encoding="utf-8"))["Steps"]))
+
+
+def endpoint_hourly(model: Model, prices: Prices) -> Decimal:
+    """What an hour of the model's endpoint in staging costs, in US dollars."""
+    serving = model.serving
+    return serving.instance_count(Environment.STAGING) * prices.hourly(serving.instance_type, "Hosting")
+
+
+def bound(model: Model, prices: Prices) -> Decimal:
+    """The most that a smoke test of a model costs, in US dollars: its jobs, and ``ENDPOINT_HOURS`` of its endpoint.
+
+    Storage, requests and logs are cents, and are left out.
+    """
+    jobs = sum((job.cost(prices) for job in jobs_of(model)), start=Decimal(0))
+    return jobs + ENDPOINT_HOURS * endpoint_hourly(model, prices)
+
+
+def _jobs(steps: list[Mapping[str, Any]]) -> Iterator[Job]:
+    for step in steps:
+        arguments = step.get("Arguments", {})
+        if step["Type"] == "Condition":
+            yield from _jobs([*arguments["IfSteps"], *arguments["ElseSteps"]])
+        elif step["Type"] in ("Processing", "Training"):
+            of_processing = arguments.get("ProcessingResources", {}).get("ClusterConfig")
+            resources = of_processing or arguments["ResourceConfig"]
+            yield Job(
+                name=step["Name"],
+                component=step["Type"],
+                instance_type=resources["InstanceType"],
+                instances=resources["InstanceCount"],
+                seconds=arguments["StoppingCondition"]["MaxRuntimeInSeconds"],
+                runs=1 + sum(_again(policy) for policy in step.get("RetryPolicies", [])),
+            )
+
+
+def _again(policy: Mapping[str, Any]) -> int:
+    return int(policy.get("MaxAttempts", _ATTEMPTS)) if _RUNS_ANEW in policy["ExceptionType"] else 0
