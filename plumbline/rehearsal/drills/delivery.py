@@ -149,7 +149,13 @@ def _roll_back(scene: Scene, step: Step, name: str) -> Act:
             f"{endpoint} still serves {served.model_package_arn} after the release of {newer.model_package_arn}",
         )
     back = releases.follow(releases.roll_back(first), because=_BECAUSE, tell=step.detail)
-    changed = before.differences(scene.look(*serving))
+    now = scene.look(*serving)
+    # CloudFormation gives a configuration that it makes anew a name of its own.
+    named = {
+        name: dataclasses.replace(served, configuration=before.endpoints[name].configuration)
+        for name, served in now.endpoints.items()
+    }
+    changed = before.differences(dataclasses.replace(now, endpoints=named))
     require(not changed, f"after the rollback not all is as it was: {', '.join(changed)}")
     step.outcome = f"{model.name} released anew and back at version {first}, {back.status}"
     return Act(
@@ -161,7 +167,7 @@ def _roll_back(scene: Scene, step: Step, name: str) -> Act:
         seconds=round(time.monotonic() - began, 2),
         shown={
             "released": {"execution": released.execution, "seconds": released.seconds, "endpoints": _told(between)},
-            "rolled back": {"version": first, "seconds": back.seconds, "endpoints": _told(before)},
+            "rolled back": {"version": first, "seconds": back.seconds, "endpoints": _told(now)},
             "changed": list(changed),
         },
     )

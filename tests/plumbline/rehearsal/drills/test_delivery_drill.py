@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.configuration import Deployment, Environment
+from plumbline.configuration import Deployment, Environment, KeyPurpose
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.calls import read_call_log
 from plumbline.rehearsal.denials import principal_of
+from plumbline.rehearsal.drills.questions import questions
 from plumbline.rehearsal.journey import Journey
 from plumbline.rehearsal.progress import Silent
 from plumbline.rehearsal.summary import Act, ModelSummary, Summary
@@ -178,3 +179,30 @@ def test_the_drill_is_in_the_file_with_its_times(played: tuple[Journey, Summary]
     (drill,) = json.loads(played[1].write(tmp_path).read_text())["drills"]
     assert drill["name"] == "delivery"
     assert all(act["seconds"] > 0 and sum(act["stages"].values()) > 0 for act in drill["acts"])
+
+
+def test_production_serves_on_when_stagings_artifact_image_and_key_are_gone(played: tuple[Journey, Summary]) -> None:
+    """The last test of this cloud, whose staging is of no use after it."""
+    journey, summary = played
+    cloud, platform, model = journey.cloud, journey.platform, journey.models[0]
+    production = platform.deployment(Environment.PRODUCTION)
+    ask = questions(cloud=cloud, deployment=production, models=[model])
+    before = ask()
+
+    staging = cloud.administrator(journey.staging.account)
+    bucket, _, key = summary.models[0].served["staging"].artifact.removeprefix("s3://").partition("/")
+    for version in staging.client("s3").list_object_versions(Bucket=bucket, Prefix=key)["Versions"]:
+        staging.client("s3").delete_object(Bucket=bucket, Key=key, VersionId=version["VersionId"])
+    name = journey.staging.parameter(f"keys/{KeyPurpose.MODELS}")
+    models_key = staging.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+    staging.client("kms").schedule_key_deletion(KeyId=models_key, PendingWindowInDays=7)
+    images = cloud.administrator(platform.delivery_account).client("ecr")
+    images.batch_delete_image(repositoryName=platform.runtime_repository, imageIds=[{"imageTag": journey.tag}])
+
+    serving = cloud.administrator(production.account).client("sagemaker")
+    endpoint = production.endpoint_name(model)
+    configuration = serving.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    serving.delete_endpoint(EndpointName=endpoint)
+    serving.create_endpoint(EndpointName=endpoint, EndpointConfigName=configuration)
+    serving.get_waiter("endpoint_in_service").wait(EndpointName=endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    assert ask() == before
