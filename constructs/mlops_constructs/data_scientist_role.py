@@ -7,7 +7,7 @@ from mlops_constructs.object_prefix import Storage
 from mlops_constructs.person_role import PersonRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.waiver import waive
-from mlops_constructs.wildcards import LOG_STREAMS, OBJECT_NAMES, ONE_A_MODEL
+from mlops_constructs.wildcards import LOG_STREAMS, OBJECT_NAMES, ONE_A_MODEL, WITHOUT_RESOURCES
 from plumbline.configuration import Deployment, Person
 
 _READS = (
@@ -26,7 +26,7 @@ _READS = (
 
 
 class DataScientistRole(Construct):
-    """In dev they work: bring datasets and code, run pipelines, look at everything. In staging they only look.
+    """In dev they work: bring datasets and code, run pipelines, ask prices, look at all. In staging they only look.
 
     Guarantees: no role for them in production; nothing but objects below a model's `datasets/`, `code/` and `champion/`
     is written; no role is made or passed, no job is started but by a pipeline.
@@ -80,6 +80,7 @@ class DataScientistRole(Construct):
                 actions=["sagemaker:StartPipelineExecution", "sagemaker:StopPipelineExecution"],
                 resources=[pipelines],
             ),
+            Statement(sid="AskPrices", actions=["pricing:GetProducts"], resources=["*"]),
         ]
         self.person = PersonRole(
             self,
@@ -112,4 +113,5 @@ class DataScientistRole(Construct):
             OBJECT_NAMES.on(data.objects_arn, models.objects_arn, *(written if deployment.is_dev else [])),
             ONE_A_MODEL.on(*looked_at),
             LOG_STREAMS.on(*log_groups),
+            *([WITHOUT_RESOURCES.on("*")] if deployment.is_dev else []),
         )

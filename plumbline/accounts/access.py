@@ -113,3 +113,14 @@ def identify(clients: Clients, *, region: str) -> Caller:
         arn=answer["Arn"],
         answered_at=email.utils.parsedate_to_datetime(told) if told else None,
     )
+
+
+def is_session_of(caller_arn: str, role_arn: str) -> bool:
+    """Whether a caller is a session of a role.
+
+    Args:
+        caller_arn: As STS says it.
+        role_arn: The role's.
+    """
+    _, partition, _, _, account, role = role_arn.split(":", 5)
+    return caller_arn.startswith(f"arn:{partition}:sts::{account}:assumed-role/{role.rpartition('/')[2]}/")

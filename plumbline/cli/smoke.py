@@ -1,9 +1,7 @@
 """`plumb smoke`: one model through real accounts."""
 
 import json
-import tempfile
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,50 +25,47 @@ def smoke(
         str, typer.Option("--budget", metavar="USD", help="The most that it may cost, or it does not begin.")
     ] = _BUDGET,
 ) -> None:
-    """Train one model in the real staging account and release it there, up to the approval; exit 1 if that fails."""
-    from plumbline.accounts.access import Access, identify
+    """Train one model in the real dev account, within a budget, and set it beside a rehearsal; exit 1 if that fails."""
+    from plumbline.accounts.access import Access, identify, is_session_of
+    from plumbline.audit.auditing import commit_of
     from plumbline.cli.rehearse import ConsoleProgress
-    from plumbline.configuration import Environment, load_models, load_platform, named_model
+    from plumbline.configuration import Environment, Person, load_models, load_platform, named_model
     from plumbline.rehearsal.summary import FILE as REHEARSED
     from plumbline.smoke.prices import REGION, Prices
     from plumbline.smoke.smoke import FILE, Smoke
 
     if not aws:
-        raise PlumblineError(
-            "smoke: this runs jobs and an endpoint in a real account, which costs money; say so with --aws."
-        )
+        raise PlumblineError("smoke: this runs jobs in a real account, which costs money; say so with --aws.")
     most = _amount(budget)
     platform = load_platform(ROOT)
     models = load_models(ROOT)
     chosen = named_model(models, model) if model else models[0]
     access = Access(platform)
     caller = identify(access, region=platform.region)
-    staging = platform.deployment(Environment.STAGING)
-    if caller.account != staging.account:
+    role = platform.deployment(Environment.DEV).person_role_arn(Person.DATA_SCIENTIST)
+    if not is_session_of(caller.arn, role):
+        raise PlumblineError(f"smoke: the credentials are of {caller.arn}; accepted: a session of {role}.")
+    commit = commit_of(ROOT)
+    if not commit.isalnum():
         raise PlumblineError(
-            f"smoke: the credentials are of {caller.arn}; accepted: an administrator of {staging.account}."
+            f"smoke: the checkout is {commit or 'no checkout of git'}; accepted: a commit that was delivered to dev."
         )
     console = Console(soft_wrap=True, highlight=False)
-    with tempfile.TemporaryDirectory() as folder:
-        smoked = Smoke(
-            root=ROOT,
-            platform=platform,
-            model=chosen,
-            access=access,
-            prices=Prices(access.client("pricing", region=REGION), region=platform.region),
-            budget=most,
-            folder=Path(folder),
-            progress=ConsoleProgress(console),
-        ).go()
+    smoked = Smoke(
+        platform=platform,
+        model=chosen,
+        commit=commit,
+        access=access,
+        prices=Prices(access.client("pricing", region=REGION), region=platform.region),
+        budget=most,
+        progress=ConsoleProgress(console),
+    ).go()
     written = smoked.write(ROOT)
     console.print()
     if (ROOT / REHEARSED).exists():
         rehearsed = json.loads((ROOT / REHEARSED).read_text(encoding="utf-8"))
         _print_beside(console, json.loads(written.read_text(encoding="utf-8")), rehearsed)
-    console.print(
-        f"All of it is in {FILE}. The endpoint {staging.endpoint_name(chosen)} goes on, at "
-        f"{smoked.cost['endpoint_hourly']} USD an hour."
-    )
+    console.print(f"All of it is in {FILE}.")
 
 
 def _amount(budget: str) -> Decimal:

@@ -197,9 +197,9 @@ class Journey:
             stand_in, image_digest = image.result(), self.image_digest()
             ways: list[ModelSummary] = []
             refused: list[DeniedCall] = []
-            trained = [self.train(model, stand_in=stand_in) for model in self.models]
+            trained = [self.train(model) for model in self.models]
             for one in trained:
-                way, met = self.promote(one)
+                way, met = self.promote(one, stand_in=stand_in)
                 ways.append(way)
                 refused += met
             self.alert()
@@ -270,7 +270,7 @@ class Journey:
         )
         return str(found["imageDetails"][0]["imageDigest"])
 
-    def train(self, model: Model, *, stand_in: images.StandIn) -> TrainedModel:
+    def train(self, model: Model) -> TrainedModel:
         """Trains a model in staging, up to its registered version."""
         return training.train(
             model,
@@ -279,12 +279,12 @@ class Journey:
             looking=self.people.take(Person.DATA_SCIENTIST, self.staging),
             commit=self.delivery.repository.commit,
             reason=REASON,
-            stand_in=stand_in,
-            folder=self.cloud.options.state / "offline" / model.name,
             steps=self._steps,
         )
 
-    def promote(self, trained: TrainedModel) -> tuple[ModelSummary, tuple[DeniedCall, ...]]:
+    def promote(
+        self, trained: TrainedModel, *, stand_in: images.StandIn
+    ) -> tuple[ModelSummary, tuple[DeniedCall, ...]]:
         """Approves a version and takes it to staging and production."""
         cloud, model = self.cloud, trained.model
         arn = trained.run.model_package_arn
@@ -301,11 +301,18 @@ class Journey:
             raise PlumblineError(f"staging and production serve different versions: {served}", exit_code=1)
         production = self.platform.deployment(Environment.PRODUCTION)
         with self._steps.step(f"Ask production's endpoint of {model.name}") as step:
+            offline = training.predict_offline(
+                trained,
+                deployment=self.staging,
+                caller=self.people.take(Person.DATA_SCIENTIST, self.staging),
+                stand_in=stand_in,
+                folder=cloud.options.state / "offline" / model.name,
+            )
             agreement = predictions.compare(
                 deployment=production,
                 model=model,
                 caller=cloud.administrator(production.account),
-                offline=trained.offline,
+                offline=offline,
                 tell=step.detail,
             )
             step.outcome = f"{agreement.rows:,} answers equal to the artifact's, to {agreement.largest_difference:.0e}"

@@ -1,7 +1,6 @@
-"""A model trained: its data brought, its run followed to a registered version, what the artifact itself predicts."""
+"""A model trained: its data brought, its run followed to a registered version, and what that itself predicts."""
 
 import dataclasses
-import hashlib
 import importlib
 from pathlib import Path
 
@@ -25,8 +24,6 @@ class TrainedModel:
         run: The run.
         package: The registered version, as the registry describes it.
         metrics: The evaluation report.
-        offline: What the artifact predicts without an endpoint.
-        artifact_digest: SHA-256 of the artifact.
     """
 
     model: Model
@@ -35,8 +32,6 @@ class TrainedModel:
     run: training_run.Run
     package: dict[str, object]
     metrics: dict[str, object]
-    offline: Offline
-    artifact_digest: str
 
 
 def upload(model: Model, *, deployment: Deployment, caller: Clients) -> Inputs:
@@ -58,8 +53,6 @@ def train(
     looking: Clients,
     commit: str,
     reason: str,
-    stand_in: images.StandIn,
-    folder: Path,
     steps: Steps,
 ) -> TrainedModel:
     """Trains a model, up to its registered version.
@@ -71,8 +64,6 @@ def train(
         looking: Who reads what came of it.
         commit: What the version records.
         reason: What the version records.
-        stand_in: The runtime on this machine, in which the artifact predicts.
-        folder: Where the files in between go.
         steps: Show what is going on.
 
     Raises:
@@ -95,13 +86,6 @@ def train(
         package = looking.client("sagemaker").describe_model_package(ModelPackageName=run.model_package_arn)
         metrics = training_run.evaluation(run=run, deployment=deployment, model=model, caller=looking)
         step.outcome = f"version {package['ModelPackageVersion']}, {package['ModelApprovalStatus']}"
-    artifact = release.read_artifact(package, caller=looking)
-    offline = predictions.predict_offline(
-        stand_in=stand_in,
-        artifact=artifact,
-        prepared=_prepared_test_set(model, inputs, deployment, looking),
-        folder=folder,
-    )
     return TrainedModel(
         model=model,
         commit=commit,
@@ -109,8 +93,26 @@ def train(
         run=run,
         package=package,
         metrics=dict(metrics),
-        offline=offline,
-        artifact_digest=hashlib.sha256(artifact).hexdigest(),
+    )
+
+
+def predict_offline(
+    trained: TrainedModel, *, deployment: Deployment, caller: Clients, stand_in: images.StandIn, folder: Path
+) -> Offline:
+    """What the artifact of a version predicts for its test set on this machine, without an endpoint.
+
+    Args:
+        trained: The version.
+        deployment: Where it was trained.
+        caller: Who reads it.
+        stand_in: The runtime in which it predicts.
+        folder: Where the files in between go.
+    """
+    return predictions.predict_offline(
+        stand_in=stand_in,
+        artifact=release.read_artifact(trained.package, caller=caller),
+        prepared=_prepared_test_set(trained.model, trained.inputs, deployment, caller),
+        folder=folder,
     )
 
 

@@ -1,1 +1,1 @@
-"""One model through the real thing: a run in staging and a release that ends at its approval, at a bounded price."""
+"""One model through the real thing: a run in dev, from its data to a registered version, at a bounded price."""

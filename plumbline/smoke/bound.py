@@ -1,4 +1,4 @@
-"""The most that a smoke test can cost, from what AWS itself stops."""
+"""The most that a run can cost, from what AWS itself stops."""
 
 import dataclasses
 import json
@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from plumbline.configuration import Environment, Model
+from plumbline.configuration import Model
 from plumbline.smoke.prices import Prices
 
-# The endpoint that the test makes or changes is counted for so long; after that it is the platform's, like any other.
-ENDPOINT_HOURS = 1
 _SECONDS_AN_HOUR = 3600
 # A job runs anew after this one alone; the other reasons for which a step is retried come before there is a job.
 _RUNS_ANEW = "SageMaker.JOB_INTERNAL_ERROR"
@@ -49,19 +47,9 @@ def jobs_of(model: Model) -> list[Job]:
     return list(_jobs(json.loads(model.definition_path.read_text(encoding="utf-8"))["Steps"]))
 
 
-def endpoint_hourly(model: Model, prices: Prices) -> Decimal:
-    """What an hour of the model's endpoint in staging costs, in US dollars."""
-    serving = model.serving
-    return serving.instance_count(Environment.STAGING) * prices.hourly(serving.instance_type, "Hosting")
-
-
 def bound(model: Model, prices: Prices) -> Decimal:
-    """The most that a smoke test of a model costs, in US dollars: its jobs, and ``ENDPOINT_HOURS`` of its endpoint.
-
-    Storage, requests and logs are cents, and are left out.
-    """
-    jobs = sum((job.cost(prices) for job in jobs_of(model)), start=Decimal(0))
-    return jobs + ENDPOINT_HOURS * endpoint_hourly(model, prices)
+    """The most that a run of a model costs, in US dollars. Storage, requests and logs are cents, and are left out."""
+    return sum((job.cost(prices) for job in jobs_of(model)), start=Decimal(0))
 
 
 def _jobs(steps: list[Mapping[str, Any]]) -> Iterator[Job]:

@@ -39,7 +39,7 @@ def compare(smoke: Mapping[str, Any], rehearsal: Mapping[str, Any]) -> list[Row]
     if not same:
         return []
     (other,) = same
-    return [*_equal(other, found), *_run(other["run"], found["run"]), *_figures(other, found), *_release(other, found)]
+    return [*_equal(other, found), *_run(other["run"], found["run"]), *_figures(other, found)]
 
 
 def _equal(other: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Row]:
@@ -65,18 +65,3 @@ def _figures(other: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Row
         told = [f"{one[name]:.4f}" if isinstance(one.get(name), float) else "" for one in sides]
         if any(told):
             yield Row(what=f"quality: {name}", rehearsed=told[0], on_aws=told[1], differs=told[0] != told[1])
-
-
-def _release(other: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Row]:
-    if "release" not in found:
-        return
-    sides = [{f"{a['stage']}/{a['name']}": a for a in one["release"]["actions"]} for one in (other, found)]
-    for name, action in sides[1].items():
-        rehearsed = sides[0].get(name)
-        yield Row(
-            what=f"release: {name}",
-            rehearsed=f"{rehearsed['status']}, {rehearsed['seconds']:.0f} s" if rehearsed else "",
-            on_aws=f"{action['status']}, {action['seconds']:.0f} s",
-            # The one is approved, the other rejected.
-            differs=rehearsed is None or (action["status"] != rehearsed["status"] and not name.startswith("Approval/")),
-        )

@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 from plumbline.accounts.access import Caller, Client
 from plumbline.accounts.looking import Look
 from plumbline.configuration import Platform, load_platform
+from tests.reference.configuration import REFERENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime.datetime(2026, 11, 28, 12, 0, tzinfo=datetime.UTC)
@@ -41,7 +42,7 @@ class StubbedClients:
 
 @pytest.fixture
 def platform() -> Platform:
-    return load_platform(ROOT)
+    return load_platform(REFERENCE)
 
 
 @pytest.fixture

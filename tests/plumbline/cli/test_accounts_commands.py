@@ -11,7 +11,7 @@ from plumbline.accounts import access, bootstrapping
 from plumbline.accounts.access import Caller
 from plumbline.accounts.parts import parts
 from plumbline.cli.bootstrap import bootstrap
-from plumbline.configuration import load_platform
+from plumbline.configuration import Environment, load_platform
 from plumbline.errors import PlumblineError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -62,7 +62,8 @@ def test_a_dry_run_and_commands_exclude_each_other(tmp_path: Path) -> None:
 @pytest.fixture
 def administrator(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody whom AWS takes for the administrator of staging."""
-    caller = Caller(account="222222222222", arn="arn:aws:iam::222222222222:root", answered_at=None)
+    account = load_platform(ROOT).deployment(Environment.STAGING).account
+    caller = Caller(account=account, arn=f"arn:aws:iam::{account}:root", answered_at=None)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setattr(access, "identify", lambda _clients, *, region: caller)  # noqa: ARG005

@@ -1,5 +1,7 @@
 """`plumb smoke`, as a person calls it."""
 
+import dataclasses
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,13 @@ import pytest
 
 from plumbline.accounts import access
 from plumbline.accounts.access import Caller
-from plumbline.configuration import Environment, load_platform
+from plumbline.audit import auditing
+from plumbline.configuration import Environment, Person, load_platform
+from plumbline.rehearsal import summary
 from plumbline.smoke import smoke
 from plumbline.smoke.smoke import Smoked
 from tests.plumbline.cli.calling import plumb
+from tests.plumbline.smoke.test_comparison import WAY
 
 ROOT = Path(__file__).resolve().parents[3]
 SMOKED = Smoked(
@@ -19,7 +24,7 @@ SMOKED = Smoked(
     accounts={},
     region="eu-west-1",
     models=({"model": "flight_delays"},),
-    cost={"endpoint_hourly": "0.2300"},
+    cost={},
     steps={},
     seconds=1.0,
 )
@@ -30,10 +35,20 @@ class _Clients:
         assert (service, region) == ("pricing", "us-east-1")
 
 
-def _as_somebody_of(account: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    caller = Caller(account=account, arn=f"arn:aws:iam::{account}:root", answered_at=None)
+def _as(arn: str, monkeypatch: pytest.MonkeyPatch, *, commit: str = "0123abcd") -> None:
     monkeypatch.setattr(access, "Access", lambda _platform: _Clients())
-    monkeypatch.setattr(access, "identify", lambda _access, *, region: caller)  # noqa: ARG005
+    monkeypatch.setattr(
+        access,
+        "identify",
+        lambda _access, *, region: Caller(account=arn.split(":")[4], arn=arn, answered_at=None),  # noqa: ARG005
+    )
+    monkeypatch.setattr(auditing, "commit_of", lambda _root: commit)
+
+
+def _scientist(environment: Environment) -> str:
+    deployment = load_platform(ROOT).deployment(environment)
+    role = deployment.person_role_arn(Person.DATA_SCIENTIST).rpartition("/")[2]
+    return f"arn:{deployment.partition}:sts::{deployment.account}:assumed-role/{role}/ada"
 
 
 def test_without_aws_it_says_that_it_costs_money() -> None:
@@ -54,18 +69,42 @@ def test_a_model_that_there_is_not_is_refused() -> None:
     assert (ended.code, ended.stderr) == (2, "plumb: there is no model trains; accepted: flight_delays.\n")
 
 
-def test_somebody_of_another_account_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    platform = load_platform(ROOT)
-    _as_somebody_of(platform.deployment(Environment.PRODUCTION).account, monkeypatch)
+@pytest.mark.parametrize(
+    "arn",
+    [
+        _scientist(Environment.STAGING),
+        f"arn:aws:iam::{load_platform(ROOT).deployment(Environment.DEV).account}:root",
+        _scientist(Environment.DEV).replace("-scientist/", "-scientist-2/"),
+    ],
+)
+def test_somebody_else_than_a_data_scientist_of_dev_is_refused(arn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _as(arn, monkeypatch)
+    ended = plumb("smoke", "--aws")
+    role = load_platform(ROOT).deployment(Environment.DEV).person_role_arn(Person.DATA_SCIENTIST)
+    assert (ended.code, ended.stderr) == (
+        2,
+        f"plumb: smoke: the credentials are of {arn}; accepted: a session of {role}.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("commit", "told"),
+    [
+        ("", "no checkout of git"),
+        ("0123abcd, with changes that are not committed", "0123abcd, with changes that are not committed"),
+    ],
+)
+def test_what_is_no_commit_is_refused(commit: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _as(_scientist(Environment.DEV), monkeypatch, commit=commit)
     ended = plumb("smoke", "--aws")
     assert ended.code == 2
-    staging = platform.deployment(Environment.STAGING).account
-    assert ended.stderr.endswith(f"accepted: an administrator of {staging}.\n")
+    assert ended.stderr.startswith(f"plumb: smoke: the checkout is {told}; accepted: ")
 
 
-def test_what_goes_on_costing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    staging = load_platform(ROOT).deployment(Environment.STAGING)
-    _as_somebody_of(staging.account, monkeypatch)
+def test_it_goes_within_the_budget_and_is_set_beside_the_rehearsal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _as(_scientist(Environment.DEV), monkeypatch)
     asked: dict[str, Any] = {}
 
     class Way:
@@ -73,12 +112,19 @@ def test_what_goes_on_costing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path:
             asked.update(given)
 
         def go(self) -> Smoked:
-            return SMOKED
+            return dataclasses.replace(SMOKED, models=(WAY | {"dataset_id": "another"},))
 
+    written = tmp_path / "smoke.json"
+    rehearsed = tmp_path / "rehearsal.json"
+    rehearsed.write_text(json.dumps({"models": [WAY]}))
+    write = Smoked.write
     monkeypatch.setattr(smoke, "Smoke", Way)
-    monkeypatch.setattr(Smoked, "write", lambda _self, _folder: tmp_path / "smoke.json")
-    monkeypatch.setattr("plumbline.rehearsal.summary.FILE", "no-such-file")
+    monkeypatch.setattr(Smoked, "write", lambda self, _folder: write(self, tmp_path))
+    monkeypatch.setattr(summary, "FILE", str(rehearsed))
     ended = plumb("smoke", "--aws", "--budget", "7.5")
-    assert ended.code == 0
-    assert asked["budget"] == Decimal("7.5")
-    assert ended.stdout.rstrip().endswith("goes on, at 0.2300 USD an hour.")
+    assert ended.code == 0, ended.stderr
+    assert (asked["budget"], asked["commit"]) == (Decimal("7.5"), "0123abcd")
+    assert json.loads(written.read_text())["models"][0]["dataset_id"] == "another"
+    assert [line.split() for line in ended.stdout.splitlines() if "differs" in line] == [
+        ["dataset", "id", "d1", "another", "differs"]
+    ]

@@ -15,6 +15,7 @@ from plumbline.configuration import (
     runtime_tag,
 )
 from plumbline.errors import PlumblineError
+from tests.reference.configuration import REFERENCE
 
 ROOT = Path(__file__).parents[3]
 BAD = Path(__file__).parent / "bad"
@@ -48,7 +49,7 @@ def test_bad_model_gets_its_sentence(path: Path, tmp_path: Path) -> None:
 
 
 def test_several_problems_are_all_named(tmp_path: Path) -> None:
-    text = (ROOT / "platform.toml").read_text()
+    text = (REFERENCE / "platform.toml").read_text()
     (tmp_path / "platform.toml").write_text(
         text.replace("eu-west-1", "Ireland").replace("10.10.0.0/20", "10.10.0.0/28")
     )
@@ -66,8 +67,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_staging_delivers_unless_a_fourth_account_is_named(tmp_path: Path) -> None:
-    text = (ROOT / "platform.toml").read_text()
-    assert load_platform(ROOT).delivery_account == "222222222222"
+    text = (REFERENCE / "platform.toml").read_text()
+    assert load_platform(REFERENCE).delivery_account == "222222222222"
     (tmp_path / "platform.toml").write_text(text + '\n[accounts.delivery]\nid = "444444444444"\n')
     platform = load_platform(tmp_path)
     assert platform.delivery_account == "444444444444"
@@ -78,7 +79,7 @@ def test_staging_delivers_unless_a_fourth_account_is_named(tmp_path: Path) -> No
     ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
 )
 def test_arns_carry_the_partition_of_the_region(region: str, partition: str, tmp_path: Path) -> None:
-    (tmp_path / "platform.toml").write_text((ROOT / "platform.toml").read_text().replace("eu-west-1", region))
+    (tmp_path / "platform.toml").write_text((REFERENCE / "platform.toml").read_text().replace("eu-west-1", region))
     deployment = load_platform(tmp_path).deployment(Environment.DEV)
     assert deployment.boundary_arn == f"arn:{partition}:iam::111111111111:policy/plumbline-boundary"
 

@@ -10,6 +10,7 @@ from plumbline.configuration.platform import Organization
 from plumbline.rehearsal.cloud import Cloud
 from tests.plumbline.rehearsal.asking import ORGANIZATION
 from tests.plumbline.rehearsal.shared import linked_checkout, rehearsal
+from tests.reference.configuration import REFERENCE
 
 __all__ = ["rehearsal"]
 
@@ -23,7 +24,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def platform() -> Platform:
-    return load_platform(ROOT)
+    return load_platform(REFERENCE)
 
 
 @pytest.fixture(scope="session")

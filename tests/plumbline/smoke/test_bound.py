@@ -1,4 +1,4 @@
-"""The most that a smoke test can cost."""
+"""The most that a run can cost."""
 
 import dataclasses
 from decimal import Decimal
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from plumbline.configuration import Environment, load_models
-from plumbline.smoke.bound import ENDPOINT_HOURS, Job, bound, jobs_of
+from plumbline.configuration import load_models
+from plumbline.smoke.bound import Job, bound, jobs_of
 from plumbline.smoke.prices import Prices
 from tests.plumbline.smoke.test_prices import PriceList, product
 
@@ -19,7 +19,7 @@ JOB = Job(name="Train", component="Training", instance_type="ml.m5.large", insta
 @pytest.fixture
 def prices() -> Prices:
     """Each component at a price of its own."""
-    each = {"Processing": "1", "Training": "10", "Hosting": "100"}
+    each = {"Processing": "1", "Training": "10"}
     return Prices(PriceList(*(product(usd=usd, component=one) for one, usd in each.items())), region="eu-west-1")
 
 
@@ -45,8 +45,6 @@ def test_jobs_are_those_of_the_definition_with_the_limits_that_aws_keeps() -> No
             assert job.runs == 4
 
 
-def test_the_bound_is_that_of_all_jobs_and_of_the_endpoint(prices: Prices) -> None:
+def test_the_bound_is_that_of_all_jobs(prices: Prices) -> None:
     model = load_models(ROOT)[0]
-    jobs = sum((job.cost(prices) for job in jobs_of(model)), start=Decimal(0))
-    instances = model.serving.instance_count(Environment.STAGING)
-    assert bound(model, prices) == jobs + instances * 100 * ENDPOINT_HOURS
+    assert bound(model, prices) == sum((job.cost(prices) for job in jobs_of(model)), start=Decimal(0)) > 0

@@ -14,9 +14,10 @@ from plumbline.audit.templates import AuditedTemplate
 from plumbline.configuration import load_models, load_platform
 from plumbline.errors import PlumblineError
 from tests.plumbline.audit.access.small import ACCOUNT, REGION, allow, resource, template, trust
+from tests.reference.configuration import REFERENCE
 
 ROOT = Path(__file__).resolve().parents[4]
-PLATFORM, MODELS = load_platform(ROOT), load_models(ROOT)
+PLATFORM, MODELS = load_platform(REFERENCE), load_models(ROOT)
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 
 

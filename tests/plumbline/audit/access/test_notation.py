@@ -9,9 +9,10 @@ from plumbline.audit.access.notation import Row, expand, read_table
 from plumbline.audit.access.vocabulary import STRANGER, Vocabulary
 from plumbline.configuration import Organization, Platform, load_models, load_platform
 from plumbline.errors import PlumblineError
+from tests.reference.configuration import REFERENCE
 
 ROOT = Path(__file__).resolve().parents[4]
-PLATFORM = load_platform(ROOT)
+PLATFORM = load_platform(REFERENCE)
 WHY = "why = 'because of what would happen otherwise'"
 
 

@@ -1,27 +1,20 @@
 """The drill of delivery, played once, and what it shows."""
 
-import dataclasses
 import json
 import shutil
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from plumbline.configuration import Deployment, Environment, KeyPurpose
-from plumbline.errors import PlumblineError
 from plumbline.rehearsal.calls import read_call_log
 from plumbline.rehearsal.denials import principal_of
 from plumbline.rehearsal.drills.questions import questions
 from plumbline.rehearsal.journey import Journey
 from plumbline.rehearsal.progress import Silent
-from plumbline.rehearsal.summary import Act, ModelSummary, Summary
-from plumbline.smoke.comparison import compare
-from plumbline.smoke.prices import Prices
-from plumbline.smoke.smoke import Smoke
+from plumbline.rehearsal.summary import Act, Summary
 from tests.plumbline.rehearsal.drilled import small_checkout
-from tests.plumbline.smoke.test_prices import PriceList, product
 
 pytestmark = pytest.mark.rehearsal
 
@@ -50,10 +43,10 @@ def _deployments(played: tuple[Journey, Summary]) -> tuple[Deployment, ...]:
 
 def test_its_acts_end_as_they_should_each_with_a_commit_of_its_own(acts: dict[str, Act]) -> None:
     assert [(name, act.status, list(act.stages)[-1]) for name, act in acts.items()] == [
-        ("a stack", "Succeeded", "Releases"),
+        ("a stack", "Succeeded", "releases"),
         ("a broken test", "Failed", "Build"),
         ("a refused change", "Failed", "production"),
-        ("a revert", "Succeeded", "Releases"),
+        ("a revert", "Succeeded", "releases"),
         ("a rollback", "Succeeded", "Production"),
     ]
     assert len({act.commit for act in acts.values()}) == len({act.execution for act in acts.values()}) == len(acts)
@@ -129,50 +122,6 @@ def test_a_rollback_serves_the_very_release_of_before(acts: dict[str, Act]) -> N
     for endpoint, served in back.items():
         assert served["model_package_arn"].endswith("/1")
         assert newer[endpoint]["model_package_arn"].endswith("/2")
-
-
-def _smoke(journey: Journey, folder: Path, *, budget: str) -> Smoke:
-    """A smoke test of the rehearsal's own cloud, at one US dollar an hour."""
-    each = [product(usd="1", component=one) for one in ("Processing", "Training", "Hosting")]
-    return Smoke(
-        root=journey.root,
-        platform=journey.platform,
-        model=journey.models[0],
-        access=journey.cloud.administrator(journey.staging.account),
-        prices=Prices(PriceList(*each), region=journey.platform.region),
-        budget=Decimal(budget),
-        folder=folder,
-        progress=Silent(),
-    )
-
-
-def test_a_smoke_test_that_could_cost_more_than_its_budget_starts_nothing(
-    played: tuple[Journey, Summary], tmp_path: Path
-) -> None:
-    journey = played[0]
-    client = journey.cloud.administrator(journey.staging.account).client("sagemaker")
-    name = journey.staging.pipeline_name(journey.models[0])
-    before = client.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
-    with pytest.raises(PlumblineError, match=r"smoke: flight_delays can cost 10.00 USD, .* accepted: a budget of that"):
-        _smoke(journey, tmp_path, budget="9.99").go()
-    assert client.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"] == before
-
-
-def test_a_smoke_test_ends_at_the_approval_and_says_what_a_rehearsal_says(
-    played: tuple[Journey, Summary], tmp_path: Path
-) -> None:
-    journey, summary = played
-    model, production = journey.models[0], journey.platform.deployment(Environment.PRODUCTION)
-    before = journey.served(model, production)
-    written = json.loads(_smoke(journey, tmp_path, budget="10").go().write(tmp_path).read_text())
-    assert journey.served(model, production) == before
-    (way,) = written["models"]
-    assert way.keys() == {field.name for field in dataclasses.fields(ModelSummary)}
-    assert way["model_package_arn"].endswith("/3")
-    assert way["served"]["staging"]["model_package_arn"] == way["model_package_arn"]
-    assert way["release"]["actions"][-1]["stage"] == journey.platform.release(model).approval_stage
-    assert way["release"]["status"] == "Failed"
-    assert [row.what for row in compare(written, json.loads(summary.text())) if row.differs] == []
 
 
 def test_the_drill_is_in_the_file_with_its_times(played: tuple[Journey, Summary], tmp_path: Path) -> None:
