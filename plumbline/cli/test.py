@@ -26,9 +26,12 @@ class Check:
     shown: bool = False
 
 
-STATIC = (
+# Seconds, before what takes minutes.
+QUICK = (
     Check(name="format", command=("ruff", "format", "--check", "--quiet", ".")),
     Check(name="lint", command=("ruff", "check", "--quiet", ".")),
+)
+STATIC = (
     Check(name="types", command=("mypy",)),
     Check(name="definitions", command=("plumbline.cli", "render", "--check")),
 )
@@ -52,20 +55,18 @@ def test(
 ) -> None:
     """Run format, lint, types, definitions and the tests; without --fast also the thorough ones and the rehearsal's."""
     began = time.monotonic()
-    beside = STATIC if fast else (REHEARSAL, *STATIC)
-    running = [(check, _start(check)) for check in beside]
-    tests = FAST if fast else ALONE
-    failed = []
+    failed: list[str] = []
+    running = [(check, _start(check)) for check in QUICK]
     try:
-        command = [*_command(tests), *(["--exitfirst"] if exit_first else [])]
-        if subprocess.run(command, cwd=ROOT, env=tool_environment(), check=False).returncode != 0:
-            failed.append(tests.name)
-        for check, process in running if not (exit_first and failed) else ():
-            output, _ = process.communicate()
-            if process.returncode != 0:
-                failed.append(check.name)
-            if process.returncode != 0 or check.shown:
-                print(f"\n--- {check.name}\n{output.rstrip()}", flush=True)
+        _await(running, failed)
+        if not (exit_first and failed):
+            running = [(check, _start(check)) for check in (STATIC if fast else (REHEARSAL, *STATIC))]
+            tests = FAST if fast else ALONE
+            command = [*_command(tests), *(["--exitfirst"] if exit_first else [])]
+            if subprocess.run(command, cwd=ROOT, env=tool_environment(), check=False).returncode != 0:
+                failed.append(tests.name)
+        if not (exit_first and failed):
+            _await(running, failed)
     finally:
         for _, process in running:
             if process.poll() is None:
@@ -75,6 +76,16 @@ def test(
     print(f"\n{outcome} ({time.monotonic() - began:.0f} s)")
     if failed:
         raise typer.Exit(1)
+
+
+def _await(running: list[tuple[Check, subprocess.Popen[str]]], failed: list[str]) -> None:
+    """Waits for checks, shows what they have to say, and names those that fail."""
+    for check, process in running:
+        output, _ = process.communicate()
+        if process.returncode != 0:
+            failed.append(check.name)
+        if process.returncode != 0 or check.shown:
+            print(f"\n--- {check.name}\n{output.rstrip()}", flush=True)
 
 
 def _command(check: Check) -> list[str]:

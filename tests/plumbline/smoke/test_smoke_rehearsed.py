@@ -48,7 +48,9 @@ def _runs(rehearsal: Rehearsed) -> list[object]:
 
 def test_a_run_that_could_cost_more_than_the_budget_does_not_begin(rehearsal: Rehearsed) -> None:
     before = _runs(rehearsal)
-    with pytest.raises(PlumblineError, match=r"smoke: a run of flight_delays can cost 8.00 USD, .* that budget or more"):
+    with pytest.raises(
+        PlumblineError, match=r"smoke: a run of flight_delays can cost 8.00 USD, .* that budget or more"
+    ):
         _smoke(rehearsal, budget="7.99").go()
     assert _runs(rehearsal) == before
 
