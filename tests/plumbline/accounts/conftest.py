@@ -16,11 +16,14 @@ ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime.datetime(2026, 11, 28, 12, 0, tzinfo=datetime.UTC)
 
 
+# One for all tests: it reads each service's model once, megabytes of JSON.
+_SESSION = boto3.Session(aws_access_key_id="any", aws_secret_access_key="any", region_name="eu-west-1")
+
+
 class StubbedClients:
     """One client a service; what a test has not written is not answered."""
 
     def __init__(self) -> None:
-        self._session = boto3.Session(aws_access_key_id="any", aws_secret_access_key="any", region_name="eu-west-1")
         self._clients: dict[str, Client] = {}
         self._stubbers: dict[str, Stubber] = {}
 
@@ -30,7 +33,7 @@ class StubbedClients:
 
     def on(self, service: str) -> Stubber:
         if service not in self._stubbers:
-            made = self._session.client(service)  # type: ignore[call-overload]
+            made = _SESSION.client(service)  # type: ignore[call-overload]
             self._clients[service], self._stubbers[service] = made, Stubber(made)
             self._stubbers[service].activate()
         return self._stubbers[service]

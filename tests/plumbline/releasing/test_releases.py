@@ -19,12 +19,15 @@ TOKEN = "0b2a1f34-0000-4000-8000-000000000000"
 WAITING = Waiting(execution="e2", token=TOKEN, says="flight_delays to production: version 2", link="https://console")
 
 
+# One for all tests: it reads each service's model once.
+_SESSION = boto3.Session(aws_access_key_id="any", aws_secret_access_key="any", region_name="eu-west-1")
+
+
 class Account:
     """One stubbed client a service."""
 
     def __init__(self) -> None:
-        session = boto3.Session(aws_access_key_id="any", aws_secret_access_key="any", region_name="eu-west-1")
-        codepipeline, s3 = session.client("codepipeline"), session.client("s3")
+        codepipeline, s3 = _SESSION.client("codepipeline"), _SESSION.client("s3")
         self._clients: dict[str, Client] = {"codepipeline": codepipeline, "s3": s3}
         self.pipelines, self.records = Stubber(codepipeline), Stubber(s3)
         self.pipelines.activate()
