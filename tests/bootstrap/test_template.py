@@ -17,6 +17,7 @@ from plumbline.configuration import (
     execution_policy_arns,
     load_platform,
 )
+from tests.reference.configuration import REFERENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 6_144  # characters of a managed policy without white space: IAM user guide, "IAM and AWS STS quotas"
@@ -62,7 +63,7 @@ def test_every_policy_fits_also_with_the_longest_names() -> None:
 
 
 def test_cloudformation_gets_the_policies_that_the_template_makes(policies: dict[str, Json]) -> None:
-    platform = load_platform(ROOT)
+    platform = load_platform(REFERENCE)
     account = platform.delivery_account
     named = {arn.rpartition("/")[2] for arn in execution_policy_arns(platform, account)}
     assert named == policies.keys() - {platform.boundary_name}

@@ -162,7 +162,8 @@ def test_production_serves_copies_of_its_own(assembly: Assembly, production: Dep
     granted = role_statements(_role(assembly, production, model, ModelJob.SERVE))
     assert granted["ReadObjects"]["Resource"] == f"arn:aws:s3:::{production.models_bucket}/{model.name}/released/*"
     assert granted["DecryptObjects"]["Resource"] == {"Ref": "ModelsKey"}
-    assert granted["PullImage"]["Resource"] == production.arn("ecr", "repository/plumbline-runtime")
+    repository = production.platform.runtime_repository
+    assert granted["PullImage"]["Resource"] == production.arn("ecr", f"repository/{repository}")
 
 
 def test_copies_are_made_of_artifacts_of_staging_with_its_key_only(

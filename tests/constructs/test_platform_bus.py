@@ -16,10 +16,10 @@ def test_every_environment_has_its_bus(assembly: Assembly, environment: Environm
 def test_staging_hears_of_production_by_the_platforms_roles_there(assembly: Assembly) -> None:
     foundation = assembly[assembly.platform.deployment(Environment.STAGING).stack_name("foundation")]
     statement = foundation.only("AWS::Events::EventBusPolicy")["Properties"]["Statement"]
-    production = assembly.platform.accounts.production.id
+    production = assembly.platform.deployment(Environment.PRODUCTION)
     assert statement["Action"] == "events:PutEvents"
-    assert statement["Principal"] == {"AWS": f"arn:aws:iam::{production}:root"}
-    senders = f"arn:aws:iam::{production}:role/plumbline-production-*"
+    assert statement["Principal"] == {"AWS": production.iam_arn("root")}
+    senders = production.iam_arn(f"role/{production.prefix}-*")
     assert statement["Condition"] == {"ArnLike": {"aws:PrincipalArn": senders}}
 
 

@@ -19,6 +19,7 @@ from aws_cdk import App
 from plumbline.audit.gate import add_rules, synthesize
 from plumbline.configuration import Model, Platform, command_line_version, load_models, load_platform
 from stacks.composition import compose
+from tests.reference.configuration import REFERENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME_TAG = "0123456789abcdef"
@@ -89,6 +90,16 @@ def configured(text: str) -> Platform:
 def synthesized_as(text: str) -> Assembly:
     """The platform that another `platform.toml` makes, with all rules on."""
     return assembled(configured(text))
+
+
+def of_reference(assembly: Assembly) -> Assembly:
+    """The reference platform's, for what is about Plumbline and not about what the checkout is edited to be.
+
+    Args:
+        assembly: The checkout's own, which as a rule is the same.
+    """
+    text = (REFERENCE / "platform.toml").read_text()
+    return assembly if assembly.platform == configured(text) else synthesized_as(text)
 
 
 def assembled(platform: Platform) -> Assembly:

@@ -13,10 +13,15 @@ from plumbline.configuration import (
     command_line_version,
     load_models,
 )
-from tests.house.assembly import ROOT, Assembly, Json, Template, role_statements
+from tests.house.assembly import ROOT, Assembly, Json, Template, of_reference, role_statements
 from tests.house.layouts import FOUR_ACCOUNTS, IN_CODECOMMIT, IN_S3, composed
 
 PINNED = command_line_version(ROOT)
+
+
+@pytest.fixture(scope="module")
+def assembly(assembly: Assembly) -> Assembly:
+    return of_reference(assembly)
 
 
 @pytest.fixture(scope="module")

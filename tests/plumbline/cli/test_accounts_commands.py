@@ -83,7 +83,7 @@ def test_an_interrupted_bootstrap_says_how_far_it_is_known_to_have_come(
     _ends_with(KeyboardInterrupt(), monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         bootstrap(dry_run=False, print_only=False)
-    assert "plumbline-bootstrap is not known to be ready" in capsys.readouterr().err
+    assert f"{load_platform(ROOT).bootstrap_stack} is not known to be ready" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("administrator")

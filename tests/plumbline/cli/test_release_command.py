@@ -7,7 +7,7 @@ import pytest
 
 from plumbline.accounts import access
 from plumbline.accounts.access import Caller
-from plumbline.configuration import load_platform
+from plumbline.configuration import Person, load_platform
 from plumbline.errors import PlumblineError
 from plumbline.releasing import releases
 from plumbline.releasing.releases import BREAK_GLASS, Waiting
@@ -134,5 +134,5 @@ def test_credentials_of_another_account_are_refused_with_the_role_that_is_wanted
     ended = plumb("release", "flight_delays", "approve", "--yes")
     assert ended.code == 2
     assert "user/ada" in ended.stderr
-    assert "role/plumbline-delivery-approver" in ended.stderr
+    assert load_platform(ROOT).delivery.person_role_arn(Person.APPROVER) in ended.stderr
     assert told.answers == []

@@ -12,6 +12,7 @@ from plumbline.accounts.access import Client
 from plumbline.configuration import Release, load_models, load_platform
 from plumbline.errors import PlumblineError
 from plumbline.releasing.releases import Releases, Waiting
+from tests.reference.configuration import REFERENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC)
@@ -39,7 +40,7 @@ class Account:
 
 @pytest.fixture
 def names() -> Release:
-    return load_platform(ROOT).release(load_models(ROOT)[0])
+    return load_platform(REFERENCE).release(load_models(ROOT)[0])
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from plumbline.audit.templates import AuditedTemplate
 from plumbline.configuration import load_models, load_platform
 from tests.house.assembly import ROOT
 from tests.plumbline.audit.mutations.operator import Mutant
+from tests.reference.configuration import REFERENCE
 
 _POLICY_KEYS = ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument", "PermissionsBoundary", "ManagedPolicyArns")
 
@@ -27,7 +28,7 @@ class MatrixKiller:
         Args:
             templates: All that belongs together; mutants are made of these.
         """
-        self._platform, self._models = load_platform(ROOT), load_models(ROOT)
+        self._platform, self._models = load_platform(REFERENCE), load_models(ROOT)
         self._bootstrapped = bootstrapped(ROOT, self._platform)
         apart = {template.file for template in self._bootstrapped.templates}
         self._templates = tuple(template for template in templates if template.file not in apart)

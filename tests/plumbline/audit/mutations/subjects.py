@@ -7,6 +7,7 @@ from pathlib import Path
 
 from plumbline.audit.templates import AuditedTemplate, read_assembly, read_files
 from tests.house.assembly import ROOT, RUNTIME_TAG
+from tests.reference.configuration import REFERENCE
 
 UNRELATED = Path(__file__).with_name("unrelated.json")
 
@@ -24,7 +25,7 @@ def platform_templates() -> tuple[AuditedTemplate, ...]:
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     # Without the rules of synth, which judge the templates as they are, and have tests of their own.
     app = App(outdir=str(folder), context=context, builtin_cloud_formation_validation=False)
-    platform = load_platform(ROOT)
+    platform = load_platform(REFERENCE)
     compose(
         app,
         platform=platform,
