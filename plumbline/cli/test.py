@@ -36,7 +36,7 @@ STATIC = (
     Check(name="definitions", command=("plumbline.cli", "render", "--check")),
 )
 # In one process, so that its tests look at one rehearsal.
-REHEARSAL = Check(name="rehearsal", command=("pytest", "-m", "rehearsal"), shown=True)
+REHEARSAL = Check(name="rehearsal", command=("pytest", "-m", "rehearsal", "--durations", "12"), shown=True)
 ALONE = Check(name="tests", command=("pytest", "-m", "not rehearsal"), shown=True)
 FAST = Check(
     name="tests",

@@ -69,30 +69,25 @@ class Releasing:
         _, execution = Releases(self._answering, self._names).roll_back(to)
         return execution
 
-    def follow(
-        self, execution: str, *, because: str, tell: Callable[[str], None], approved: bool = True
-    ) -> PipelineRun:
-        """Waits for an execution until its approval is given and it has succeeded, or until it has been rejected.
+    def follow(self, execution: str, *, because: str, tell: Callable[[str], None]) -> PipelineRun:
+        """Waits for an execution, whose approval is given, until it has succeeded.
 
         Args:
             execution: The execution.
             because: What the answer says.
             tell: Called with one line whenever something has moved.
-            approved: What the answer is.
 
         Raises:
-            PlumblineError: It ends otherwise.
+            PlumblineError: It does not succeed.
         """
         run = pipeline_run.follow(
             pipeline=self._names.pipeline_name,
             execution=execution,
             caller=self._answering,
-            decide=lambda asked: asked.answer(self._answering, approved=approved, because=because),
+            decide=lambda asked: asked.answer(self._answering, approved=True, because=because),
             tell=tell,
         )
-        stages = {one.stage for one in run.actions if one.status == "Failed"}
-        as_answered = run.status == "Succeeded" if approved else stages == {self._names.approval_stage}
-        if not as_answered:
+        if run.status != "Succeeded":
             raise pipeline_run.failure(run, caller=self._looking)
         return run
 

@@ -69,7 +69,7 @@ def _add_stack(scene: Scene, step: Step, name: str) -> Act:
 
 def _break_test(scene: Scene, step: Step, name: str) -> Act:
     before = scene.look()
-    _commit(scene, "limits", "Let CloudFormation choose among the versions of its own policies")
+    _commit(scene, "retention", "Keep logs for as many days as anybody likes")
     delivered = scene.deliver(step)
     changed = before.differences(scene.look())
     failed = _failed(scene, delivered, stage="Build")

@@ -7,7 +7,7 @@ from plumbline.rehearsal.source import SourceRepository
 from tests.plumbline.rehearsal.shared import ROOT
 
 # A file that no commit of the drill changes, and one that each of the two that concern tests changes or breaks.
-_TESTS = ("house/assembly.py", "house/conftest.py", "house/test_house_rules.py", "bootstrap")
+_TESTS = ("house/assembly.py", "house/conftest.py", "house/test_house_rules.py", "plumbline/configuration", "reference")
 _BUILD = '''"""What a build does here: the tests that a commit of the drill breaks, and the cloud assembly."""
 
 import subprocess
@@ -16,7 +16,7 @@ import sys
 from plumbline.audit.synthesis import synthesize_app
 from plumbline.errors import PlumblineError
 
-_TESTS = "tests/bootstrap"
+_TESTS = "tests/plumbline/configuration"
 
 
 def build(root, *, today, step):
@@ -30,7 +30,7 @@ def build(root, *, today, step):
 
 
 def small_checkout(folder: Path) -> Path:
-    """A copy of this checkout with few tests, whose build runs those of the bootstrap and audits nothing.
+    """A copy of this checkout with few tests, whose build runs those of the configuration and audits nothing.
 
     What the drill shows is what the pipeline makes of a build's end; what a build does is not its matter, and takes
     minutes for each commit. Results of builds are shared with this checkout, so that they are taken from there.

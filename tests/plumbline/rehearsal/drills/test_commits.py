@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[4]
 def test_the_commits_fit_this_checkout_one_after_the_other(tmp_path: Path) -> None:
     source = SourceRepository(root=ROOT, folder=tmp_path, branch="main")
     made = {source.commit}
-    for name in ("contact", "limits", "neighbours"):
+    for name in ("contact", "retention", "neighbours"):
         made.add(source.commit_patch(COMMITS / f"{name}.patch", name))
     assert len(made) == 1 + len(list(COMMITS.iterdir()))
 

@@ -65,8 +65,8 @@ def test_a_stack_reaches_every_account_by_the_pipeline_that_has_changed_itself_f
 
 def test_a_commit_that_fails_its_tests_changes_nothing_and_says_which(acts: dict[str, Act]) -> None:
     shown = acts["a broken test"].shown
-    test = "test_cloudformation_changes_neither_the_boundary_nor_its_own_policies[iam:SetDefaultPolicyVersion]"
-    assert shown["failed tests"] == [f"tests/bootstrap/test_template.py::{test}"]
+    tests = "tests/plumbline/configuration/test_configuration.py"
+    assert shown["failed tests"] == [f"{tests}::test_bad_platform_gets_its_sentence[log_retention_unknown]"]
     assert shown["changed"] == []
 
 
