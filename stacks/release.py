@@ -56,7 +56,7 @@ class ReleaseStack(PlatformStack):
             "Functions",
             release=release,
             values=values,
-            bundle=bundle.asset,
+            bundle=bundle,
             registry=registry,
             production=production,
         )

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 from aws_cdk import Stack
@@ -21,6 +22,7 @@ class ReleaseBundle(Construct):
 
     Attributes:
         asset: The archive.
+        digests: SHA-256 of each of its files, by the file's name.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class ReleaseBundle(Construct):
                 shutil.copyfile(template_file(stack), folder / template_name(environment))
                 (folder / settings_name(environment)).write_text(settings(stack), encoding="utf-8")
             shutil.copyfile(model.folder / "contract.json", folder / "contract.json")
+            self.digests = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
             self.asset = assets.Asset(self, "Archive", path=str(folder))
 
 

@@ -1,13 +1,14 @@
 """What records, verifies, checks and copies the releases of one model."""
 
+import json
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.platform_function import PlatformFunction
 from mlops_constructs.policy import Statement
+from mlops_constructs.release_bundle import ReleaseBundle
 from mlops_constructs.release_values import ReleaseValues
 from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import OBJECT_NAMES, WITHOUT_RESOURCES
@@ -45,7 +46,7 @@ class ReleaseFunctions(Construct):
         *,
         release: Release,
         values: ReleaseValues,
-        bundle: assets.Asset,
+        bundle: ReleaseBundle,
         registry: Deployment,
         production: Deployment,
     ) -> None:
@@ -73,9 +74,10 @@ class ReleaseFunctions(Construct):
             ReleaseStep.COPIER: self._copier(),
         }
 
-    def _recorder(self, bundle: assets.Asset) -> PlatformFunction:
+    def _recorder(self, bundle: ReleaseBundle) -> PlatformFunction:
         release, registry = self._release, self._registry
-        bundle_object = f"arn:{release.partition}:s3:::{bundle.s3_bucket_name}/{bundle.s3_object_key}"
+        archive = bundle.asset
+        bundle_object = f"arn:{release.partition}:s3:::{archive.s3_bucket_name}/{archive.s3_object_key}"
         return self._function(
             ReleaseStep.RECORDER,
             "Records an approved version and starts its release",
@@ -85,8 +87,10 @@ class ReleaseFunctions(Construct):
                 "RECORDS_BUCKET": self._records_bucket,
                 "RECORDS_PREFIX": release.records_prefix,
                 "SOURCE_ACTION": release.source_action,
-                "BUNDLE_BUCKET": bundle.s3_bucket_name,
-                "BUNDLE_KEY": bundle.s3_object_key,
+                "BUNDLE_BUCKET": archive.s3_bucket_name,
+                "BUNDLE_KEY": archive.s3_object_key,
+                # The name of the object proves nothing to whoever reads it: it may have been written over.
+                "BUNDLE_DIGESTS": json.dumps(bundle.digests),
                 "ARTIFACTS": f"s3://{registry.models_bucket}/{registry.artifacts_prefix(release.model)}",
                 "REPOSITORY": registry.image_repository_uri,
             },

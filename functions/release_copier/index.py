@@ -20,7 +20,7 @@ from record import Record, key_of, verified
 from refusal import RefusedError
 from repository import Repository
 from role import Client, Document, Role, code_of
-from stored import place
+from stored import place, refuse_replaced
 
 BREAK_GLASS = "BREAK GLASS"
 # Without leave to list a bucket, S3 says of a key that is missing that access is denied (API reference, HeadObject).
@@ -48,9 +48,10 @@ def _copy(job: Job) -> Outcome:
     status = package["ModelApprovalStatus"]
     if status != "Approved":
         raise RefusedError(f"version {record.version} was approved and now is {status}")
+    # Of the registry nothing else is taken: it may say otherwise since staging was checked.
     artifact = _copy_artifact(role.client("s3"), record)
     image = _copy_image(role.client("ecr"), record)
-    arn = _register(role, record, package, {"ModelDataUrl": artifact, "Image": image})
+    arn = _register(role, record, {"ModelDataUrl": artifact, "Image": image})
     return Outcome(summary=f"version {record.version} is {arn}", variables={"PackageArn": arn})
 
 
@@ -110,6 +111,7 @@ def _copy_artifact(s3: Client, record: Record) -> str:
     said = record.said["artifact"]
     bucket, key = os.environ["MODELS_BUCKET"], f"{os.environ['MODEL']}/released/{record.version}/model.tar.gz"
     if _size_of_copy(s3, bucket, key, said["versionId"]) is None:
+        refuse_replaced(s3, said, version=record.version)
         source_bucket, source_key = place(said["uri"])
         s3.copy(
             CopySource={"Bucket": source_bucket, "Key": source_key, "VersionId": said["versionId"]},
@@ -151,7 +153,7 @@ def _copy_image(ecr: Client, record: Record) -> str:
     return f"{target.uri}@{digest}"
 
 
-def _register(role: Role, record: Record, package: Document, copies: Document) -> str:
+def _register(role: Role, record: Record, copies: Document) -> str:
     """Registers the copies as an approved version, unless an earlier attempt has, which wrote down which one it is."""
     source, group = record.said["modelPackageArn"], os.environ["GROUP"]
     bucket, key = os.environ["MODELS_BUCKET"], f"{os.environ['MODEL']}/released/{record.version}/package.json"
@@ -159,16 +161,14 @@ def _register(role: Role, record: Record, package: Document, copies: Document) -
     if written := _written(s3, bucket, key):
         return written
     description = f"version {record.version} of {source}; record {key_of(os.environ['RECORDS_PREFIX'], record.version)}"
-    specification = package["InferenceSpecification"]
+    specification: Document = record.said["specification"]
     (container,) = specification["Containers"]
-    # What SageMaker worked out for the original may be another for the copy.
-    own = {name: value for name, value in container.items() if name not in ("ImageDigest", "ModelDataETag")}
     created = registry.create_model_package(
         ModelPackageGroupName=group,
         ModelPackageDescription=description,
-        InferenceSpecification={**specification, "Containers": [{**own, **copies}]},
+        InferenceSpecification={**specification, "Containers": [{**container, **copies}]},
         ModelApprovalStatus="Approved",
-        CustomerMetadataProperties={**package.get("CustomerMetadataProperties", {}), "source-package": source},
+        CustomerMetadataProperties={**record.said["properties"], "source-package": source},
         ClientToken=hashlib.sha256(description.encode()).hexdigest()[:36],
     )
     arn = str(created["ModelPackageArn"])

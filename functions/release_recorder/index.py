@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 
 from once import write_once
-from record import LIMIT, key_of, sealed
+from record import LIMIT, key_of, sealed, specification_of
 from refusal import RefusedError
 from repository import Repository
 from role import Client, Document, Role
@@ -80,6 +80,9 @@ def _described(package: Document, version: int, reader: Role) -> Document:
     if not uri.startswith(os.environ["ARTIFACTS"]):
         raise RefusedError(f"the artifact {uri} of version {version} lies outside {os.environ['ARTIFACTS']}")
     artifact = look(s3, uri, what="artifact")
+    registered = str(containers[0].get("ModelDataETag", "")).strip('"')
+    if registered and registered != artifact.etag:
+        raise RefusedError(f"the artifact {uri} of version {version} was replaced after it was registered")
     named = str(containers[0].get("Image", ""))
     repository = Repository(os.environ["REPOSITORY"])
     digest, _ = repository.look(boto3.client("ecr"), repository.named(named))
@@ -98,6 +101,8 @@ def _described(package: Document, version: int, reader: Role) -> Document:
         "trigger": origin.get("trigger", ""),
         "triggerReason": origin.get("trigger-reason", ""),
         "execution": origin.get("execution", ""),
+        "properties": origin,
+        "specification": specification_of(package),
         "metrics": _metrics(s3, statistics),
         "artifact": {"uri": uri, "versionId": artifact.version, "eTag": artifact.etag, "size": artifact.size},
         "image": {"uri": f"{repository.uri}@{digest}", "digest": digest, "named": named},
@@ -129,7 +134,11 @@ def _bundle() -> dict[str, bytes]:
     uri = f"s3://{os.environ['BUNDLE_BUCKET']}/{os.environ['BUNDLE_KEY']}"
     content = read(boto3.client("s3"), uri, what="bundle", limit=LIMIT)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
+        files = {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
+    found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    if found != json.loads(os.environ["BUNDLE_DIGESTS"]):
+        raise RefusedError(f"the bundle {uri} is not the one that was delivered with this function")
+    return files
 
 
 def _kept(s3: Client, key: str, archive: bytes) -> str:

@@ -1,10 +1,13 @@
 """A job of CodePipeline: what an invoked function is given, and how it says how the job ended.
 
-Source: CodePipeline user guide, "AWS Lambda invoke action reference". Lambda calls a function again that has raised
-(developer guide, "Asynchronous invocation"), and then the job has ended: its answer is refused, which is no error.
+Source: CodePipeline user guide, "AWS Lambda invoke action reference". Lambda calls a function again that has raised or
+whose time was up (developer guide, "Asynchronous invocation"). A job that was told that it failed is over, and a second
+call would do the work of a release that no longer is one, so then nothing is raised; the answer to a job that has ended
+is refused, which is no error.
 """
 
 import dataclasses
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -74,7 +77,7 @@ def answer(event: Document, work: Callable[[Job], Outcome]) -> dict[str, str]:
         What was said, under `said`.
 
     Raises:
-        Exception: Whatever the work raises but a refusal; the job has been told that it failed.
+        ClientError: The job cannot be told how it ended.
     """
     job = event["CodePipeline.job"]
     pipelines = boto3.client("codepipeline")
@@ -89,11 +92,13 @@ def answer(event: Document, work: Callable[[Job], Outcome]) -> dict[str, str]:
     except RefusedError as refusal:
         _fail(pipelines, job["id"], "JobFailed", str(refusal))
         return _told(f"refused: {refusal}")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job fails of it and is told so
         # A variable of the environment or a member of the event that is missing is a fault of who deployed this.
         kind = "ConfigurationError" if isinstance(error, KeyError) else "JobFailed"
-        _fail(pipelines, job["id"], kind, f"{type(error).__name__}: {error}")
-        raise
+        traceback.print_exc()
+        said = f"{type(error).__name__}: {error}"
+        _fail(pipelines, job["id"], kind, said)
+        return _told(f"failed: {said}")
     return _told(outcome.summary)
 
 

@@ -28,6 +28,8 @@ CONTRACT = "contract.json"
 LIMIT = 10 * 1024 * 1024
 _RECORD, _CODE = "record.json", "record.mac"
 _ALGORITHM = "HMAC_SHA_256"
+# What may be another for a copy of image and artifact.
+_WORKED_OUT = ("ImageDigest", "ModelDataETag")
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # of a zip archive
 
 
@@ -159,3 +161,17 @@ def _message(model: str, version: int, text: bytes) -> bytes:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def specification_of(package: Document) -> Document:
+    """How a version is served, as its registry has it: all but what SageMaker has worked out for its own copy.
+
+    Args:
+        package: A description of a model package.
+    """
+    specification: Document = package["InferenceSpecification"]
+    containers = [
+        {name: value for name, value in container.items() if name not in _WORKED_OUT}
+        for container in specification["Containers"]
+    ]
+    return {**specification, "Containers": containers}

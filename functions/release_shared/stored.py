@@ -1,6 +1,7 @@
 """Objects in S3 that a release depends on: whether they are there, in which version, and can be read."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -67,6 +68,24 @@ def look(s3: Client, uri: str, *, what: str) -> Stored:
         raise RefusedError(f"the {what} {uri} has no version: its bucket must keep versions")
     size = int(answer["ContentRange"].rpartition("/")[2])
     return Stored(version=version, etag=answer["ETag"].strip('"'), size=size)
+
+
+def refuse_replaced(s3: Client, artifact: Mapping[str, Any], *, version: int) -> None:
+    """Refuses an artifact whose object has another current version than the recorded one.
+
+    An endpoint of staging takes the current one, so only then is what was checked there what is copied.
+
+    Args:
+        s3: Who looks.
+        artifact: What the record says of it.
+        version: The version of the model.
+
+    Raises:
+        RefusedError: It was replaced, is gone, or cannot be read.
+    """
+    found = look(s3, artifact["uri"], what="artifact")
+    if (found.version, found.etag, found.size) != (artifact["versionId"], artifact["eTag"], artifact["size"]):
+        raise RefusedError(f"the artifact {artifact['uri']} of version {version} was replaced after it was recorded")
 
 
 def read(s3: Client, uri: str, *, what: str, limit: int, version: str = "") -> bytes:

@@ -12,10 +12,10 @@ import boto3
 from botocore.exceptions import ClientError
 
 from job import Job, Outcome, answer
-from record import Record, verified
+from record import Record, specification_of, verified
 from refusal import RefusedError
-from role import Client, Document, Role, code_of, message_of
-from stored import look
+from role import Document, Role, code_of, message_of
+from stored import refuse_replaced
 
 # Summary becomes part of an approval's text, of at most 1,000 characters with what stands before it (user guide,
 # "Manual approval action reference").
@@ -37,7 +37,7 @@ def _verify(job: Job) -> Outcome:
     record = verified(job.archive(), model=os.environ["MODEL"], kms=boto3.client("kms"), key=os.environ["MAC_KEY_ARN"])
     reader = Role(arn=os.environ["READER_ROLE_ARN"], session="verifier")
     _compare_package(record, _package(record, reader))
-    _compare_artifact(record, reader.client("s3"))
+    refuse_replaced(reader.client("s3"), record.said["artifact"], version=record.version)
     _reject_waiting(record, own=job.told)
     summary = _summary(record)
     variables = {"PackageArn": record.said["modelPackageArn"], "Version": str(record.version), "Summary": summary}
@@ -67,17 +67,10 @@ def _compare_package(record: Record, package: Document) -> None:
     artifact, image = record.said["artifact"], record.said["image"]
     if named != [(artifact["uri"], image["named"])]:
         raise RefusedError(f"version {record.version} names another artifact or image than its record")
+    if specification_of(package) != record.said["specification"]:
+        raise RefusedError(f"version {record.version} is served in another way than its record says")
     if not image["uri"].startswith(f"{os.environ['REPOSITORY']}@"):
         raise RefusedError(f"the image {image['uri']} is not of the repository {os.environ['REPOSITORY']}")
-
-
-def _compare_artifact(record: Record, s3: Client) -> None:
-    artifact = record.said["artifact"]
-    found = look(s3, artifact["uri"], what="artifact")
-    if (found.version, found.etag, found.size) != (artifact["versionId"], artifact["eTag"], artifact["size"]):
-        raise RefusedError(
-            f"the artifact {artifact['uri']} of version {record.version} was replaced after it was recorded"
-        )
 
 
 def _reject_waiting(record: Record, *, own: str) -> None:

@@ -2,7 +2,8 @@
 
 import json
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -10,9 +11,6 @@ from rich.table import Table
 
 from plumbline.errors import PlumblineError
 from plumbline.toolchain import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _BUDGET = "5"
 _TABLE_WIDTH = 120  # columns: two sides, each with a digest
@@ -62,10 +60,9 @@ def smoke(
     ).go()
     written = smoked.write(ROOT)
     console.print()
+    console.print(f"All of it is in {FILE}.\n")
     if (ROOT / REHEARSED).exists():
-        rehearsed = json.loads((ROOT / REHEARSED).read_text(encoding="utf-8"))
-        _print_beside(console, json.loads(written.read_text(encoding="utf-8")), rehearsed)
-    console.print(f"All of it is in {FILE}.")
+        _print_beside(console, written, ROOT / REHEARSED)
 
 
 def _amount(budget: str) -> Decimal:
@@ -80,11 +77,17 @@ def _amount(budget: str) -> Decimal:
     return found
 
 
-def _print_beside(console: Console, smoked: "Mapping[str, object]", rehearsed: "Mapping[str, object]") -> None:
+def _print_beside(console: Console, smoked: Path, rehearsed: Path) -> None:
     from plumbline.smoke.comparison import compare
 
+    try:
+        rows = compare(*(json.loads(path.read_text(encoding="utf-8")) for path in (smoked, rehearsed)))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PlumblineError(
+            f"smoke: {rehearsed.name} cannot be set beside it; accepted: what this version's ./plumb rehearse writes.",
+            exit_code=1,
+        ) from error
     table = Table("", "rehearsed", "on AWS", "", box=None, pad_edge=False)
-    for row in compare(smoked, rehearsed):
+    for row in rows:
         table.add_row(row.what, row.rehearsed, row.on_aws, "differs" if row.differs else "")
     Console(width=max(_TABLE_WIDTH, console.width)).print(table)
-    console.print()

@@ -54,6 +54,7 @@ def train(
     commit: str,
     reason: str,
     steps: Steps,
+    **waiting: float,
 ) -> TrainedModel:
     """Trains a model, up to its registered version.
 
@@ -65,6 +66,7 @@ def train(
         commit: What the version records.
         reason: What the version records.
         steps: Show what is going on.
+        waiting: How long to wait for the run, as ``training_run.register`` takes it.
 
     Raises:
         PlumblineError: The run fails, with the failed step's last words, or registers nothing.
@@ -82,6 +84,7 @@ def train(
             reason=reason,
             caller=delivering,
             tell=step.detail,
+            **waiting,
         )
         package = looking.client("sagemaker").describe_model_package(ModelPackageName=run.model_package_arn)
         metrics = training_run.evaluation(run=run, deployment=deployment, model=model, caller=looking)

@@ -16,6 +16,7 @@ from plumbline.configuration import Deployment, KeyPurpose, Model, code_digest
 from plumbline.errors import PlumblineError
 
 _POLL_SECONDS = 0.25
+_LIMIT_SECONDS = 900.0
 _ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
 
 
@@ -122,8 +123,10 @@ def register(
     reason: str,
     caller: Clients,
     tell: Callable[[str], None],
+    limit_seconds: float = _LIMIT_SECONDS,
+    poll_seconds: float = _POLL_SECONDS,
 ) -> Run:
-    """Starts a run and waits until it has registered a version; an interrupt stops the run, too.
+    """Starts a run and waits until it has registered a version; whatever ends the waiting stops the run, too.
 
     Args:
         deployment: Where.
@@ -133,16 +136,18 @@ def register(
         reason: What the version records.
         caller: Who starts it.
         tell: Called with one line whenever the steps have moved.
+        limit_seconds: How long to wait.
+        poll_seconds: How long between two looks.
 
     Raises:
-        PlumblineError: It fails, with the failed step's last words, or registers nothing.
+        PlumblineError: It does not end in time; or it fails, with the failed step's last words, or registers nothing.
     """
     arn = start(deployment=deployment, model=model, inputs=inputs, commit=commit, reason=reason, caller=caller)
     try:
-        run = follow(arn=arn, caller=caller, tell=tell)
-    except KeyboardInterrupt:
+        run = follow(arn=arn, caller=caller, tell=tell, limit_seconds=limit_seconds, poll_seconds=poll_seconds)
+    except BaseException:
         # Whoever may not stop it leaves it to its own end.
-        with contextlib.suppress(botocore.exceptions.ClientError):
+        with contextlib.suppress(botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError):
             caller.client("sagemaker").stop_pipeline_execution(PipelineExecutionArn=arn)
         raise
     if run.status != "Succeeded":
@@ -191,7 +196,14 @@ def start(
     return str(answer["PipelineExecutionArn"])
 
 
-def follow(*, arn: str, caller: Clients, tell: Callable[[str], None], limit_seconds: float = 900.0) -> Run:
+def follow(
+    *,
+    arn: str,
+    caller: Clients,
+    tell: Callable[[str], None],
+    limit_seconds: float = _LIMIT_SECONDS,
+    poll_seconds: float = _POLL_SECONDS,
+) -> Run:
     """Waits for the end of a run and tells what goes on meanwhile.
 
     Args:
@@ -199,6 +211,7 @@ def follow(*, arn: str, caller: Clients, tell: Callable[[str], None], limit_seco
         caller: Who looks.
         tell: Called with one line whenever the steps have moved.
         limit_seconds: How long to wait.
+        poll_seconds: How long between two looks.
 
     Raises:
         PlumblineError: The run does not end in time.
@@ -217,7 +230,7 @@ def follow(*, arn: str, caller: Clients, tell: Callable[[str], None], limit_seco
             break
         if time.monotonic() - began > limit_seconds:
             raise PlumblineError(f"the run {arn} has not ended after {limit_seconds:.0f} s: {line}", exit_code=1)
-        time.sleep(_POLL_SECONDS)
+        time.sleep(poll_seconds)
     packages = [step.get("Metadata", {}).get("RegisterModel", {}).get("Arn", "") for step in raw]
     return Run(
         arn=arn,

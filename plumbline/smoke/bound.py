@@ -2,11 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from plumbline.configuration import Model
 from plumbline.smoke.prices import Prices
 
 _SECONDS_AN_HOUR = 3600
@@ -42,14 +41,18 @@ class Job:
         return hours * prices.hourly(self.instance_type, self.component)
 
 
-def jobs_of(model: Model) -> list[Job]:
-    """The jobs of a model's rendered definition."""
-    return list(_jobs(json.loads(model.definition_path.read_text(encoding="utf-8"))["Steps"]))
+def jobs_of(definition: str) -> list[Job]:
+    """The jobs of a pipeline.
+
+    Args:
+        definition: As SageMaker has it.
+    """
+    return list(_jobs(json.loads(definition)["Steps"]))
 
 
-def bound(model: Model, prices: Prices) -> Decimal:
-    """The most that a run of a model costs, in US dollars. Storage, requests and logs are cents, and are left out."""
-    return sum((job.cost(prices) for job in jobs_of(model)), start=Decimal(0))
+def bound(jobs: Iterable[Job], prices: Prices) -> Decimal:
+    """The most that a run costs, in US dollars. Storage, requests and logs are cents, and are left out."""
+    return sum((job.cost(prices) for job in jobs), start=Decimal(0))
 
 
 def _jobs(steps: list[Mapping[str, Any]]) -> Iterator[Job]:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,11 +16,14 @@ from plumbline.errors import PlumblineError
 from plumbline.rehearsal import training
 from plumbline.rehearsal.progress import Progress, Steps
 from plumbline.rehearsal.training import TrainedModel
-from plumbline.smoke.bound import bound
+from plumbline.smoke.bound import Job, bound, jobs_of
 from plumbline.smoke.prices import Prices
 
 FILE = "smoke.json"
 REASON = "smoke test"
+_POLL_SECONDS = 10.0
+# A job waits for its machines, for spot ones longer.
+_STARTING_SECONDS = 1_800
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,8 +94,9 @@ class Smoke:
         """
         began = time.monotonic()
         try:
-            cost = self._afford()
             self._refuse_other_code()
+            jobs = self._jobs()
+            cost = self._afford(jobs)
             trained = training.train(
                 self._model,
                 deployment=self._dev,
@@ -101,6 +105,8 @@ class Smoke:
                 commit=self._commit,
                 reason=REASON,
                 steps=self._steps,
+                limit_seconds=sum((job.seconds + _STARTING_SECONDS) * job.runs for job in jobs),
+                poll_seconds=_POLL_SECONDS,
             )
         except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
             raise PlumblineError(f"smoke: {sentence(error, region=self._platform.region)}", exit_code=1) from error
@@ -114,13 +120,18 @@ class Smoke:
             seconds=round(time.monotonic() - began, 2),
         )
 
-    def _afford(self) -> dict[str, str]:
+    def _jobs(self) -> list[Job]:
+        """The jobs of the pipeline that dev has, whatever this checkout would make of it."""
+        name = self._dev.pipeline_name(self._model)
+        return jobs_of(self._access.client("sagemaker").describe_pipeline(PipelineName=name)["PipelineDefinition"])
+
+    def _afford(self, jobs: Sequence[Job]) -> dict[str, str]:
         with self._steps.step(f"Ask what a run of {self._model.name} can cost at most") as step:
-            most = bound(self._model, self._prices)
+            most = bound(jobs, self._prices)
             step.outcome = f"{most:.2f} USD, of a budget of {self._budget:.2f} USD"
             if most > self._budget:
                 raise PlumblineError(
-                    f"smoke: a run of {self._model.name} can cost {most:.2f} USD, its jobs at the limits of model.toml "
+                    f"smoke: a run of {self._model.name} can cost {most:.2f} USD, its jobs at their limits "
                     "and tried anew as often as its definition says; accepted: that budget or more, or lower limits.",
                     exit_code=1,
                 )

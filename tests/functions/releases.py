@@ -55,6 +55,7 @@ RECORDER = {
     "SOURCE_ACTION": SOURCE,
     "BUNDLE_BUCKET": ASSETS,
     "BUNDLE_KEY": "bundle.zip",
+    "BUNDLE_DIGESTS": json.dumps({name: hashlib.sha256(content).hexdigest() for name, content in BUNDLE.items()}),
     "ARTIFACTS": f"s3://{MODELS}/flight_delays/training/",
     "REPOSITORY": REPOSITORY,
 }

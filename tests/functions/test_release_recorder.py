@@ -16,7 +16,18 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from functions.release_recorder import index
 from refusal import RefusedError
 from tests.functions import releases
-from tests.functions.releases import BUNDLE, DATA, DIGEST, MODELS, RECORDER, RECORDS, REPOSITORY, VERSIONS, Cloud
+from tests.functions.releases import (
+    BUNDLE,
+    DATA,
+    DIGEST,
+    MODELS,
+    RECORDER,
+    RECORDS,
+    REPOSITORY,
+    VERSIONS,
+    Cloud,
+    zipped,
+)
 
 KEY = "releases/flight_delays/3/record.zip"
 ARTIFACT = "flight_delays/training/run-3/output/model.tar.gz"
@@ -59,6 +70,11 @@ def test_the_record_says_what_is_released_and_where_it_came_from(cloud: Cloud) -
         "trigger": "person",
         "triggerReason": "first",
         "execution": "arn:aws:sagemaker:eu-west-1:222222222222:pipeline/p/execution/e",
+        "properties": cloud.packages[f"{VERSIONS}3"]["CustomerMetadataProperties"],
+        "specification": {
+            "Containers": [{"Image": f"{REPOSITORY}:one", "ModelDataUrl": f"s3://{MODELS}/{ARTIFACT}"}],
+            "SupportedContentTypes": ["application/jsonlines"],
+        },
         "metrics": {"metrics": {"challenger": {"log_loss": 0.48}}, "gate": {"gain": 0.1}},
         "artifact": {
             "uri": f"s3://{MODELS}/{ARTIFACT}",
@@ -81,6 +97,30 @@ def test_the_record_holds_the_files_of_the_bundle(cloud: Cloud) -> None:
     _, members = recorded(cloud)
     assert {name: members[name] for name in BUNDLE} == BUNDLE
     assert members.keys() == {*BUNDLE, "record.json", "record.mac"}
+
+
+def test_a_bundle_that_was_written_over_is_refused(cloud: Cloud) -> None:
+    cloud.put("assets", "bundle.zip", zipped(BUNDLE | {"production.template.json": b'{"Resources": {"Other": {}}}'}))
+    with pytest.raises(
+        RefusedError, match=r"^the bundle s3://assets/bundle\.zip is not the one that was delivered with"
+    ):
+        index.handler(cloud.approve(3), None)
+    assert (RECORDS, KEY) not in cloud.objects
+
+
+@pytest.mark.parametrize(("etag", "released"), [("", True), ('"{own}"', True), ("{own}", True), ("another", False)])
+def test_an_artifact_that_was_replaced_after_it_was_registered_is_refused(
+    cloud: Cloud, etag: str, released: bool
+) -> None:
+    event = cloud.approve(3)
+    (container,) = cloud.packages[f"{VERSIONS}3"]["InferenceSpecification"]["Containers"]
+    container["ModelDataETag"] = etag.format(own=hashlib.md5(b"model").hexdigest())
+    if not released:
+        with pytest.raises(RefusedError, match=r"of version 3 was replaced after it was registered$"):
+            index.handler(event, None)
+        return
+    index.handler(event, None)
+    assert (RECORDS, KEY) in cloud.objects
 
 
 def test_the_same_content_gives_the_same_bytes(cloud: Cloud) -> None:
@@ -271,7 +311,11 @@ def test_an_evaluation_without_a_sample_is_refused(cloud: Cloud) -> None:
         ({"contract.json": bytes(11 * 1024 * 1024)}, r"^the record has more than 10485760 bytes$"),
     ],
 )
-def test_a_bundle_that_makes_no_record_is_refused(cloud: Cloud, bundle: dict[str, bytes], sentence: str) -> None:
+def test_a_bundle_that_makes_no_record_is_refused(
+    cloud: Cloud, bundle: dict[str, bytes], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in bundle.items()}
+    monkeypatch.setenv("BUNDLE_DIGESTS", json.dumps(digests))
     cloud.put("assets", "bundle.zip", releases.zipped(bundle))
     with pytest.raises(RefusedError, match=sentence):
         index.handler(cloud.approve(3), None)

@@ -1,6 +1,7 @@
 """The release pipeline of a model, as its template says it."""
 
 import fnmatch
+import hashlib
 import json
 
 import pytest
@@ -181,6 +182,8 @@ def test_a_record_takes_the_templates_and_the_contract_that_were_delivered(
         assert (folder / f"{environment}.template.json").read_bytes() == template.path.read_bytes()
         tags = json.loads((folder / f"{environment}.config.json").read_text())["Tags"]
         assert tags["environment"] == environment.value
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    assert json.loads(recorder["BUNDLE_DIGESTS"]) == digests
 
 
 def test_releases_are_delivered_after_production(assembly: Assembly) -> None:

@@ -87,6 +87,23 @@ def test_somebody_else_than_a_data_scientist_of_dev_is_refused(arn: str, monkeyp
     )
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"models": [{"model": "delays"}]}'])
+def test_a_rehearsal_of_another_version_is_one_sentence_and_nothing_is_lost(
+    text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _as(_scientist(Environment.DEV), monkeypatch)
+    rehearsed = tmp_path / "rehearsal.json"
+    rehearsed.write_text(text)
+    write = Smoked.write
+    monkeypatch.setattr(smoke.Smoke, "go", lambda _self: dataclasses.replace(SMOKED, models=(WAY,)))
+    monkeypatch.setattr(Smoked, "write", lambda self, _folder: write(self, tmp_path))
+    monkeypatch.setattr(summary, "FILE", str(rehearsed))
+    ended = plumb("smoke", "--aws")
+    assert ended.code == 1
+    assert ended.stderr.startswith("plumb: smoke: rehearsal.json cannot be set beside it; accepted: ")
+    assert (tmp_path / "smoke.json").exists()
+
+
 @pytest.mark.parametrize(
     ("commit", "told"),
     [

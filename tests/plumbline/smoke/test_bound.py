@@ -30,7 +30,7 @@ def test_a_job_costs_its_instances_for_all_its_time_as_often_as_it_may_run(price
 
 def test_jobs_are_those_of_the_definition_with_the_limits_that_aws_keeps() -> None:
     for model in load_models(ROOT):
-        jobs = {job.name: job for job in jobs_of(model)}
+        jobs = {job.name: job for job in jobs_of(model.definition_path.read_text())}
         compute: dict[str, Any] = {
             "Prepare": model.compute.prepare,
             "Train": model.compute.train,
@@ -46,5 +46,5 @@ def test_jobs_are_those_of_the_definition_with_the_limits_that_aws_keeps() -> No
 
 
 def test_the_bound_is_that_of_all_jobs(prices: Prices) -> None:
-    model = load_models(ROOT)[0]
-    assert bound(model, prices) == sum((job.cost(prices) for job in jobs_of(model)), start=Decimal(0)) > 0
+    other = dataclasses.replace(JOB, component="Processing", seconds=3600, runs=1)
+    assert bound([JOB, other], prices) == JOB.cost(prices) + 2

@@ -4,6 +4,7 @@ The first account is both staging and delivery, the second is production.
 """
 
 import dataclasses
+import hashlib
 import io
 import json
 import uuid
@@ -290,6 +291,7 @@ def _make_functions(world: World, code_key: str) -> None:
         | reader
         | records
         | {"SOURCE_ACTION": "Record", "BUNDLE_BUCKET": ASSETS, "BUNDLE_KEY": "bundle.zip"}
+        | {"BUNDLE_DIGESTS": json.dumps({n: hashlib.sha256(text.encode()).hexdigest() for n, text in BUNDLE.items()})}
         | {"ARTIFACTS": f"s3://{MODELS}/{MODEL}/training/", "REPOSITORY": REPOSITORY},
         [
             assume("reader"),
