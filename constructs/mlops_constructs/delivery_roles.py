@@ -103,6 +103,7 @@ class DeliveryRoles(Construct):
     def _build(self, step: DeliveryStep, description: str, statements: Sequence[Statement]) -> PlatformRole:
         delivery = self._delivery
         log_group = delivery.arn("logs", f"log-group:{delivery.log_group(step)}")
+        written = {DeliveryStep.BUILD: delivery.built_objects, DeliveryStep.COMPARE: [self._evidence]}
         role = PlatformRole(
             self,
             step.value.capitalize(),
@@ -116,7 +117,8 @@ class DeliveryRoles(Construct):
                 )
             ],
             statements=[
-                *self._read(writing=step is DeliveryStep.BUILD),
+                *self._read(),
+                *([self._hand_on()] if step is DeliveryStep.BUILD else []),
                 self._encryption(writing=step in (DeliveryStep.BUILD, DeliveryStep.COMPARE)),
                 Statement(
                     sid="WriteLogs",
@@ -128,7 +130,7 @@ class DeliveryRoles(Construct):
         )
         waive(
             role,
-            OBJECT_NAMES.on(*self._artifact_objects, *([self._evidence] if step is DeliveryStep.COMPARE else [])),
+            OBJECT_NAMES.on(*self._artifact_objects, *written.get(step, [])),
             LOG_STREAMS.on(f"{log_group}:*"),
             *([WITHOUT_RESOURCES.on("*")] if step is DeliveryStep.IMAGE else []),
             *([ONE_A_MODEL.on(*_deliver_roles(delivery))] if step is DeliveryStep.CODE else []),
@@ -147,8 +149,8 @@ class DeliveryRoles(Construct):
     def _evidence(self) -> str:
         return f"arn:{self._delivery.partition}:s3:::{self._delivery.records_bucket}/audit/*"
 
-    def _read(self, *, writing: bool) -> list[Statement]:
-        """What takes artifacts; a build that hands nothing on cannot put another in the place of one.
+    def _read(self, *, writing: bool = False) -> list[Statement]:
+        """What takes artifacts.
 
         Sources: CodePipeline user guide, "Manage the CodePipeline service role"; CodeBuild's, "Service role".
         """
@@ -164,6 +166,10 @@ class DeliveryRoles(Construct):
                 resources=[self._artifacts_arn],
             ),
         ]
+
+    def _hand_on(self) -> Statement:
+        """What writes its own artifacts: a build that put another source in the place of its own would have it run."""
+        return Statement(sid="HandOnArtifacts", actions=["s3:PutObject"], resources=self._delivery.built_objects)
 
     def _encryption(self, *, writing: bool) -> Statement:
         return Statement(

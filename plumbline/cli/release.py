@@ -65,8 +65,11 @@ def release(
 def _roll_back(
     console: Console, releases: "Releases", model: str, *, to: int | None, because: str, break_glass: bool, who: str
 ) -> None:
-    from plumbline.releasing.releases import BREAK_GLASS
+    from plumbline.releasing.releases import BREAK_GLASS, refuse_long
 
+    said = f"{BREAK_GLASS} by {who}: {because}"
+    if break_glass:
+        refuse_long(said)  # before staging is changed, and not after
     version, execution = releases.roll_back(to)
     console.print(f"version {version} of {model} is on its way again: execution {execution}", markup=False)
     if not break_glass:
@@ -74,7 +77,7 @@ def _roll_back(
         return
     waiting = releases.wait_for_question(execution, tell=lambda status: console.print(status, style="dim"))
     _show(console, waiting)
-    releases.answer(waiting, approved=True, because=f"{BREAK_GLASS} by {who}: {because}")
+    releases.answer(waiting, approved=True, because=said)
     console.print("approved with --break-glass, which its record says: it goes on to production")
     releases.wait_for_end(execution, tell=lambda status: console.print(status, style="dim"))
     console.print(f"production serves version {version} of {model}", markup=False)
@@ -83,6 +86,9 @@ def _roll_back(
 def _refuse_misuse(action: Action, because: str, to: int | None, break_glass: bool) -> None:
     if action is not Action.ROLLBACK and (to is not None or break_glass):
         raise PlumblineError(f"release {action}: --to and --break-glass belong to rollback; leave them out.")
+    if break_glass and to is None:
+        # The version before the present one is another after each rollback, and nobody else looks at which it is.
+        raise PlumblineError("release rollback --break-glass: say with --to which version is meant.")
     if break_glass and not because.strip():
         raise PlumblineError("release rollback --break-glass: say with --because why nobody else is asked.")
     if action is Action.REJECT and not because.strip():

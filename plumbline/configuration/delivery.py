@@ -154,6 +154,15 @@ class Delivery(Placement):
         """Pattern of the ARNs of what the actions of a pipeline hand to each other."""
         return f"arn:{self.partition}:s3:::{self.artifacts_bucket}/{artifacts_folder(pipeline)}*"
 
+    @property
+    def built_objects(self) -> list[str]:
+        """Patterns of the ARNs of what the build of a commit hands on, and of nothing else that actions hand on."""
+        folder = artifacts_folder(self.pipeline_name)
+        # What is left of Build_Output and Build_audit, as CDK Pipelines names them, however short they are cut.
+        return [
+            f"arn:{self.partition}:s3:::{self.artifacts_bucket}/{folder}*/{one}*" for one in ("Build_Ou", "Build_au")
+        ]
+
     def project_name(self, step: DeliveryStep) -> str:
         """Name of a build project."""
         return f"{self.prefix}-{step}"

@@ -107,4 +107,9 @@ def _packed(folder: Path) -> bytes:
 
 
 def _keep(s3: Any, delivery: Delivery, key: str, body: bytes) -> None:
-    s3.put_object(Bucket=delivery.records_bucket, Key=key, Body=body)
+    """Writes evidence unless it is there: a stage that is retried keeps what the first attempt has shown."""
+    try:
+        s3.put_object(Bucket=delivery.records_bucket, Key=key, Body=body, IfNoneMatch="*")
+    except botocore.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "PreconditionFailed":
+            raise

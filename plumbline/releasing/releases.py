@@ -22,6 +22,16 @@ _ANSWERED_MEANWHILE = frozenset({"ApprovalAlreadyCompletedException", "InvalidAp
 _NOT_THERE = frozenset({"PipelineNotFoundException", "PipelineExecutionNotFoundException"})
 
 
+def refuse_long(because: str) -> None:
+    """Refuses words that no answer can hold.
+
+    Raises:
+        PlumblineError: They are too long.
+    """
+    if len(because) > _SUMMARY_LIMIT:
+        raise PlumblineError(f"because: {len(because)} characters; accepted: at most {_SUMMARY_LIMIT}.")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Waiting:
     """A release that waits for an answer.
@@ -79,8 +89,7 @@ class Releases:
             PlumblineError: Somebody has answered meanwhile, or the caller may not.
         """
         release = self._release
-        if len(because) > _SUMMARY_LIMIT:
-            raise PlumblineError(f"because: {len(because)} characters; accepted: at most {_SUMMARY_LIMIT}.")
+        refuse_long(because)
         with _in_a_sentence(self._release):
             self._clients.client("codepipeline").put_approval_result(
                 pipelineName=release.pipeline_name,

@@ -87,7 +87,7 @@ def test_a_rollback_leaves_the_answer_to_somebody_else(told: Told) -> None:
 
 
 def test_breaking_the_glass_answers_says_so_loudly_and_waits_for_production(told: Told) -> None:
-    ended = plumb("release", "flight_delays", "rollback", "--break-glass", "--because", "paging")
+    ended = plumb("release", "flight_delays", "rollback", "--to", "1", "--break-glass", "--because", "paging")
     assert ended.code == 0
     ((approved, because),) = told.answers
     assert approved
@@ -99,7 +99,7 @@ def test_breaking_the_glass_answers_says_so_loudly_and_waits_for_production(told
 
 def test_a_rollback_that_fails_in_production_fails_the_command(told: Told) -> None:
     told.refuses = "execution e3 is Failed: Production/Deploy: no capacity."
-    ended = plumb("release", "flight_delays", "rollback", "--break-glass", "--because", "paging")
+    ended = plumb("release", "flight_delays", "rollback", "--to", "1", "--break-glass", "--because", "paging")
     assert ended.code == 1
     assert ended.stderr == f"plumb: {told.refuses}\n"
 
@@ -114,7 +114,11 @@ def test_a_rollback_that_fails_in_production_fails_the_command(told: Told) -> No
             "release approve: --to and --break-glass belong to rollback; leave them out.",
         ),
         (
-            ("flight_delays", "rollback", "--break-glass"),
+            ("flight_delays", "rollback", "--break-glass", "--because", "paging"),
+            "release rollback --break-glass: say with --to which version is meant.",
+        ),
+        (
+            ("flight_delays", "rollback", "--to", "1", "--break-glass"),
             "release rollback --break-glass: say with --because why nobody else is asked.",
         ),
     ],
@@ -123,6 +127,14 @@ def test_misuse_is_one_sentence(told: Told, words: tuple[str, ...], said: str) -
     ended = plumb("release", *words)
     assert ended.code == 2
     assert ended.stderr == f"plumb: {said}\n"
+    assert told.answers == []
+
+
+def test_words_that_no_answer_can_hold_are_refused_before_anything_is_started(told: Told) -> None:
+    ended = plumb("release", "flight_delays", "rollback", "--to", "1", "--break-glass", "--because", "x" * 500)
+    assert ended.code == 2
+    assert ended.stderr.endswith(" characters; accepted: at most 512.\n")
+    assert ended.stdout == ""
     assert told.answers == []
 
 
