@@ -26,12 +26,9 @@ class Check:
     shown: bool = False
 
 
-# Seconds, before what takes minutes.
-QUICK = (
+STATIC = (
     Check(name="format", command=("ruff", "format", "--check", "--quiet", ".")),
     Check(name="lint", command=("ruff", "check", "--quiet", ".")),
-)
-STATIC = (
     Check(name="types", command=("mypy",)),
     Check(name="definitions", command=("plumbline.cli", "render", "--check")),
 )
@@ -56,15 +53,12 @@ def test(
     """Run format, lint, types, definitions and the tests; without --fast also the thorough ones and the rehearsal's."""
     began = time.monotonic()
     failed: list[str] = []
-    running = [(check, _start(check)) for check in QUICK]
+    running = [(check, _start(check)) for check in (STATIC if fast else (REHEARSAL, *STATIC))]
+    tests = FAST if fast else ALONE
     try:
-        _await(running, failed)
-        if not (exit_first and failed):
-            running = [(check, _start(check)) for check in (STATIC if fast else (REHEARSAL, *STATIC))]
-            tests = FAST if fast else ALONE
-            command = [*_command(tests), *(["--exitfirst"] if exit_first else [])]
-            if subprocess.run(command, cwd=ROOT, env=tool_environment(), check=False).returncode != 0:
-                failed.append(tests.name)
+        command = [*_command(tests), *(["--exitfirst"] if exit_first else [])]
+        if subprocess.run(command, cwd=ROOT, env=tool_environment(), check=False).returncode != 0:
+            failed.append(tests.name)
         if not (exit_first and failed):
             _await(running, failed)
     finally:
