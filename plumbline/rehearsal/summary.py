@@ -156,14 +156,7 @@ class Summary:
 
     def write(self, root: Path) -> Path:
         """Writes ``rehearsal.json`` into the checkout, whole or not at all."""
-        path = root / FILE
-        partial = path.with_name(f".{FILE}.{self.id}.partial")
-        try:
-            partial.write_text(f"{self.text()}\n", encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        return path
+        return write_whole(root / FILE, f"{self.text()}\n", by=self.id)
 
     def rows(self) -> list[tuple[str, str]]:
         """The summary as pairs of what and how much, for a table; each pair short enough for one line of a terminal."""
@@ -186,6 +179,23 @@ class Summary:
             ("seconds", f"{self.seconds:.1f}"),
         ]
         return [(what, _clipped(value, _VALUE)) for what, value in rows]
+
+
+def write_whole(path: Path, text: str, *, by: str) -> Path:
+    """Writes a file, whole or not at all.
+
+    Args:
+        path: The file.
+        text: What it holds.
+        by: Who writes, in a word that no other writer has.
+    """
+    partial = path.with_name(f".{path.name}.{by}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
 
 
 def denied(attempts: int, calls: int) -> str:

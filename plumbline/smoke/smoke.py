@@ -15,6 +15,7 @@ from plumbline.configuration import Deployment, Environment, Model, Platform, co
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal import training
 from plumbline.rehearsal.progress import Progress, Steps
+from plumbline.rehearsal.summary import write_whole
 from plumbline.rehearsal.training import TrainedModel
 from plumbline.smoke.bound import Job, bound, jobs_of
 from plumbline.smoke.prices import Prices
@@ -50,10 +51,7 @@ class Smoked:
 
     def write(self, folder: Path) -> Path:
         """Writes ``smoke.json``, whole or not at all."""
-        path = folder / FILE
-        partial = path.with_name(f".{FILE}.partial")
-        partial.write_text(f"{json.dumps(dataclasses.asdict(self), indent=2)}\n", encoding="utf-8")
-        return partial.replace(path)
+        return write_whole(folder / FILE, f"{json.dumps(dataclasses.asdict(self), indent=2)}\n", by=self.id)
 
 
 class Smoke:
