@@ -37,7 +37,7 @@ class BuildLogs(Construct):
         self.groups = {
             step: logs.LogGroup(
                 self,
-                step.value.capitalize(),
+                step.action,
                 log_group_name=delivery.log_group(step),
                 encryption_key=key,
                 retention=retention(delivery.platform),
@@ -97,7 +97,7 @@ def build_step(
         compute_type: How large its machine is.
     """
     return pipelines.CodeBuildStep(
-        construct_id or step.value.capitalize(),
+        construct_id or step.action,
         project_name=delivery.project_name(step),
         input=source,
         additional_inputs=inputs,

@@ -149,7 +149,14 @@ class DeliveryPipeline(Construct):
             review_url=self._delivery.evidence_url("#{codepipeline.PipelineExecutionId}"),
         )
         approval.add_step_dependency(compare)
-        before: dict[Environment, list[pipelines.Step]] = {Environment.PRODUCTION: [compare, approval]}
+        publish = self._step(
+            DeliveryStep.PRODUCTION_ASSETS,
+            command=DeliveryStep.PRODUCTION_ASSETS,
+            minutes=30,
+            inputs={".plumb/delivery/assembly": self._build},
+        )
+        publish.add_step_dependency(approval)
+        before: dict[Environment, list[pipelines.Step]] = {Environment.PRODUCTION: [compare, approval, publish]}
         after: dict[Environment, list[pipelines.Step]] = {Environment.STAGING: [code, check]}
         for environment, stage in stages.items():
             deployment = self._delivery.platform.deployment(environment)
@@ -185,7 +192,7 @@ class DeliveryPipeline(Construct):
         self._builds[step] = build_step(
             step,
             delivery=self._delivery,
-            role=self._role(f"{step.value.capitalize()}Role", self._delivery.role_arn(step)),
+            role=self._role(f"{step.action}Role", self._delivery.role_arn(step)),
             log_group=self._logs.groups[step],
             source=self._source,
             command=command,

@@ -57,7 +57,11 @@ class DeliveryRoles(Construct):
         special: Mapping[DeliveryStep, tuple[str, Sequence[Statement]]] = {
             DeliveryStep.BUILD: ("Tests, audits and synthesizes a commit", []),
             DeliveryStep.UPDATE: ("Deploys the delivery pipeline itself", [self._update()]),
-            DeliveryStep.ASSETS: ("Publishes files of stacks", [self._publish()]),
+            DeliveryStep.ASSETS: ("Publishes files of stacks before production", [self._publish(DeliveryStep.ASSETS)]),
+            DeliveryStep.PRODUCTION_ASSETS: (
+                "Publishes files of stacks of production and of releases",
+                [self._publish(DeliveryStep.PRODUCTION_ASSETS)],
+            ),
             DeliveryStep.IMAGE: ("Builds the runtime image", self._image()),
             DeliveryStep.CODE: ("Brings the models' code to where they are trained", [self._code()]),
             DeliveryStep.CHECK: ("Checks what was deployed to staging", [self._check()]),
@@ -106,7 +110,7 @@ class DeliveryRoles(Construct):
         written = {DeliveryStep.BUILD: delivery.built_objects, DeliveryStep.COMPARE: [self._evidence]}
         role = PlatformRole(
             self,
-            step.value.capitalize(),
+            step.action,
             platform=delivery.platform,
             account=delivery.account,
             role_name=delivery.role_name(step),
@@ -186,11 +190,11 @@ class DeliveryRoles(Construct):
             resources=[self._delivery.deploy_role_arn, self._delivery.publishing_role_arn],
         )
 
-    def _publish(self) -> Statement:
+    def _publish(self, step: DeliveryStep) -> Statement:
         return Statement(
             sid="PublishThroughBootstrap",
             actions=["sts:AssumeRole"],
-            resources=once(placement.publishing_role_arn for placement in _placements(self._delivery)),
+            resources=self._delivery.publishing_role_arns(step),
         )
 
     def _image(self) -> list[Statement]:

@@ -22,7 +22,7 @@ from record import LIMIT, key_of, sealed, specification_of
 from refusal import RefusedError
 from repository import Repository
 from role import Client, Document, Role
-from stored import look, read
+from stored import look, read, read_registered
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
@@ -86,10 +86,7 @@ def _described(package: Document, version: int, reader: Role) -> Document:
     named = str(containers[0].get("Image", ""))
     repository = Repository(os.environ["REPOSITORY"])
     digest, _ = repository.look(boto3.client("ecr"), repository.named(named))
-    statistics = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri")
-    if not statistics:
-        raise RefusedError(f"version {version} does not say where its evaluation is")
-    sample = f"{statistics.rpartition('/')[0]}/sample.jsonl"
+    evaluation, sample = _evaluated(s3, package, version)
     origin = package.get("CustomerMetadataProperties", {})
     return {
         "model": os.environ["MODEL"],
@@ -103,10 +100,10 @@ def _described(package: Document, version: int, reader: Role) -> Document:
         "execution": origin.get("execution", ""),
         "properties": origin,
         "specification": specification_of(package),
-        "metrics": _metrics(s3, statistics),
+        "metrics": evaluation,
         "artifact": {"uri": uri, "versionId": artifact.version, "eTag": artifact.etag, "size": artifact.size},
         "image": {"uri": f"{repository.uri}@{digest}", "digest": digest, "named": named},
-        "sample": {"uri": sample, "versionId": look(s3, sample, what="sample").version},
+        "sample": sample,
     }
 
 
@@ -121,12 +118,22 @@ def _approval(package: Document) -> Document:
     }
 
 
-def _metrics(s3: Client, uri: str) -> Document:
+def _evaluated(s3: Client, package: Document, version: int) -> tuple[Document, Document]:
+    """How good a version was found, and the held-back rows that the endpoint is asked again."""
+    statistics = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {})
+    uri, digest = statistics.get("S3Uri"), statistics.get("ContentDigest")
+    if not (uri and digest):
+        raise RefusedError(f"version {version} does not say where its evaluation is, and with which digest")
+    content, _ = read_registered(s3, uri, what="evaluation", limit=LIMIT, digest=digest)
     try:
-        evaluation = json.loads(read(s3, uri, what="evaluation", limit=LIMIT))
-        return {"metrics": evaluation["metrics"], "gate": evaluation["gate"]}
+        report = json.loads(content)
+        found = {"metrics": report["metrics"], "gate": report["gate"]}
+        sampled = str(report["sample"]["digest"])
     except (KeyError, TypeError, ValueError) as error:
-        raise RefusedError(f"the evaluation {uri} does not have metrics and gate") from error
+        raise RefusedError(f"the evaluation {uri} does not have metrics, gate and the digest of a sample") from error
+    sample = f"{uri.rpartition('/')[0]}/sample.jsonl"
+    _, kept = read_registered(s3, sample, what="sample", limit=LIMIT, digest=sampled)
+    return found, {"uri": sample, "versionId": kept}
 
 
 def _bundle() -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """Objects in S3 that a release depends on: whether they are there, in which version, and can be read."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,9 +64,7 @@ def look(s3: Client, uri: str, *, what: str) -> Stored:
         answer["Body"].close()
     except ClientError as error:
         raise _refusal(error, f"{what} {uri}") from error
-    version = answer.get("VersionId", "null")
-    if version == "null":
-        raise RefusedError(f"the {what} {uri} has no version: its bucket must keep versions")
+    version = _kept_version(answer.get("VersionId", "null"), f"{what} {uri}")
     size = int(answer["ContentRange"].rpartition("/")[2])
     return Stored(version=version, etag=answer["ETag"].strip('"'), size=size)
 
@@ -101,6 +100,32 @@ def read(s3: Client, uri: str, *, what: str, limit: int, version: str = "") -> b
     Raises:
         RefusedError: It is gone, too large, or cannot be read.
     """
+    return _got(s3, uri, what=what, limit=limit, version=version)[0]
+
+
+def read_registered(s3: Client, uri: str, *, what: str, limit: int, digest: str) -> tuple[bytes, str]:
+    """Reads what a version of a model was registered with; another run's jobs may have written there since.
+
+    Args:
+        s3: Who reads.
+        uri: Where it is.
+        what: What it is.
+        limit: The most bytes that it may have.
+        digest: `sha256:` and the digest that it was registered with.
+
+    Returns:
+        The content, and the id of the object's version.
+
+    Raises:
+        RefusedError: It is gone, too large, another, without a version, or cannot be read.
+    """
+    content, version = _got(s3, uri, what=what, limit=limit)
+    if digest.lower() != f"sha256:{hashlib.sha256(content).hexdigest()}":
+        raise RefusedError(f"the {what} {uri} was replaced after the version was registered")
+    return content, _kept_version(version, f"{what} {uri}")
+
+
+def _got(s3: Client, uri: str, *, what: str, limit: int, version: str = "") -> tuple[bytes, str]:
     bucket, key = place(uri)
     chosen = {"VersionId": version} if version else {}
     try:
@@ -111,7 +136,13 @@ def read(s3: Client, uri: str, *, what: str, limit: int, version: str = "") -> b
         if answer["ContentLength"] > limit:
             raise RefusedError(f"the {what} {uri} has {answer['ContentLength']} bytes; accepted: {limit}")
         content: bytes = body.read()
-    return content
+    return content, answer.get("VersionId", "null")
+
+
+def _kept_version(version: str, what: str) -> str:
+    if version == "null":
+        raise RefusedError(f"the {what} has no version: its bucket must keep versions")
+    return version
 
 
 def _refusal(error: ClientError, what: str) -> Exception:

@@ -7,6 +7,7 @@ Which columns these are, the dataset's owner says in `dataset.json`; no list of 
 (`prepare` refuses such an input before that, by the same file.)
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -36,7 +37,8 @@ NO_CHAMPION = "none.json"  # an input of a job is never empty, so a marker says 
 def evaluate(job: ProcessingJob) -> None:
     """Reads the inputs `model`, `train`, `test` and `champion`, writes `evaluation.json` to the output `evaluation`.
 
-    Beside it goes `sample.jsonl`, test rows with what the challenger predicts for them.
+    Beside it goes `sample.jsonl`, test rows with what the challenger predicts for them; the report has its digest, and
+    `digests.json` the report's own, which the registry keeps: neither can be exchanged unnoticed.
     References are a logistic regression on hour and carrier, fitted on the training rows, and the champion, with the
     code from its own archive, unless the champion's folder holds `none.json`. `gate` has the lower bounds of the gains
     over whichever reference leaves the least, by a bootstrap over the days of the test rows.
@@ -62,11 +64,18 @@ def evaluate(job: ProcessingJob) -> None:
     )
     report["sizes"] = {"train": train.height, "test": test.height, "test_late_share": float(labels.mean())}
     folder = job.output("evaluation")
-    (folder / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     inputs = [column.name for column in INPUTS]
-    rows = sample(known, inputs=inputs, labels=labels, predictions=challenger)
-    (folder / "sample.jsonl").write_text(rows, encoding="utf-8")
+    rows = sample(known, inputs=inputs, labels=labels, predictions=challenger).encode()
+    report["sample"] = {"digest": _digest(rows)}
+    content = (json.dumps(report, indent=2) + "\n").encode()
+    (folder / "sample.jsonl").write_bytes(rows)
+    (folder / "evaluation.json").write_bytes(content)
+    (folder / "digests.json").write_text(json.dumps({"evaluation": _digest(content)}) + "\n", encoding="utf-8")
     print(json.dumps(report["gate"]))
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def as_known_before_departure(rows: pl.DataFrame, *, hindsight: Sequence[str]) -> pl.DataFrame:

@@ -169,8 +169,9 @@ def define(model: Model, session: PipelineSession) -> Pipeline:
     prepare = _prepare(model, session, parameters, places)
     train = _train(model, session, places, prepare)
     report = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
-    evaluate = _evaluate(model, session, places, prepare, train, report, parameters.champion_uri)
-    register = _register(model, session, parameters, places, train, evaluate)
+    digests = PropertyFile(name="EvaluationDigests", output_name="evaluation", path="digests.json")
+    evaluate = _evaluate(model, session, places, prepare, train, [report, digests], parameters.champion_uri)
+    register = _register(model, session, parameters, places, train, evaluate, digests)
     gate = _gate(model, evaluate, report, register)
     return Pipeline(
         name="${PipelineName}",
@@ -257,7 +258,7 @@ def _evaluate(
     places: Places,
     prepare: ProcessingStep,
     train: TrainingStep,
-    report: PropertyFile,
+    files: list[PropertyFile],
     champion_uri: ParameterString,
 ) -> ProcessingStep:
     """Challenger, champion and logistic regression on the same held-out rows → evaluation.json."""
@@ -276,7 +277,7 @@ def _evaluate(
             ],
             outputs=[_output("evaluation", places.evaluation)],
         ),
-        property_files=[report],
+        property_files=files,
         retry_policies=JOB_RETRIES,
     )
 
@@ -288,6 +289,7 @@ def _register(
     places: Places,
     train: TrainingStep,
     evaluate: ProcessingStep,
+    digests: PropertyFile,
 ) -> ModelStep:
     """A new version of the model package, with where it came from and how good it is."""
     builder = ModelBuilder(
@@ -303,7 +305,11 @@ def _register(
         response_types=["application/jsonlines", "text/csv"],
         inference_instances=[model.serving.instance_type],
         model_metrics=ModelMetrics(
-            model_statistics=MetricsSource(content_type="application/json", s3_uri=_evaluation_uri(evaluate))
+            model_statistics=MetricsSource(
+                content_type="application/json",
+                s3_uri=_evaluation_uri(evaluate),
+                content_digest=JsonGet(step_name=evaluate.name, property_file=digests, json_path="evaluation"),
+            )
         ),
         customer_metadata_properties={
             "commit": parameters.commit_id,

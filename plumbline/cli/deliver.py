@@ -19,6 +19,7 @@ class Step(StrEnum):
 
     BUILD = "build"
     ASSETS = "assets"
+    PRODUCTION_ASSETS = "production-assets"
     IMAGE = "image"
     CODE = "code"
     CHECK = "check"
@@ -47,10 +48,11 @@ def deliver(step: Annotated[Step, typer.Argument(help="What to do.")]) -> None:
 
         build(ROOT, today=today, step=steps.step)
         return
-    if step is Step.ASSETS:
+    if step in (Step.ASSETS, Step.PRODUCTION_ASSETS):
         from plumbline.delivery.assets import publish_assets
 
-        console.print(publish_assets(platform, Path(_input("Build_Output"))))
+        production = step is Step.PRODUCTION_ASSETS
+        console.print(publish_assets(platform, Path(_input("Build_Output")), production=production))
         return
     from plumbline.delivery.access import own_session
 

@@ -13,10 +13,16 @@ class DeliveryStep(StrEnum):
     BUILD = "build"
     UPDATE = "update"
     ASSETS = "assets"
+    PRODUCTION_ASSETS = "production-assets"
     IMAGE = "image"
     CODE = "code"
     CHECK = "check"
     COMPARE = "compare"
+
+    @property
+    def action(self) -> str:
+        """Name of its action and its constructs, such as `ProductionAssets`."""
+        return "".join(word.capitalize() for word in self.value.split("-"))
 
 
 def artifacts_folder(pipeline: str) -> str:
@@ -162,6 +168,18 @@ class Delivery(Placement):
         return [
             f"arn:{self.partition}:s3:::{self.artifacts_bucket}/{folder}*/{one}*" for one in ("Build_Ou", "Build_au")
         ]
+
+    def publishing_role_arns(self, step: DeliveryStep) -> list[str]:
+        """ARNs of the roles in which a build publishes files of stacks; none, unless it is one that publishes.
+
+        Those of production, and of the release pipelines, have a build of their own: it runs after the approval.
+        """
+        deployments = self.platform.deployments()
+        publishing: dict[DeliveryStep, list[Placement]] = {
+            DeliveryStep.ASSETS: [one for one in deployments if not one.is_production],
+            DeliveryStep.PRODUCTION_ASSETS: [*(one for one in deployments if one.is_production), self],
+        }
+        return list(dict.fromkeys(one.publishing_role_arn for one in publishing.get(step, [])))
 
     def project_name(self, step: DeliveryStep) -> str:
         """Name of a build project."""

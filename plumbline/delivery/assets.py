@@ -11,12 +11,16 @@ from plumbline.toolchain import NODE_FOLDER, tool_environment
 _PROGRAM = Path(__file__).with_name("publish.mjs")
 
 
-def publish_assets(platform: Platform, assembly: Path) -> str:
-    """Publishes what the stacks of environments and releases need, each in the publishing role of its account.
+def publish_assets(platform: Platform, assembly: Path, *, production: bool) -> str:
+    """Publishes what stacks need, each in the publishing role of its account.
+
+    What lies in the bucket of an account may be run there as soon as its stacks name it. For production, and for the
+    release pipelines, which deploy to production, nothing is published before a person has agreed.
 
     Args:
         platform: Names the environments.
         assembly: The cloud assembly.
+        production: Whether for production and the release pipelines, or for the environments before.
 
     Returns:
         What was done, in a sentence.
@@ -24,7 +28,8 @@ def publish_assets(platform: Platform, assembly: Path) -> str:
     Raises:
         PlumblineError: There is no assembly, or a file cannot be published.
     """
-    parts = [*(deployment.part for deployment in platform.deployments()), "releases"]
+    parts = [one.part for one in platform.deployments() if one.is_production is production]
+    parts += ["releases"] if production else []
     folders = [assembly / f"assembly-{part}" for part in parts]
     for folder in folders:
         if not folder.is_dir():

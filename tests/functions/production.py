@@ -2,21 +2,16 @@
 
 # ruff: noqa: N803 - arguments are named as boto3 names them
 
-import hashlib
 import json
 from typing import Any
 
 from tests.functions import releases
-from tests.functions.releases import PRODUCTION, REGION, STAGING, Cloud, Registry, Storage
+from tests.functions.releases import PRODUCTION, REGION, STAGING, Cloud, Registry, Storage, digest_of
 
 Document = dict[str, Any]
 GROUP = "plumbline-production-flight-delays"
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG, LAYER = b'{"config": {}}', b"0123456789" * 3
-
-
-def digest_of(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def described(content: bytes) -> Document:

@@ -79,6 +79,11 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def digest_of(content: bytes) -> str:
+    """As the registry has digests."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
 @dataclasses.dataclass
 class Cloud:
     """The accounts.
@@ -140,10 +145,12 @@ class Cloud:
         artifact = f"flight_delays/training/run-{version}/output/model.tar.gz"
         folder = f"flight_delays/evaluations/{version}"
         self.put(MODELS, artifact, b"model")
-        evaluation = {"metrics": {"challenger": {"log_loss": 0.48}}, "gate": {"gain": 0.1}, "calibration": {}}
-        self.put(DATA, f"{folder}/evaluation.json", json.dumps(evaluation).encode())
         rows = [{"row": {"hour": hour % 24}, "label": hour % 2, "prediction": 0.25} for hour in range(200)]
-        self.put(DATA, f"{folder}/sample.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows).encode())
+        sample = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+        self.put(DATA, f"{folder}/sample.jsonl", sample)
+        measured = {"metrics": {"challenger": {"log_loss": 0.48}}, "gate": {"gain": 0.1}, "calibration": {}}
+        evaluation = json.dumps(measured | {"sample": {"digest": digest_of(sample)}}).encode()
+        self.put(DATA, f"{folder}/evaluation.json", evaluation)
         return {
             "ModelPackageArn": arn,
             "ModelPackageVersion": version,
@@ -154,7 +161,14 @@ class Cloud:
                 "Containers": [{"Image": f"{REPOSITORY}:one", "ModelDataUrl": f"s3://{MODELS}/{artifact}"}],
                 "SupportedContentTypes": ["application/jsonlines"],
             },
-            "ModelMetrics": {"ModelQuality": {"Statistics": {"S3Uri": f"s3://{DATA}/{folder}/evaluation.json"}}},
+            "ModelMetrics": {
+                "ModelQuality": {
+                    "Statistics": {
+                        "S3Uri": f"s3://{DATA}/{folder}/evaluation.json",
+                        "ContentDigest": digest_of(evaluation),
+                    }
+                }
+            },
             "CustomerMetadataProperties": {
                 "commit": "1a2b3c4d5e6f",
                 "dataset-uri": "s3://data/flight_delays/datasets/0123/",

@@ -20,7 +20,6 @@ from tests.functions.production import (
     Buckets,
     Groups,
     Repositories,
-    digest_of,
 )
 from tests.functions.releases import (
     KEY,
@@ -32,6 +31,7 @@ from tests.functions.releases import (
     REPOSITORY,
     STAGING,
     VERSIONS,
+    digest_of,
 )
 
 Document = dict[str, Any]

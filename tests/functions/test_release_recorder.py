@@ -284,16 +284,38 @@ def test_a_throttled_request_is_no_refusal(cloud: Cloud) -> None:
 def test_a_package_without_an_evaluation_is_refused(cloud: Cloud) -> None:
     event = cloud.approve(3)
     del cloud.packages[f"{VERSIONS}3"]["ModelMetrics"]
-    with pytest.raises(RefusedError, match=r"^version 3 does not say where its evaluation is$"):
+    with pytest.raises(RefusedError, match=r"^version 3 does not say where its evaluation is, and with which digest$"):
         index.handler(event, None)
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b'{"metrics": {}}'])
-def test_an_evaluation_without_metrics_and_gate_is_refused(cloud: Cloud, content: bytes) -> None:
+def test_a_package_without_the_digest_of_its_evaluation_is_refused(cloud: Cloud) -> None:
+    event = cloud.approve(3)
+    del cloud.packages[f"{VERSIONS}3"]["ModelMetrics"]["ModelQuality"]["Statistics"]["ContentDigest"]
+    with pytest.raises(RefusedError, match=r"^version 3 does not say where its evaluation is, and with which digest$"):
+        index.handler(event, None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"[]", b'{"metrics": {}}', b'{"metrics": {}, "gate": {}}', b'{"metrics": {}, "gate": {}, "sample": []}'],
+)
+def test_an_evaluation_without_metrics_gate_and_sample_is_refused(cloud: Cloud, content: bytes) -> None:
     event = cloud.approve(3)
     cloud.put(DATA, "flight_delays/evaluations/3/evaluation.json", content)
-    with pytest.raises(RefusedError, match=r"evaluation\.json does not have metrics and gate$"):
+    statistics = cloud.packages[f"{VERSIONS}3"]["ModelMetrics"]["ModelQuality"]["Statistics"]
+    statistics["ContentDigest"] = releases.digest_of(content)
+    with pytest.raises(RefusedError, match=r"evaluation\.json does not have metrics, gate and the digest of a sample$"):
         index.handler(event, None)
+
+
+@pytest.mark.parametrize(("file", "what"), [("evaluation.json", "evaluation"), ("sample.jsonl", "sample")])
+def test_what_another_run_wrote_over_is_refused(cloud: Cloud, file: str, what: str) -> None:
+    event = cloud.approve(3)
+    key = f"flight_delays/evaluations/3/{file}"
+    cloud.put(DATA, key, cloud.objects[DATA, key][-1][1].replace(b"0.25", b"0.26").replace(b"0.48", b"0.10"))
+    with pytest.raises(RefusedError, match=rf"^the {what} .*{file} was replaced after the version was registered$"):
+        index.handler(event, None)
+    assert cloud.executions == []
 
 
 def test_an_evaluation_without_a_sample_is_refused(cloud: Cloud) -> None:

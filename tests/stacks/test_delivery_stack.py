@@ -140,6 +140,16 @@ def test_what_publishes_files_has_the_commit_and_the_assembly_of_its_build(pipel
     assert publish["Configuration"]["PrimarySource"] == source["Name"]
 
 
+def test_nothing_is_published_for_production_before_a_person_has_agreed(pipeline: Json) -> None:
+    production = _actions(pipeline, "production")
+    publish = production["ProductionAssets"]
+    assert publish["Configuration"]["ProjectName"] and production["Approve"]["RunOrder"] < publish["RunOrder"]
+    deploying = [one["RunOrder"] for one in production.values() if one["ActionTypeId"]["Provider"] == "CloudFormation"]
+    assert publish["RunOrder"] < min(deploying)
+    stages = [stage["Name"] for stage in pipeline["Stages"]]
+    assert stages.index("production") < stages.index("releases")
+
+
 def test_the_pipeline_updates_itself_and_nothing_else(delivery: Template, assembly: Assembly) -> None:
     update = _commands(delivery, DeliveryStep.UPDATE, assembly)
     assert update[1:] == ["cdk -a assembly-delivery deploy delivery/delivery --require-approval=never --verbose"]
@@ -228,7 +238,13 @@ def test_each_hop_to_another_account_has_one_build_or_the_pipeline(delivery: Tem
     assert {name: arns for name, arns in reached.items() if arns} == {
         names.pipeline_role_name: {one.deploy_role_arn for one in platform.deployments()},
         names.role_name(DeliveryStep.UPDATE): {names.deploy_role_arn, names.publishing_role_arn},
-        names.role_name(DeliveryStep.ASSETS): {one.publishing_role_arn for one in platform.deployments()},
+        names.role_name(DeliveryStep.ASSETS): {
+            platform.deployment(one).publishing_role_arn for one in (Environment.DEV, Environment.STAGING)
+        },
+        names.role_name(DeliveryStep.PRODUCTION_ASSETS): {
+            platform.deployment(Environment.PRODUCTION).publishing_role_arn,
+            names.publishing_role_arn,
+        },
         names.role_name(DeliveryStep.CODE): {
             one.iam_arn(f"role/{one.prefix}-*-deliver") for one in platform.deployments() if one.trains
         },

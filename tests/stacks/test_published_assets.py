@@ -25,14 +25,16 @@ def published(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return given
 
 
+@pytest.mark.parametrize(("production", "stages"), [(False, {"dev", "staging"}), (True, {"production", "releases"})])
 def test_the_files_of_every_stack_that_the_pipeline_deploys_are_published(
-    assembly: Assembly, published: set[str]
+    assembly: Assembly, published: set[str], production: bool, stages: set[str]
 ) -> None:
-    assets.publish_assets(assembly.platform, assembly.folder)
+    assets.publish_assets(assembly.platform, assembly.folder, production=production)
     pipeline = assembly[assembly.platform.delivery.prefix].only("AWS::CodePipeline::Pipeline")["Properties"]
     deployed = {
         action["Configuration"]["TemplatePath"].partition("::")[2].partition("/")[0]
         for stage in pipeline["Stages"]
+        if stage["Name"] in stages
         for action in stage["Actions"]
         if action["ActionTypeId"]["Provider"] == "CloudFormation" and "TemplatePath" in action["Configuration"]
     }
@@ -42,4 +44,4 @@ def test_the_files_of_every_stack_that_the_pipeline_deploys_are_published(
 
 def test_an_assembly_without_a_stage_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlumblineError, match=r"assembly-dev is missing; accepted: the cloud assembly of a build"):
-        assets.publish_assets(load_platform(ROOT), tmp_path)
+        assets.publish_assets(load_platform(ROOT), tmp_path, production=False)

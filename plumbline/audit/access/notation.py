@@ -54,6 +54,7 @@ Trait = Literal[
     "environments apart",
     "organization",
     "own trails",
+    "production apart",
     "reviewed models",
     "several accounts",
     "source behind a connection",

@@ -87,6 +87,7 @@ class Vocabulary:
                 ("delivery records itself", platform.delivery.records_itself),
                 ("several accounts", len(platform.account_ids) > 1),
                 ("environments apart", len({one.account for one in platform.deployments()}) > 1),
+                ("production apart", not platform.beside_production),
                 ("reviewed models", bool(self._reviewed())),
                 ("workbench", platform.workbench is not None),
                 ("source behind a connection", platform.source.provider is SourceProvider.CODECONNECTIONS),

@@ -160,7 +160,7 @@ def test_both_lower_bounds_must_be_above_the_minimum_gain(steps: dict[str, Step]
 
 
 def test_the_gate_reads_the_file_that_the_evaluation_writes(steps: dict[str, Step]) -> None:
-    (report,) = steps["Evaluate"]["PropertyFiles"]
+    report, _ = steps["Evaluate"]["PropertyFiles"]
     assert (report["FilePath"], report["OutputName"]) == ("evaluation.json", "evaluation")
 
 
@@ -183,6 +183,16 @@ def test_a_package_waits_for_a_person(steps: dict[str, Step]) -> None:
 def test_a_package_holds_its_evaluation(steps: dict[str, Step]) -> None:
     statistics = steps["Register"]["Arguments"]["ModelMetrics"]["ModelQuality"]["Statistics"]
     assert statistics["S3Uri"]["Std:Join"]["Values"][-1] == "evaluation.json"
+
+
+def test_a_package_has_the_digest_that_the_evaluation_gave_itself(steps: dict[str, Step]) -> None:
+    _, digests = steps["Evaluate"]["PropertyFiles"]
+    assert (digests["FilePath"], digests["OutputName"]) == ("digests.json", "evaluation")
+    asked = steps["Register"]["Arguments"]["ModelMetrics"]["ModelQuality"]["Statistics"]["ContentDigest"]
+    assert asked["Std:JsonGet"]["PropertyFile"] == {
+        "Get": f"Steps.Evaluate.PropertyFiles.{digests['PropertyFileName']}"
+    }
+    assert asked["Std:JsonGet"]["Path"] == "evaluation"
 
 
 def test_a_package_carries_no_variable_of_the_machine_that_rendered_it(steps: dict[str, Step]) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 import tarfile
@@ -88,6 +89,14 @@ def test_an_endpoint_answers_the_sample_as_it_was_evaluated(
     assert list(answers) == [line["prediction"] for line in lines]
     late = pl.read_parquet(prepared / "test" / "part-00000.parquet")["late"]
     assert [lines[0]["label"], lines[-1]["label"]] == [int(late[0]), int(late[-1])]
+
+
+def test_the_digests_are_of_what_was_written(jobs: Jobs, report: Report) -> None:
+    folder = jobs.container("evaluate").processing_output("evaluation")
+    digests = {path.name: f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in folder.iterdir()}
+    sampled: Mapping[str, object] = report["sample"]
+    assert sampled == {"digest": digests["sample.jsonl"]}
+    assert json.loads((folder / "digests.json").read_text()) == {"evaluation": digests["evaluation.json"]}
 
 
 def test_the_report_says_how_much_was_seen(report: Report, prepared: Path) -> None:

@@ -30,7 +30,10 @@ UNUSED = {
     "deliver": {
         "kms:Decrypt": "S3 asks for it when an object comes in parts; the files of this dataset come in one",
     },
-    **{f"delivery-{step}": _DOCUMENTED for step in ("assets", "build", "check", "code", "compare", "update")},
+    **{
+        f"delivery-{step}": _DOCUMENTED
+        for step in ("assets", "build", "check", "code", "compare", "production-assets", "update")
+    },
     "delivery-image": _DOCUMENTED
     | {"ecr:BatchGetImage": "docker asks for it when an image is there in part; the stand-in pushes all of it"},
     "delivery-pipeline": _DOCUMENTED

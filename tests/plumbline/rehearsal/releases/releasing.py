@@ -46,6 +46,10 @@ CONTRACT = {
 BUNDLE = {"staging.template.json": "{}", "production.template.json": "{}", "contract.json": json.dumps(CONTRACT)}
 
 
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Releasing:
     """What the tests act upon.
@@ -71,13 +75,15 @@ class Releasing:
         artifact = f"{MODEL}/training/{run}/model.tar.gz"
         s3.put_object(Bucket=MODELS, Key=artifact, Body=self.world.archive({"weight": weight}), **encrypted)
         folder, factor = f"{MODEL}/evaluations/{run}", weight if evaluated is None else evaluated
-        evaluation = json.dumps({"metrics": {"challenger": {"log_loss": 0.4}}, "gate": {"gain": 0.1}})
-        s3.put_object(Bucket=DATA, Key=f"{folder}/evaluation.json", Body=evaluation)
         rows = [
             {"row": {"x": number / 200}, "label": number % 2, "prediction": number / 200 * factor}
             for number in range(150)
         ]
-        s3.put_object(Bucket=DATA, Key=f"{folder}/sample.jsonl", Body="".join(f"{json.dumps(row)}\n" for row in rows))
+        sample = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+        s3.put_object(Bucket=DATA, Key=f"{folder}/sample.jsonl", Body=sample)
+        measured = {"metrics": {"challenger": {"log_loss": 0.4}}, "gate": {"gain": 0.1}}
+        evaluation = json.dumps(measured | {"sample": {"digest": _digest(sample)}}).encode()
+        s3.put_object(Bucket=DATA, Key=f"{folder}/evaluation.json", Body=evaluation)
         created = self.world.client("sagemaker").create_model_package(
             ModelPackageGroupName=GROUP,
             InferenceSpecification={
@@ -87,7 +93,11 @@ class Releasing:
             },
             ModelMetrics={
                 "ModelQuality": {
-                    "Statistics": {"ContentType": "application/json", "S3Uri": f"s3://{DATA}/{folder}/evaluation.json"}
+                    "Statistics": {
+                        "ContentType": "application/json",
+                        "S3Uri": f"s3://{DATA}/{folder}/evaluation.json",
+                        "ContentDigest": _digest(evaluation),
+                    }
                 }
             },
             CustomerMetadataProperties={"commit": "1a2b3c4d", "dataset-uri": "s3://data/set/", "trigger": "person"},
