@@ -186,7 +186,9 @@ class ReleaseFunctions(Construct):
                 self._assume("CopyToProduction", production, ModelJob.COPY),
                 self._use_code("VerifyCode", "kms:VerifyMac"),
                 Statement(
-                    sid="SeeWhoAgreed", actions=["codepipeline:ListActionExecutions"], resources=[release.pipeline_arn]
+                    sid="SeeWhoStartedAndAgreed",
+                    actions=["codepipeline:GetPipelineExecution", "codepipeline:ListActionExecutions"],
+                    resources=[release.pipeline_arn],
                 ),
                 Statement(sid="KeepWhoAgreed", actions=["s3:PutObject"], resources=[answers]),
                 self._encrypt(),

@@ -56,12 +56,14 @@ def _copy(job: Job) -> Outcome:
 
 
 def _keep_answer(record: Record, *, execution: str) -> None:
-    """Writes down, once, who agreed to a release and with which words."""
+    """Writes down, once, who agreed to a release and with which words.
+
+    The glass is broken where nobody else was asked: where the words say so, and where whoever agreed had started it.
+    """
     pipeline, stage, name = (os.environ[one] for one in ("PIPELINE", "APPROVAL_STAGE", "APPROVAL_ACTION"))
-    pages = (
-        boto3.client("codepipeline")
-        .get_paginator("list_action_executions")
-        .paginate(pipelineName=pipeline, filter={"pipelineExecutionId": execution})
+    pipelines = boto3.client("codepipeline")
+    pages = pipelines.get_paginator("list_action_executions").paginate(
+        pipelineName=pipeline, filter={"pipelineExecutionId": execution}
     )
     actions = [action for page in pages for action in page["actionExecutionDetails"]]
     approvals = [
@@ -73,15 +75,19 @@ def _keep_answer(record: Record, *, execution: str) -> None:
         raise RefusedError(f"nobody has agreed to execution {execution}")
     approval = max(approvals, key=lambda action: action["startTime"])
     summary = approval.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", "")
+    by = approval.get("updatedBy", "")
+    described = pipelines.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
+    starter = described["pipelineExecution"].get("trigger", {}).get("triggerDetail", "")
     kept = {
         "record": _record_of(record, actions),
         "execution": execution,
         "approval": {
             "summary": summary,
-            "by": approval.get("updatedBy", ""),
+            "by": by,
             "at": approval["lastUpdateTime"].isoformat(),
         },
-        "breakGlass": summary.startswith(BREAK_GLASS),
+        "startedBy": starter,
+        "breakGlass": summary.startswith(BREAK_GLASS) or (by != "" and by == starter),
     }
     write_once(
         boto3.client("s3"),

@@ -30,6 +30,7 @@ class Jobs(Pipelines):
         self.approval: Document = {}
         self.waiting = ""
         self.actions: list[Document] = []
+        self.starter = "arn:recorder"
 
     def put_job_success_result(self, *, jobId: str, **result: Any) -> Document:  # noqa: N803
         self._end(jobId)
@@ -57,6 +58,11 @@ class Jobs(Pipelines):
         assert pipelineName == releases.PIPELINE
         assert filter == {"pipelineExecutionId": OWN}
         return releases.page(self.actions, "actionExecutionDetails", nextToken)
+
+    def get_pipeline_execution(self, *, pipelineName: str, pipelineExecutionId: str) -> Document:  # noqa: N803
+        assert (pipelineName, pipelineExecutionId) == (releases.PIPELINE, OWN)
+        trigger = {"triggerType": "StartPipelineExecution", "triggerDetail": self.starter}
+        return {"pipelineExecution": {"pipelineExecutionId": OWN, "trigger": trigger}}
 
     def _end(self, job: str) -> None:
         assert job == "job-1"

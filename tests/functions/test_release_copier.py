@@ -285,6 +285,7 @@ def test_who_agreed_is_kept_beside_the_records(copier: Called) -> None:
         "record": {"key": "releases/flight_delays/3/record.zip", "versionId": "v", "version": 3},
         "execution": OWN,
         "approval": {"summary": "seen", "by": "arn:ada", "at": "2026-11-28T10:00:00+00:00"},
+        "startedBy": "arn:recorder",
         "breakGlass": False,
     }
 
@@ -293,6 +294,12 @@ def test_who_broke_the_glass_is_kept_as_that(copier: Called) -> None:
     copier.jobs.actions[0] = approval("BREAK GLASS: production is down")
     copier()
     assert kept(copier)["breakGlass"] is True
+
+
+def test_who_started_a_release_and_agreed_to_it_has_broken_the_glass(copier: Called) -> None:
+    copier.jobs.starter = "arn:ada"
+    copier()
+    assert (kept(copier)["startedBy"], kept(copier)["breakGlass"]) == ("arn:ada", True)
 
 
 def test_of_several_answers_the_last_counts(copier: Called) -> None:

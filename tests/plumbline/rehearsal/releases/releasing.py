@@ -340,7 +340,7 @@ def _make_functions(world: World, code_key: str) -> None:
         [
             assume("copy", AWAY),
             verify,
-            allow(ARN, "codepipeline:ListActionExecutions"),
+            allow(ARN, "codepipeline:GetPipelineExecution", "codepipeline:ListActionExecutions"),
             allow(f"arn:aws:s3:::{RECORDS}/releases/{MODEL}/answers/*", "s3:PutObject"),
             answer,
         ],
