@@ -13,6 +13,8 @@ from plumbline.cli.rehearse import ConsoleProgress
 from plumbline.errors import PlumblineError
 from plumbline.toolchain import ROOT, tool_environment
 
+_STANDARD_ERROR = 2  # its descriptor in every process
+
 
 def review(
     against: Annotated[
@@ -23,12 +25,14 @@ def review(
     ] = None,
 ) -> None:
     """Lint, test and audit this checkout against a commit, and say as Markdown what changes; exit 1 if it may not."""
+    if output is not None:
+        _write(output, "")  # before minutes are spent on what could then not be kept
     # What is said last is the Markdown, on standard output; all else is beside it.
     tested = subprocess.run(
         [sys.executable, "-m", "plumbline.cli", "test", "--fast"],
         cwd=ROOT,
         env=tool_environment(),
-        stdout=sys.stderr.fileno(),
+        stdout=_STANDARD_ERROR,
         check=False,
     )
     from plumbline.audit.comparison import compare
