@@ -7,7 +7,20 @@ from typing import NoReturn
 import typer
 from typer.rich_utils import rich_format_error
 
-from plumbline.cli import audit, bootstrap, cdk, deliver, doctor, rehearse, release, render, review, smoke, test
+from plumbline.cli import (
+    audit,
+    bootstrap,
+    cdk,
+    deliver,
+    doctor,
+    monitor,
+    rehearse,
+    release,
+    render,
+    review,
+    smoke,
+    test,
+)
 from plumbline.errors import PlumblineError
 
 # What a shell gives for a program that Ctrl-C ended; Typer returns it in the place of the KeyboardInterrupt.
@@ -27,6 +40,7 @@ app.command(name="deliver", hidden=True)(deliver.deliver)
 app.command(name="review")(review.review)
 app.command(name="render")(render.render)
 app.command(name="release")(release.release)
+app.command(name="monitor")(monitor.monitor)
 app.command(name="smoke")(smoke.smoke)
 app.command(name="bootstrap")(bootstrap.bootstrap)
 app.command(name="doctor")(doctor.doctor)

@@ -157,10 +157,10 @@ def _build(root: Path, folder: Path) -> None:
                 str(lock),
             ]
         )
-        program = partial / "program" / "runtime"
-        program.mkdir(parents=True)
         for module in _modules(root):
-            shutil.copy2(module, program / module.name)
+            target = partial / "program" / module.relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(module, target)
         (partial / _COMPLETE).touch()
         partial.rename(folder)
     except BaseException:
@@ -218,14 +218,16 @@ def _program_layer(root: Path) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for path in _modules(root):
             content = path.read_bytes()
-            entry = tarfile.TarInfo(f"opt/program/runtime/{path.name}")
+            entry = tarfile.TarInfo(f"opt/program/{path.relative_to(root).as_posix()}")
             entry.size, entry.mode = len(content), 0o644
             archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
 
 
 def _modules(root: Path) -> list[Path]:
-    return sorted((root / "runtime").glob("*.py"))
+    """What the Dockerfile copies: the modules of the runtime, and of the package in it."""
+    folder = root / "runtime"
+    return sorted([*folder.glob("*.py"), *folder.glob("monitoring/*.py")])
 
 
 def _upload(client: Client, repository: str, content: bytes) -> None:

@@ -1,0 +1,136 @@
+"""`constraints.json`: what a window of data must keep, in the format of SageMaker Model Monitor.
+
+Source: "Schema for constraints (constraints.json file)", Amazon SageMaker developer guide.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from runtime.errors import JobError
+from runtime.monitoring.statistics import Feature, Statistics, first_fault
+from runtime.monitoring.summary import Kind
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Switch = Literal["Enabled", "Disabled"]
+# A text column with more values than this is no set of categories: names and identifiers are always new.
+_DOMAIN = 120
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class NumConstraints(_Part):
+    """What numbers keep."""
+
+    is_non_negative: bool
+
+
+class StringConstraints(_Part):
+    """What texts keep: the categories that there are."""
+
+    domains: list[str]
+
+
+class DistributionConstraints(_Part):
+    """How distributions are compared.
+
+    Of categories Model Monitor also knows `ChiSquared`, which has no distance between 0 and 1 and is not accepted.
+    """
+
+    perform_comparison: _Switch = "Enabled"
+    comparison_threshold: _Share = 0.1
+    comparison_method: Literal["Simple", "Robust"] = "Robust"
+    categorical_comparison_threshold: _Share = 0.1
+    categorical_drift_method: Literal["LInfinity"] = "LInfinity"
+
+
+class MonitoringConfig(_Part):
+    """What is checked, and how strictly."""
+
+    evaluate_constraints: _Switch = "Enabled"
+    emit_metrics: _Switch = "Enabled"
+    datatype_check_threshold: _Share = 0.1
+    domain_content_threshold: _Share = 0.1
+    distribution_constraints: DistributionConstraints = DistributionConstraints()
+
+
+class FeatureConstraints(_Part):
+    """What a column must keep.
+
+    Attributes:
+        name: The column.
+        inferred_type: What its values are.
+        completeness: The least share of rows that must have a value.
+        num_constraints: What numbers keep.
+        string_constraints: What texts keep.
+        overrides: The configuration for this column alone.
+    """
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    name: str
+    inferred_type: Kind
+    completeness: _Share
+    num_constraints: NumConstraints | None = None
+    string_constraints: StringConstraints | None = None
+    overrides: MonitoringConfig | None = Field(default=None, alias="monitoringConfigOverrides")
+
+
+class Constraints(_Part):
+    """What a window of data must keep."""
+
+    version: float = 0.0
+    features: list[FeatureConstraints]
+    monitoring_config: MonitoringConfig = MonitoringConfig()
+
+    def text(self) -> str:
+        """The file's content."""
+        content = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def suggested(baseline: Statistics) -> Constraints:
+    """The constraints that the baseline itself keeps, for a person to look at.
+
+    Args:
+        baseline: The statistics of the data that a model was trained on, or of a window that was good.
+    """
+    return Constraints(features=[_of_feature(feature) for feature in baseline.features])
+
+
+def read_constraints(path: Path) -> Constraints:
+    """Reads `constraints.json`, ours or Model Monitor's.
+
+    Raises:
+        JobError: It is missing, is none, or asks for what is not known.
+    """
+    try:
+        return Constraints.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise JobError(f"{path} cannot be read: {error.strerror}; accepted: constraints.json.") from error
+    except ValidationError as error:
+        raise JobError(f"{path}: {first_fault(error)}; accepted: constraints.json of Model Monitor.") from error
+
+
+def _of_feature(feature: Feature) -> FeatureConstraints:
+    common = feature.common
+    rows = common.num_present + common.num_missing
+    numbers, texts = feature.numerical_statistics, feature.string_statistics
+    domain = None
+    if texts is not None and feature.inferred_type is Kind.STRING:
+        counts, others = texts.counts()
+        if not others and 0 < len(counts) <= _DOMAIN:
+            domain = StringConstraints(domains=sorted(counts))
+    return FeatureConstraints(
+        name=feature.name,
+        inferred_type=feature.inferred_type,
+        completeness=common.num_present / rows if rows else 0.0,
+        num_constraints=NumConstraints(is_non_negative=numbers.min is not None and numbers.min >= 0)
+        if numbers
+        else None,
+        string_constraints=domain,
+    )

@@ -1,0 +1,60 @@
+"""Files of text, line by line: what cannot be read is counted, and ends nothing."""
+
+import gzip
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+# A line that is longer than any row of a model.
+_LONGEST = 1 << 20
+
+Scalar = bool | int | float | str | None | Sequence[object] | Mapping[str, object]
+
+
+def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:
+    """The lines of a file of text, without their ends; what cannot be read is counted.
+
+    A file that ends within a line has that line, too: whether it is whole is for its reader to say.
+
+    Args:
+        path: The file, compressed with gzip if it ends in `.gz`.
+        faults: Takes what is wrong.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            while line := file.readline(_LONGEST + 1):
+                if len(line) > _LONGEST:
+                    faults[f"lines of more than {_LONGEST} bytes"] += 1
+                    while line and not line.endswith(b"\n"):
+                        line = file.readline(_LONGEST)
+                    continue
+                try:
+                    text = line.decode("utf-8").rstrip("\r\n")
+                except UnicodeDecodeError:
+                    faults["lines that are not UTF-8"] += 1
+                    continue
+                if text.strip():
+                    yield text
+    except (OSError, EOFError, zlib.error):
+        faults["files that end early or cannot be read"] += 1
+
+
+def objects_of(lines: Iterable[str], faults: Counter[str]) -> Iterator[dict[str, Scalar]]:
+    """The object of each line; a line that has none is counted.
+
+    Args:
+        lines: The lines.
+        faults: Takes what is wrong.
+    """
+    for line in lines:
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            faults["lines that are no JSON"] += 1
+            continue
+        if isinstance(found, dict):
+            yield found
+        else:
+            faults["lines that are no JSON object"] += 1

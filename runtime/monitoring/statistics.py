@@ -1,0 +1,264 @@
+"""`statistics.json`: a window of data in the format of SageMaker Model Monitor.
+
+Source: "Schema for statistics (statistics.json file)", Amazon SageMaker developer guide. Beside Model Monitor's fields
+stand three of our own, which its tools pass over: `type_counts` of a feature, `other_count` of its categories (more
+than 10,000 are not told apart), and `faults` of the dataset (what could not be read).
+"""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from runtime.errors import JobError
+from runtime.monitoring.sketch import ITEMS, SHRINKING, Distribution, Sketch
+from runtime.monitoring.summary import Column, Kind, Summary
+
+_BUCKETS = 10  # as Model Monitor has them, of equal width
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+_Count = Annotated[int, Field(ge=0)]
+# A number of JSON has no infinities: a sum beyond the largest float is no number.
+_Number = Annotated[float | None, AfterValidator(_finite)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Common(_Part):
+    """How many values a feature has, and how many rows are without."""
+
+    num_present: _Count
+    num_missing: _Count
+
+
+class Bucket(_Part):
+    """A range of numbers: its upper bound belongs to the next one, but for the last."""
+
+    lower_bound: float
+    upper_bound: float
+    count: float
+
+
+class Parameters(_Part):
+    """How large the levels of a sketch are."""
+
+    c: float = SHRINKING
+    k: float = ITEMS
+
+
+class SketchData(_Part):
+    """The items of a sketch: one of level i stands for 2^i values."""
+
+    parameters: Parameters = Parameters()
+    data: list[list[Annotated[float, Field(allow_inf_nan=False)]]]
+
+
+class Kll(_Part):
+    """The distribution of numbers."""
+
+    buckets: list[Bucket] = []
+    sketch: SketchData
+
+
+class NumericalDistribution(_Part):
+    """The distribution of numbers, by its only kind."""
+
+    kll: Kll
+
+
+class NumericalStatistics(_Part):
+    """What the numbers of a feature come down to."""
+
+    common: Common
+    mean: _Number = None
+    sum: _Number = None
+    std_dev: _Number = None
+    min: _Number = None
+    max: _Number = None
+    distribution: NumericalDistribution
+
+    def steps(self) -> Distribution:
+        """The distribution as steps."""
+        levels = [np.array(items, dtype=np.float64) for items in self.distribution.kll.sketch.data]
+        return Sketch(levels=levels or [np.empty(0)]).distribution()
+
+
+class Category(_Part):
+    """A text, and how often it occurs."""
+
+    value: str
+    count: _Count
+
+
+class Categorical(_Part):
+    """How often each text occurs."""
+
+    buckets: list[Category]
+    other_count: _Count = 0
+
+
+class StringDistribution(_Part):
+    """The distribution of texts, by its only kind."""
+
+    categorical: Categorical
+
+
+class StringStatistics(_Part):
+    """What the texts of a feature come down to."""
+
+    common: Common
+    distinct_count: float | None = None
+    distribution: StringDistribution | None = None
+
+    def counts(self) -> tuple[Counter[str], int]:
+        """How often each text occurs, and how often one that is not told apart."""
+        if self.distribution is None:
+            return Counter(), 0
+        found = self.distribution.categorical
+        return Counter({bucket.value: bucket.count for bucket in found.buckets}), found.other_count
+
+
+class TypeCounts(_Part):
+    """How many values are of each kind; what is no number at all, or infinite, is among the missing."""
+
+    integral: _Count = 0
+    fractional: _Count = 0
+    string: _Count = 0
+    unknown: _Count = 0
+    not_a_number: _Count = 0
+    infinite: _Count = 0
+
+
+class Feature(_Part):
+    """A column."""
+
+    name: str
+    inferred_type: Kind
+    numerical_statistics: NumericalStatistics | None = None
+    string_statistics: StringStatistics | None = None
+    type_counts: TypeCounts | None = None
+
+    @property
+    def common(self) -> Common:
+        """How many values it has, and how many rows are without; a feature without statistics has none of either."""
+        found = self.numerical_statistics or self.string_statistics
+        return found.common if found else Common(num_present=0, num_missing=0)
+
+
+class Dataset(_Part):
+    """All rows."""
+
+    item_count: _Count
+    faults: dict[str, int] = {}
+
+
+class Statistics(_Part):
+    """A window of data."""
+
+    version: float = 0.0
+    dataset: Dataset
+    features: list[Feature]
+
+    def feature(self, name: str) -> Feature | None:
+        """A feature by its name; None if there is none."""
+        return next((feature for feature in self.features if feature.name == name), None)
+
+    def text(self) -> str:
+        """The file's content."""
+        return json.dumps(self.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=1) + "\n"
+
+
+def statistics_of(summary: Summary) -> Statistics:
+    """What a summary is as a document."""
+    return Statistics(
+        dataset=Dataset(item_count=summary.rows, faults=dict(sorted(summary.faults.items()))),
+        features=[_feature(name, column) for name, column in summary.columns.items()],
+    )
+
+
+def read_statistics(path: Path) -> Statistics:
+    """Reads `statistics.json`, ours or Model Monitor's.
+
+    Raises:
+        JobError: It is missing, or is none.
+    """
+    try:
+        return Statistics.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise JobError(f"{path} cannot be read: {error.strerror}; accepted: statistics.json of a baseline.") from error
+    except ValidationError as error:
+        raise JobError(f"{path}: {first_fault(error)}; accepted: statistics.json of Model Monitor.") from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """Where a document is wrong, and in which way: the first place of all."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}: {fault['msg']}" if place else str(fault["msg"])
+
+
+def _feature(name: str, column: Column) -> Feature:
+    common = Common(num_present=column.present, num_missing=column.missing)
+    moments, numbers, texts = column.moments, None, None
+    if column.kind in (Kind.INTEGRAL, Kind.FRACTIONAL):
+        numbers = NumericalStatistics(
+            common=common,
+            mean=moments.mean,
+            sum=moments.mean * moments.count,
+            std_dev=moments.standard_deviation,
+            min=moments.low,
+            max=moments.high,
+            distribution=NumericalDistribution(kll=_kll(column)),
+        )
+    else:
+        column.categories.trim()
+        ranked = sorted(column.categories.counts.items(), key=lambda item: (-item[1], item[0]))
+        texts = StringStatistics(
+            common=common,
+            distinct_count=len(ranked),
+            distribution=StringDistribution(
+                categorical=Categorical(
+                    buckets=[Category(value=text, count=count) for text, count in ranked],
+                    other_count=column.categories.others,
+                )
+            ),
+        )
+    return Feature(
+        name=name,
+        inferred_type=column.kind,
+        numerical_statistics=numbers,
+        string_statistics=texts,
+        type_counts=TypeCounts(
+            integral=moments.count - column.fractional,
+            fractional=column.fractional,
+            string=column.categories.count,
+            unknown=column.unknown,
+            not_a_number=column.not_numbers,
+            infinite=column.infinities,
+        ),
+    )
+
+
+def _kll(column: Column) -> Kll:
+    steps = column.sketch.distribution()
+    edges = np.linspace(column.moments.low, column.moments.high, _BUCKETS + 1)
+    if edges[0] == edges[-1]:
+        edges = edges[:1].repeat(2)
+    counts, _ = np.histogram(steps.points, bins=edges, weights=steps.weights) if len(edges) > 2 else (steps.weights, 0)
+    return Kll(
+        buckets=[
+            Bucket(lower_bound=float(low), upper_bound=float(high), count=float(count))
+            for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        ],
+        sketch=SketchData(data=[items.tolist() for items in column.sketch.levels]),
+    )

@@ -1,0 +1,99 @@
+"""Captured invocations as rows: every encoding, and everything that can be wrong with one."""
+
+import base64
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.monitoring.captures import rows_asked
+from runtime.monitoring.tables import summarized
+
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def captured(data: object, *, encoding: str = "JSON", kind: str = "application/jsonlines") -> dict[str, object]:
+    side = {"observedContentType": kind, "mode": "INPUT", "data": data, "encoding": encoding}
+    metadata = {"eventId": "e-1", "inferenceId": "i-1", "inferenceTime": "2026-11-28T12:00:00Z"}
+    return {"captureData": {"endpointInput": side}, "eventMetadata": metadata, "eventVersion": "0"}
+
+
+def _rows(capture: dict[str, object], **options: object) -> tuple[list[object], Counter[str]]:
+    faults: Counter[str] = Counter()
+    return list(rows_asked(capture, faults, **options)), faults  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a": 1}\n{"a": null}\n',
+        '[{"a": 1}, {"a": null}]',
+        '[\n {"a": 1},\n {"a": null}\n]',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
+def test_a_request_has_its_rows_in_every_encoding(body: str, encoding: str) -> None:
+    data = base64.b64encode(body.encode()).decode() if encoding == "BASE64" else body
+    assert _rows(captured(data, encoding=encoding)) == ([{"a": 1}, {"a": None}], {})
+
+
+def test_one_object_on_several_lines_is_one_row() -> None:
+    assert _rows(captured(json.dumps({"a": 1, "b": "x"}, indent=2))) == ([{"a": 1, "b": "x"}], {})
+
+
+@pytest.mark.parametrize("header", ["", "code,a\n"])
+def test_cells_of_csv_are_numbers_unless_they_are_texts(header: str) -> None:
+    capture = captured(f"{header}007,1.5\n008,\n", encoding="CSV", kind="text/csv; charset=utf-8")
+    rows, faults = _rows(capture, names=["code", "a"], texts={"code"})
+    assert (rows, faults) == ([{"code": "007", "a": 1.5}, {"code": "008", "a": None}], {})
+
+
+@pytest.mark.parametrize(
+    ("capture", "fault"),
+    [
+        (captured(None), "captures without a request that can be read"),
+        (captured("%", encoding="BASE64"), "captures without a request that can be read"),
+        (captured("/w==", encoding="BASE64"), "captures without a request that can be read"),
+        ({"captureData": {}, "eventMetadata": {}}, "captures without a request that can be read"),
+        ({"captureData": [], "eventMetadata": {}}, "captures without a request that can be read"),
+        (captured('{"a": 1'), "lines that are no JSON"),
+        (captured("[1]"), "lines that are no JSON object"),
+        (captured("1,2", kind="text/csv"), "captures of CSV, whose columns nobody has named"),
+    ],
+)
+def test_what_cannot_be_read_is_counted(capture: dict[str, object], fault: str) -> None:
+    assert _rows(capture) == ([], {fault: 1})
+
+
+def test_a_row_of_csv_that_is_too_long_is_counted() -> None:
+    rows, faults = _rows(captured("1,2\n3\n", kind="text/csv"), names=["a"])
+    assert (rows, faults) == (
+        [{"a": 3.0}],
+        {"rows of captured CSV with another number of cells than there are columns": 1},
+    )
+
+
+@given(_ANY, _ANY)
+def test_nothing_that_json_can_hold_ends_the_reading(data: object, side: object) -> None:
+    whole: list[dict[str, object]] = [
+        {"captureData": side, "eventMetadata": {}},
+        {"captureData": {"endpointInput": side}, "eventMetadata": {}},
+        captured(data),
+    ]
+    for capture in whole:
+        _rows(capture, names=["a", "b"])
+
+
+def test_captures_are_read_like_any_table(tmp_path: Path) -> None:
+    lines = [captured('{"a": 1}\n{"a": 3}'), {"a": 5}, captured("x")]
+    (tmp_path / "12.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    found = summarized([tmp_path / "12.jsonl"])
+    assert (found.rows, found.columns["a"].moments.mean) == (3, 3.0)
+    assert found.faults == {"lines that are no JSON": 1}

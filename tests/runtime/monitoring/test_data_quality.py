@@ -1,0 +1,158 @@
+"""What a window breaks, and how far it is from its baseline."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.errors import JobError
+from runtime.monitoring.constraints import Constraints, suggested
+from runtime.monitoring.data_quality import Check, DataQuality, check
+from runtime.monitoring.statistics import Statistics
+from tests.runtime.monitoring.tables import Columns, normal, statistics
+
+ROWS = 2000
+BASELINE: Columns = {
+    "temp": normal(ROWS),
+    "hour": [number % 24 for number in range(ROWS)],
+    "carrier": ["UA", "AA", "B6", "DL"] * (ROWS // 4),
+}
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Statistics:
+    return statistics(tmp_path_factory.mktemp("baseline"), BASELINE)
+
+
+def _checked(
+    baseline: Statistics,
+    window: Columns,
+    folder: Path,
+    *,
+    changes: Mapping[str, object] | None = None,
+    that_matter: Sequence[str] | None = None,
+) -> DataQuality:
+    document = suggested(baseline).model_dump(by_alias=True)
+    document["monitoring_config"] |= changes or {}
+    return check(
+        constraints=Constraints.model_validate(document),
+        baseline=baseline,
+        current=statistics(folder, window),
+        that_matter=that_matter,
+    )
+
+
+def _broken(outcome: DataQuality) -> list[tuple[str, Check]]:
+    return [(one.feature_name, one.constraint_check_type) for one in outcome.violations]
+
+
+def test_the_same_again_breaks_nothing(baseline: Statistics, tmp_path: Path) -> None:
+    outcome = _checked(baseline, BASELINE | {"temp": normal(ROWS, seed=2)}, tmp_path)
+    assert (_broken(outcome), outcome.deviation) == ([], 0)
+
+
+def test_a_shift_is_told_by_column_and_size(baseline: Statistics, tmp_path: Path) -> None:
+    outcome = _checked(baseline, BASELINE | {"temp": normal(ROWS, seed=2, mean=1.0)}, tmp_path)
+    assert _broken(outcome) == [("temp", Check.DRIFT)]
+    # A normal distribution that moves by 1 is at a distance of 0.3829 (twice the distribution at one half, less 1).
+    assert outcome.worst == "temp"
+    assert outcome.deviation == pytest.approx(0.383 - 1.8 * np.sqrt(2 / ROWS), abs=0.03)
+    (violation,) = outcome.violations
+    assert violation.description == f"Numerical distance: {outcome.deviation} exceeds numerical threshold: 0.1"
+
+
+def test_the_simple_distance_is_taken_where_that_is_asked(baseline: Statistics, tmp_path: Path) -> None:
+    asked = {"distribution_constraints": {"comparison_method": "Simple", "comparison_threshold": 0.0}}
+    outcome = _checked(baseline, BASELINE | {"temp": normal(ROWS, seed=2)}, tmp_path, changes=asked)
+    assert ("temp", Check.DRIFT) in _broken(outcome)
+    assert outcome.deviation == 0
+
+
+def test_categories_that_change_their_shares_are_told(baseline: Statistics, tmp_path: Path) -> None:
+    carriers = ["UA"] * (ROWS // 2) + ["AA", "B6"] * (ROWS // 4)
+    outcome = _checked(baseline, BASELINE | {"carrier": carriers}, tmp_path)
+    assert _broken(outcome) == [("carrier", Check.DRIFT)]
+    assert outcome.deviation == pytest.approx(0.25 - 1.8 * np.sqrt(2 / ROWS))
+    assert outcome.violations[0].description.startswith("Categorical distance: 0.19")
+
+
+def test_new_categories_are_told_by_name(baseline: Statistics, tmp_path: Path) -> None:
+    carriers = ["XX", "UA", "AA", "B6", "DL"] * (ROWS // 5)
+    outcome = _checked(baseline, BASELINE | {"carrier": carriers}, tmp_path)
+    assert ("carrier", Check.CATEGORIES) in _broken(outcome)
+    said = next(one for one in outcome.violations if one.constraint_check_type is Check.CATEGORIES).description
+    assert said == "20.00% of the values are new ('XX'), which exceeds the threshold of 10.00%"
+
+
+def test_a_column_that_is_gone_is_told_and_at_the_largest_deviation(baseline: Statistics, tmp_path: Path) -> None:
+    outcome = _checked(baseline, {name: BASELINE[name] for name in ("temp", "hour")}, tmp_path)
+    assert _broken(outcome) == [("carrier", Check.MISSING_COLUMN)]
+    assert outcome.worst == "carrier"
+    assert outcome.deviation == pytest.approx(1 - 1.8 * np.sqrt(2 / ROWS))
+
+
+def test_a_column_that_nobody_knows_is_told(baseline: Statistics, tmp_path: Path) -> None:
+    outcome = _checked(baseline, BASELINE | {"new": [1] * ROWS}, tmp_path)
+    assert _broken(outcome) == [("new", Check.EXTRA_COLUMN)]
+    assert outcome.deviation == 0
+
+
+def test_numbers_that_come_as_texts_are_told_and_deviate(baseline: Statistics, tmp_path: Path) -> None:
+    outcome = _checked(baseline, BASELINE | {"temp": [f"{value} F" for value in normal(ROWS)]}, tmp_path)
+    assert _broken(outcome) == [("temp", Check.DATA_TYPE)]
+    assert outcome.deviation == pytest.approx(1 - 1.8 * np.sqrt(2 / ROWS))
+
+
+def test_whole_numbers_that_get_a_fraction_are_told(baseline: Statistics, tmp_path: Path) -> None:
+    outcome = _checked(baseline, BASELINE | {"hour": [number % 24 + 0.5 for number in range(ROWS)]}, tmp_path)
+    assert ("hour", Check.DATA_TYPE) in _broken(outcome)
+
+
+def test_values_that_are_missing_are_told_and_deviate(baseline: Statistics, tmp_path: Path) -> None:
+    half = [value if number % 2 else None for number, value in enumerate(normal(ROWS, seed=2))]
+    outcome = _checked(baseline, BASELINE | {"temp": half}, tmp_path)
+    assert _broken(outcome) == [("temp", Check.COMPLETENESS)]
+    assert (
+        outcome.violations[0].description
+        == "50.00% of the rows have a value (1000 have none), which is less than 100.00%"
+    )
+    assert outcome.deviation == pytest.approx(0.5 - 1.8 * np.sqrt(2 / ROWS))
+
+
+def test_a_negative_number_among_others_is_told(baseline: Statistics, tmp_path: Path) -> None:
+    outcome = _checked(baseline, BASELINE | {"hour": [-1, *BASELINE["hour"][1:]]}, tmp_path)
+    assert _broken(outcome) == [("hour", Check.NON_NEGATIVE)]
+
+
+def test_columns_that_do_not_matter_are_told_but_do_not_count(baseline: Statistics, tmp_path: Path) -> None:
+    window = BASELINE | {"temp": normal(ROWS, seed=2, mean=1.0)}
+    outcome = _checked(baseline, window, tmp_path, that_matter=["hour", "carrier"])
+    assert (_broken(outcome), outcome.deviation) == ([("temp", Check.DRIFT)], 0)
+
+
+def test_one_row_is_no_drift(baseline: Statistics, tmp_path: Path) -> None:
+    outcome = _checked(baseline, {"temp": [99.0], "hour": [3], "carrier": ["UA"]}, tmp_path)
+    assert (_broken(outcome), outcome.deviation) == ([], 0)
+
+
+def test_a_window_without_rows_breaks_nothing_and_has_no_deviation(baseline: Statistics) -> None:
+    nothing = Statistics.model_validate({"dataset": {"item_count": 0}, "features": []})
+    outcome = check(constraints=suggested(baseline), baseline=baseline, current=nothing)
+    assert (outcome.violations, outcome.deviation) == ((), None)
+
+
+def test_nothing_is_told_where_constraints_are_not_evaluated(baseline: Statistics, tmp_path: Path) -> None:
+    outcome = _checked(baseline, {"temp": [1.0]}, tmp_path, changes={"evaluate_constraints": "Disabled"})
+    assert outcome.violations == ()
+
+
+def test_a_column_that_matters_and_is_none_is_refused(baseline: Statistics, tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"^the constraints have no column wind; accepted: carrier, hour, temp\.$"):
+        _checked(baseline, BASELINE, tmp_path, that_matter=["wind"])
+
+
+def test_constraints_of_another_baseline_are_refused(baseline: Statistics, tmp_path: Path) -> None:
+    other = statistics(tmp_path, {"temp": [1.0]})
+    with pytest.raises(JobError, match=r"^the baseline has no column carrier, which the constraints have"):
+        check(constraints=suggested(baseline), baseline=other, current=baseline)

@@ -1,0 +1,190 @@
+"""`statistics.json` and `constraints.json`: Model Monitor's formats, written and read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runtime.errors import JobError
+from runtime.monitoring.constraints import Constraints, read_constraints, suggested
+from runtime.monitoring.statistics import Statistics, read_statistics
+from runtime.monitoring.summary import Kind
+from tests.runtime.monitoring.tables import Columns, normal, statistics
+
+TABLE: Columns = {"age": [41, 18, 77, None], "share": [0.5, -1.0, 2.5, 2.0], "state": ["CA", "CA", "WA", "CA"]}
+# In the shape of the developer guide's example: a document that Model Monitor wrote.
+THEIRS = {
+    "version": 0.0,
+    "dataset": {"item_count": 4},
+    "features": [
+        {
+            "name": "age",
+            "inferred_type": "Integral",
+            "numerical_statistics": {
+                "common": {"num_present": 4, "num_missing": 0},
+                "mean": 2.5,
+                "sum": 10.0,
+                "std_dev": 1.118,
+                "min": 1.0,
+                "max": 4.0,
+                "distribution": {
+                    "kll": {
+                        "buckets": [{"lower_bound": 1.0, "upper_bound": 4.0, "count": 4.0}],
+                        "sketch": {"parameters": {"c": 0.64, "k": 2048.0}, "data": [[4.0, 2.0], [1.0]]},
+                    }
+                },
+            },
+        },
+        {
+            "name": "state",
+            "inferred_type": "String",
+            "string_statistics": {
+                "common": {"num_present": 4, "num_missing": 0},
+                "distinct_count": 2.0,
+                "distribution": {
+                    "categorical": {"buckets": [{"value": "CA", "count": 3}, {"value": "WA", "count": 1}]}
+                },
+            },
+        },
+    ],
+}
+
+
+def test_it_has_the_fields_of_model_monitor(tmp_path: Path) -> None:
+    document = json.loads(statistics(tmp_path, TABLE).text())
+    assert (document["version"], document["dataset"]["item_count"]) == (0.0, 4)
+    age, share, state = document["features"]
+    assert (age["name"], age["inferred_type"]) == ("age", "Integral")
+    numbers = age["numerical_statistics"]
+    assert numbers["common"] == {"num_present": 3, "num_missing": 1}
+    assert (numbers["mean"], numbers["sum"], numbers["min"], numbers["max"]) == (pytest.approx(45.333333), 136, 18, 77)
+    kll = numbers["distribution"]["kll"]
+    assert [len(kll["buckets"]), kll["buckets"][0]["lower_bound"], kll["buckets"][-1]["upper_bound"]] == [10, 18, 77]
+    assert sum(bucket["count"] for bucket in kll["buckets"]) == 3
+    assert kll["sketch"] == {"parameters": {"c": 0.64, "k": 2048}, "data": [[18, 41, 77]]}
+    assert share["inferred_type"] == "Fractional"
+    assert state["string_statistics"] == {
+        "common": {"num_present": 4, "num_missing": 0},
+        "distinct_count": 2.0,
+        "distribution": {
+            "categorical": {"buckets": [{"value": "CA", "count": 3}, {"value": "WA", "count": 1}], "other_count": 0}
+        },
+    }
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    written = statistics(tmp_path, TABLE | {"x": normal(4)})
+    (tmp_path / "statistics.json").write_text(written.text())
+    assert read_statistics(tmp_path / "statistics.json") == written
+
+
+def test_a_document_of_model_monitor_is_read(tmp_path: Path) -> None:
+    (tmp_path / "statistics.json").write_text(json.dumps(THEIRS))
+    numbers = read_statistics(tmp_path / "statistics.json").features[0].numerical_statistics
+    assert numbers is not None
+    steps = numbers.steps()
+    assert (steps.points.tolist(), steps.weights.tolist()) == ([1, 2, 4], [2, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", r"Invalid JSON: .*; accepted: statistics\.json of Model Monitor\.$"),
+        ("{}", r"dataset: Field required; accepted: "),
+        ('{"dataset": {"item_count": -1}, "features": []}', r"dataset\.item_count: Input should be greater than"),
+        ('{"dataset": {"item_count": 1}, "features": [{"name": "a"}]}', r"features\.0\.inferred_type: Field required"),
+    ],
+)
+def test_what_is_no_statistics_is_refused_in_a_sentence(content: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "statistics.json").write_text(content)
+    with pytest.raises(JobError, match=sentence):
+        read_statistics(tmp_path / "statistics.json")
+
+
+def test_a_file_that_is_missing_is_said(tmp_path: Path) -> None:
+    for read in (read_statistics, read_constraints):
+        with pytest.raises(JobError, match=r"none\.json cannot be read: No such file or directory; accepted: "):
+            read(tmp_path / "none.json")
+
+
+# ------------------------------------------------------------------------------------------------ constraints
+def test_what_is_suggested_is_what_the_baseline_keeps(tmp_path: Path) -> None:
+    document = json.loads(suggested(statistics(tmp_path, TABLE)).text())
+    assert document["features"] == [
+        {
+            "name": "age",
+            "inferred_type": "Integral",
+            "completeness": 0.75,
+            "num_constraints": {"is_non_negative": True},
+        },
+        {
+            "name": "share",
+            "inferred_type": "Fractional",
+            "completeness": 1.0,
+            "num_constraints": {"is_non_negative": False},
+        },
+        {
+            "name": "state",
+            "inferred_type": "String",
+            "completeness": 1.0,
+            "string_constraints": {"domains": ["CA", "WA"]},
+        },
+    ]
+    assert document["monitoring_config"] == {
+        "evaluate_constraints": "Enabled",
+        "emit_metrics": "Enabled",
+        "datatype_check_threshold": 0.1,
+        "domain_content_threshold": 0.1,
+        "distribution_constraints": {
+            "perform_comparison": "Enabled",
+            "comparison_threshold": 0.1,
+            "comparison_method": "Robust",
+            "categorical_comparison_threshold": 0.1,
+            "categorical_drift_method": "LInfinity",
+        },
+    }
+
+
+def test_identifiers_have_no_domain(tmp_path: Path) -> None:
+    (feature,) = suggested(statistics(tmp_path, {"id": [str(number) + "x" for number in range(121)]})).features
+    assert (feature.inferred_type, feature.string_constraints) == (Kind.STRING, None)
+
+
+def test_constraints_are_read_as_they_were_written(tmp_path: Path) -> None:
+    written = suggested(statistics(tmp_path, TABLE))
+    (tmp_path / "constraints.json").write_text(written.text())
+    assert read_constraints(tmp_path / "constraints.json") == written
+
+
+def test_a_column_may_have_a_configuration_of_its_own() -> None:
+    column = {
+        "name": "a",
+        "inferred_type": "Integral",
+        "completeness": 1,
+        "monitoringConfigOverrides": {"datatype_check_threshold": 0.5},
+    }
+    found = Constraints.model_validate({"features": [column]})
+    assert found.features[0].overrides is not None
+    assert found.features[0].overrides.datatype_check_threshold == 0.5
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"datatype_check_threshold": 2}, r"monitoring_config\.datatype_check_threshold: Input should be less than"),
+        (
+            {"distribution_constraints": {"categorical_drift_method": "ChiSquared"}},
+            r"categorical_drift_method: Input should be 'LInfinity'; accepted",
+        ),
+    ],
+)
+def test_constraints_that_nobody_can_check_are_refused(
+    config: dict[str, object], sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "constraints.json").write_text(json.dumps({"features": [], "monitoring_config": config}))
+    with pytest.raises(JobError, match=sentence):
+        read_constraints(tmp_path / "constraints.json")
+
+
+def test_statistics_without_rows_suggest_something_that_can_be_read() -> None:
+    assert suggested(Statistics.model_validate({"dataset": {"item_count": 0}, "features": []})).features == []

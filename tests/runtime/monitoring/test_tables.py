@@ -1,0 +1,205 @@
+"""Tables read into a summary: every format, and everything that can be wrong with a file."""
+
+import gzip
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runtime.monitoring.statistics import statistics_of
+from runtime.monitoring.summary import CATEGORIES, Kind, Summary
+from runtime.monitoring.tables import files_of, summarized
+from tests.runtime.monitoring.tables import Columns, normal, parquet, summary_of
+
+TABLE = {
+    "hour": [1, 2, 3, None],
+    "temp": [1.5, None, math.nan, -2.0],
+    "carrier": ["UA", "UA", None, "AA"],
+}
+Writer = Callable[[pl.DataFrame, Path], object]
+WRITERS: dict[str, Writer] = {
+    "table.parquet": lambda frame, path: frame.write_parquet(path),
+    "table.csv": lambda frame, path: frame.write_csv(path),
+    "table.jsonl": lambda frame, path: path.write_text(
+        "".join(f"{json.dumps(row)}\n" for row in frame.iter_rows(named=True))
+    ),
+    "table.csv.gz": lambda frame, path: path.write_bytes(gzip.compress(frame.write_csv().encode())),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_table_comes_down_to_the_same_in_every_format(name: str, tmp_path: Path) -> None:
+    WRITERS[name](pl.DataFrame(TABLE), tmp_path / name)
+    found = summarized([tmp_path / name])
+    assert (found.rows, list(found.columns), found.faults) == (4, ["hour", "temp", "carrier"], {})
+    hour, temp, carrier = found.columns.values()
+    assert (hour.kind, hour.present, hour.missing) == (Kind.INTEGRAL, 3, 1)
+    assert (temp.kind, temp.present, temp.missing, temp.not_numbers) == (Kind.FRACTIONAL, 2, 2, 1)
+    assert (temp.moments.low, temp.moments.high, temp.moments.mean) == (-2.0, 1.5, -0.25)
+    assert (carrier.kind, dict(carrier.categories.counts), carrier.missing) == (Kind.STRING, {"UA": 2, "AA": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault", "rows"),
+    [
+        ("cut.jsonl", b'{"a": 1}\n{"a": 2', "lines that are no JSON", 1),
+        ("array.jsonl", b'[1]\n{"a": 1}\n', "lines that are no JSON object", 1),
+        ("latin.jsonl", b'{"a": "\xe9"}\n{"a": 1}\n', "lines that are not UTF-8", 1),
+        ("long.jsonl", b'{"a": "' + b"x" * 2**21 + b'"}\n{"a": 1}\n', "lines of more than 1048576 bytes", 1),
+        ("deep.jsonl", b'{"a": ' + b"[" * 200_000 + b"\n" + b'{"a": 1}\n', "lines that are no JSON", 1),
+        ("empty.jsonl", b"", "files without a row", 0),
+        ("blank.csv", b"\n\n", "files without a row", 0),
+        ("header.csv", b"a,b\n", "files without a row", 0),
+        ("short.csv", b"a,b\n1\n1,2\n", "lines of CSV with another number of cells than the first", 1),
+        ("twice.csv", b"a,a\n1,2\n", "files of CSV whose first line names a column twice", 0),
+        ("quote.csv", b'a,b\n1,2\n"3,4\n5,6\n', "lines of CSV with another number of cells than the first", 1),
+        ("no.parquet", b"PAR1", "files that are no Parquet", 0),
+        ("zero.parquet", b"", "files that are no Parquet", 0),
+        ("nothing.jsonl.gz", b"", "files without a row", 0),
+        ("plain.jsonl.gz", b'{"a": 1}\n', "files that end early or cannot be read", 0),
+        ("cut.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 9000)[:-4], "files that end early or cannot be read", 9000),
+        ("notes.txt", b"a", "files of an unknown kind", 0),
+    ],
+)
+def test_what_cannot_be_read_is_counted_by_what_is_wrong(
+    name: str, content: bytes, fault: str, rows: int, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    found = summarized([tmp_path / name])
+    assert (found.faults[fault], found.rows) == (1, rows)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(
+    content=st.binary(max_size=400) | st.text(max_size=200).map(str.encode),
+    suffix=st.sampled_from([".parquet", ".csv", ".jsonl", ".csv.gz", ".jsonl.gz"]),
+)
+def test_no_bytes_end_the_reading_or_make_a_document_that_is_no_json(
+    content: bytes, suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"any{suffix}"
+    path.write_bytes(gzip.compress(content) if suffix.endswith(".gz") and len(content) % 2 else content)
+    found = summarized([path])
+    assert found.rows or found.faults
+    assert json.loads(statistics_of(found).text(), parse_constant=_no_number)["dataset"]["item_count"] == found.rows
+
+
+def _no_number(constant: str) -> float:
+    raise AssertionError(f"{constant} is no number of JSON")
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from("abc"),
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.lists(st.none()),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_every_cell_is_counted_once(rows: list[dict[str, object]]) -> None:
+    from runtime.monitoring.tables import add_rows
+
+    found = Summary()
+    for row in rows:
+        add_rows(found, [row])  # type: ignore[list-item]
+    for column in found.columns.values():
+        assert column.present + column.missing == len(rows)
+    statistics_of(found).text()
+
+
+def test_infinities_are_missing_and_counted_by_name(tmp_path: Path) -> None:
+    column = summary_of(tmp_path, {"a": [1.0, math.inf, -math.inf, math.nan]}).columns["a"]
+    assert (column.present, column.missing, column.infinities, column.not_numbers) == (1, 3, 2, 1)
+
+
+def test_numbers_that_no_float_can_sum_leave_a_document_that_can_be_read(tmp_path: Path) -> None:
+    text = statistics_of(summary_of(tmp_path, {"a": [1.7e308, 1.7e308, -1.0]})).text()
+    (feature,) = json.loads(text, parse_constant=_no_number)["features"]
+    assert feature["numerical_statistics"]["common"] == {"num_present": 3, "num_missing": 0}
+    assert feature["numerical_statistics"]["max"] == 1.7e308
+
+
+def test_a_whole_number_beyond_every_float_is_infinite(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"a": {10**400}}}\n{{"a": -{10**400}}}\n{{"a": 1}}\n')
+    assert summarized([tmp_path / "a.jsonl"]).columns["a"].infinities == 2
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([1, 2, None], dtype=pl.UInt64),
+        pl.Series([1, 2, None], dtype=pl.Decimal(10, 0)),
+        pl.Series([True, False, None]),
+        pl.Series([1, 2, None]).cast(pl.Datetime("ms")),
+        pl.Series([1, 2, None]).cast(pl.Date),
+    ],
+)
+def test_whole_numbers_booleans_and_times_are_integral(values: pl.Series, tmp_path: Path) -> None:
+    pl.DataFrame({"a": values}).write_parquet(tmp_path / "a.parquet")
+    column = summarized([tmp_path / "a.parquet"]).columns["a"]
+    assert (column.present, column.missing) == (2, 1)
+    assert column.kind in (Kind.INTEGRAL, Kind.FRACTIONAL)
+
+
+def test_lists_are_of_no_known_kind(tmp_path: Path) -> None:
+    column = summary_of(tmp_path, {"a": [[1], [2, 3], None]}).columns["a"]
+    assert (column.kind, column.unknown, column.missing) == (Kind.UNKNOWN, 2, 1)
+
+
+def test_one_bad_cell_does_not_change_what_a_column_holds(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n" + "1\n" * 19 + "x\n")
+    assert summarized([tmp_path / "a.csv"]).columns["a"].kind is Kind.INTEGRAL
+
+
+def test_codes_that_read_as_numbers_are_texts_where_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n007\n010\n")
+    column = summarized([tmp_path / "a.csv"], texts={"a"}).columns["a"]
+    assert dict(column.categories.counts) == {"007": 1, "010": 1}
+
+
+def test_a_column_that_one_file_lacks_is_missing_in_its_rows(tmp_path: Path) -> None:
+    paths = [
+        parquet(tmp_path / "1.parquet", {"a": [1, 2]}),
+        parquet(tmp_path / "2.parquet", {"b": [3]}),
+        parquet(tmp_path / "3.parquet", {"a": [4], "b": [5]}),
+    ]
+    found = summarized(paths)
+    assert {name: (one.present, one.missing) for name, one in found.columns.items()} == {"a": (3, 1), "b": (2, 2)}
+
+
+def test_instances_that_share_a_window_merge_to_it(tmp_path: Path) -> None:
+    parts: list[Columns] = [{"a": normal(5000, seed=seed), "c": ["x", None] * 2500} for seed in range(3)]
+    parts[1]["only"] = list(range(5000))
+    whole = Summary()
+    for number, part in enumerate(parts):
+        whole.merge(summarized([parquet(tmp_path / f"{number}.parquet", part)]))
+    values = np.concatenate([part["a"] for part in parts])
+    a, c, only = (whole.columns[name] for name in ("a", "c", "only"))
+    assert whole.rows == 15_000
+    assert a.moments.mean == pytest.approx(values.mean())
+    assert a.moments.standard_deviation == pytest.approx(values.std())
+    assert (dict(c.categories.counts), c.missing) == ({"x": 7500}, 7500)
+    assert (only.present, only.missing) == (5000, 10_000)
+
+
+def test_identifiers_are_counted_together_beyond_the_most_frequent(tmp_path: Path) -> None:
+    texts = [f"id{number}" for number in range(3 * CATEGORIES)] + ["often"] * 5
+    (feature,) = statistics_of(summary_of(tmp_path, {"a": texts})).features
+    assert feature.string_statistics is not None
+    counts, others = feature.string_statistics.counts()
+    assert (len(counts), counts["often"], counts.total() + others) == (CATEGORIES, 5, len(texts))
+
+
+def test_what_no_person_put_there_is_no_file_of_a_folder(tmp_path: Path) -> None:
+    for name in ("b/2.csv", "a/1.csv", "_SUCCESS", ".part.crc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a\n1\n")
+    assert [path.name for path in files_of(tmp_path)] == ["1.csv", "2.csv"]
