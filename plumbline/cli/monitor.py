@@ -1,5 +1,6 @@
 """`plumb monitor`: one check of a monitor on files that lie here."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,10 @@ from rich.table import Table
 from plumbline.errors import PlumblineError
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from runtime.monitoring.data_quality import DataQuality, FeatureDrift
+    from runtime.monitoring.quality_check import Compared, Problem
     from runtime.monitoring.statistics import Statistics
 
 
@@ -19,18 +23,43 @@ class Kind(StrEnum):
     """The checks."""
 
     DATA_QUALITY = "data-quality"
+    MODEL_QUALITY = "model-quality"
+
+
+class Answers(StrEnum):
+    """What a model answers."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
 
 
 def monitor(
     kind: Annotated[Kind, typer.Option("--kind", help="Which check.")],
     baseline: Annotated[
         Path,
-        typer.Option("--baseline", metavar="PATH", help="A table, or statistics.json with constraints.json beside."),
+        typer.Option("--baseline", metavar="PATH", help="A table, or statistics.json with constraints.json beside it."),
     ],
     data: Annotated[Path, typer.Option("--data", metavar="PATH", help="The window: a file, or a folder of them.")],
     feature: Annotated[
         list[str] | None,
-        typer.Option("--feature", metavar="NAME", help="A column whose deviation counts; again for more; none: all."),
+        typer.Option(
+            "--feature", metavar="NAME", help="Data quality: a column that counts; again for more; none: all."
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="PATH", help="Model quality: the truth by inference id; none: in the data."),
+    ] = None,
+    answers: Annotated[
+        Answers, typer.Option("--answers", help="Model quality: what the model answers.")
+    ] = Answers.BINARY,
+    answer: Annotated[str, typer.Option(metavar="NAME", help="Model quality: the answer's field.")] = "probability",
+    label: Annotated[str, typer.Option(metavar="NAME", help="Model quality: the label's column.")] = "label",
+    positive: Annotated[str, typer.Option(metavar="LABEL", help="Model quality: the positive label.")] = "1",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="Model quality: a metric that counts; again for more."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="DIR", help="Where statistics, constraints and violations go.")
@@ -39,13 +68,24 @@ def monitor(
     """Compare data with a baseline, as the monitor of a deployed model does; exit 1 if a constraint is broken."""
     from runtime.errors import JobError
 
+    for path, option in ((baseline, "--baseline"), (data, "--data"), (labels, "--labels")):
+        if path is not None and not path.exists():
+            raise PlumblineError(f"monitor: {option} {path}: there is no such file or folder.")
     try:
-        _data_quality(baseline, data, feature or None, output)
+        if kind is Kind.DATA_QUALITY:
+            broken = _data_quality(baseline, data, feature or None, output)
+        else:
+            from runtime.monitoring.quality_check import Problem
+
+            problem = Problem(kind=answers.value, answer=answer, label=label, positive=positive, metrics=metric or ())
+            broken = _model_quality(problem, baseline, data, labels, output)
     except JobError as error:
         raise PlumblineError(f"monitor {kind}: {error}") from None
+    if broken:
+        raise typer.Exit(1)
 
 
-def _data_quality(baseline: Path, data: Path, features: list[str] | None, output: Path | None) -> None:
+def _data_quality(baseline: Path, data: Path, features: list[str] | None, output: Path | None) -> int:
     from runtime.monitoring.constraints import read_constraints, suggested
     from runtime.monitoring.data_quality import check
     from runtime.monitoring.statistics import read_statistics, statistics_of
@@ -57,26 +97,36 @@ def _data_quality(baseline: Path, data: Path, features: list[str] | None, output
         beside = baseline.with_name("constraints.json")
         constraints = read_constraints(beside) if beside.is_file() else suggested(then)
     else:
-        then = statistics_of(summarized(files_of(_existing(baseline, "--baseline"))))
+        then = statistics_of(summarized(files_of(baseline)))
         _refuse_nothing(then, baseline, "--baseline")
         constraints = suggested(then)
     texts = {one.name for one in constraints.features if one.inferred_type is Held.STRING}
     names = [one.name for one in constraints.features]
-    now = statistics_of(summarized(files_of(_existing(data, "--data")), texts=texts, names=names))
+    now = statistics_of(summarized(files_of(data), texts=texts, names=names))
     _refuse_nothing(now, data, "--data")
     outcome = check(constraints=constraints, baseline=then, current=now, that_matter=features)
     if output is not None:
         files = {"statistics.json": now.text(), "constraints.json": constraints.text()}
         _write(output, files | {"constraint_violations.json": outcome.text()})
-    _show(then, now, outcome)
-    if outcome.violations:
-        raise typer.Exit(1)
+    _show_data_quality(then, now, outcome)
+    return len(outcome.violations)
 
 
-def _existing(path: Path, option: str) -> Path:
-    if not path.exists():
-        raise PlumblineError(f"monitor: {option} {path}: there is no such file or folder.")
-    return path
+def _model_quality(problem: "Problem", baseline: Path, data: Path, labels: Path | None, output: Path | None) -> int:
+    from runtime.monitoring.quality_check import compared, constraints_beside, quality_of, read_quality
+    from runtime.monitoring.tables import files_of
+
+    truth = None if labels is None else files_of(labels)
+    if baseline.name == "statistics.json":
+        then, constraints = read_quality(baseline, problem), constraints_beside(baseline)
+    else:
+        then, constraints = quality_of(problem, files_of(baseline), None).metrics, None
+    now = quality_of(problem, files_of(data), truth)
+    outcome = compared(problem, baseline=then, current=now, constraints=constraints)
+    if output is not None:
+        _write(output, outcome.files())
+    _show_model_quality(outcome)
+    return len(outcome.violations)
 
 
 def _refuse_nothing(found: "Statistics", path: Path, option: str) -> None:
@@ -99,28 +149,61 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         raise PlumblineError(f"monitor: --output {folder}: cannot be written: {error.strerror}.") from None
 
 
-def _show(then: "Statistics", now: "Statistics", outcome: "DataQuality") -> None:
+def _show_data_quality(then: "Statistics", now: "Statistics", outcome: "DataQuality") -> None:
     console = Console(soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    for title in ("column", "deviation", "distance", "Jensen-Shannon", "stability index", "completeness"):
-        table.add_column(title, justify="left" if title == "column" else "right")
-    for one in sorted(outcome.features, key=lambda each: -each.deviation):
-        table.add_row(*_row(one))
     console.print(f"{now.dataset.item_count:,} rows against {then.dataset.item_count:,}\n")
-    console.print(table)
-    for fault, count in now.dataset.faults.items():
-        console.print(f"not read: {count} {fault}", markup=False)
+    titles = ("column", "deviation", "distance", "Jensen-Shannon", "stability index", "completeness")
+    console.print(_table(titles, [_row(one) for one in sorted(outcome.features, key=lambda each: -each.deviation)]))
+    said = [f"{one.feature_name}: {one.constraint_check_type}: {one.description}" for one in outcome.violations]
+    _conclude(console, now.dataset.faults, said, outcome.deviation or 0.0, outcome.worst)
+
+
+def _show_model_quality(outcome: "Compared") -> None:
+    console = Console(soft_wrap=True)
+    console.print(f"{outcome.current.quality.item_count:,} answers with their truth\n")
+    titles = ("metric", "baseline", "window", "interval", "worse by")
+    rows = [
+        [one.name, _number(one.baseline), _number(one.current.value), _interval(one.current.lower, one.current.upper),
+         f"{one.worsening:.1%}"]
+        for one in outcome.metrics
+    ]  # fmt: skip
+    console.print(_table(titles, rows))
+    said = [f"{one.metric_name}: {one.description}" for one in outcome.violations]
+    _conclude(console, outcome.current.counts, said, outcome.deviation, outcome.worst)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for number, title in enumerate(titles):
+        table.add_column(title, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _conclude(
+    console: Console, left_out: "dict[str, int] | Counter[str]", broken: Sequence[str], deviation: float, worst: str
+) -> None:
+    for fault, count in left_out.items():
+        console.print(f"left out: {count} {fault}", markup=False)
     console.print()
-    for violation in outcome.violations:
-        said = f"{violation.feature_name}: {violation.constraint_check_type}: {violation.description}"
-        console.print(said, markup=False, highlight=False)
-    worst = f", the most of {outcome.worst}" if outcome.worst else ""
-    count = len(outcome.violations)
-    broken = f"{count or 'no'} constraint{'s are' if count > 1 else ' is'} broken"
-    console.print(f"deviation {outcome.deviation or 0.0:.3f}{worst}; {broken}", markup=False)
+    for sentence in broken:
+        console.print(sentence, markup=False, highlight=False)
+    of_which = f", the most of {worst}" if worst else ""
+    count = len(broken)
+    ending = f"{count or 'no'} constraint{'s are' if count > 1 else ' is'} broken"
+    console.print(f"deviation {deviation:.3f}{of_which}; {ending}", markup=False)
 
 
 def _row(one: "FeatureDrift") -> list[str]:
     found = one.distances
     measured = [f"{found.simple:.3f}", f"{found.jensen_shannon:.3f}", f"{found.stability_index:.3f}"] if found else []
     return [one.name, f"{one.deviation:.3f}", *(measured or ["", "", ""]), f"{one.completeness:.1%}"]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _interval(lower: float | None, upper: float | None) -> str:
+    return "" if lower is None or upper is None else f"{lower:.4g} to {upper:.4g}"

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from runtime.monitoring.lines import Scalar, objects_of
 
 _CSV = "text/csv"
-_BAD = "captures without a request that can be read"
 
 
 def is_capture(found: Mapping[str, Scalar]) -> bool:
@@ -32,17 +31,40 @@ def rows_asked(
         texts: Columns of CSV whose cells are texts, whatever they read as.
         names: The columns of CSV in their order; a first line that has exactly these names is no row.
     """
+    yield from _rows_of(capture, "endpointInput", faults, texts=texts, names=names)
+
+
+def rows_answered(capture: Mapping[str, Scalar], faults: Counter[str], *, name: str) -> Iterator[Mapping[str, Scalar]]:
+    """The rows of a captured answer.
+
+    Args:
+        capture: The invocation.
+        faults: Takes what is wrong with it.
+        name: What a bare value is called: all there is on a line of CSV, and of JSON that is no object.
+    """
+    yield from _rows_of(capture, "endpointOutput", faults, texts=(), names=[name], bare=name)
+
+
+def _rows_of(
+    capture: Mapping[str, Scalar],
+    side: str,
+    faults: Counter[str],
+    *,
+    texts: Collection[str],
+    names: Sequence[str],
+    bare: str = "",
+) -> Iterator[Mapping[str, Scalar]]:
     data = capture["captureData"]
-    asked = data.get("endpointInput") if isinstance(data, Mapping) else None
-    body = _body(asked) if isinstance(asked, Mapping) else None
-    if body is None or not isinstance(asked, Mapping):
-        faults[_BAD] += 1
+    found = data.get(side) if isinstance(data, Mapping) else None
+    body = _body(found) if isinstance(found, Mapping) else None
+    if body is None or not isinstance(found, Mapping):
+        faults[f"captures without an {side} that can be read"] += 1
         return
-    kind = str(asked.get("observedContentType", "")).partition(";")[0].strip().lower()
-    if kind == _CSV or asked.get("encoding") == "CSV":
+    kind = str(found.get("observedContentType", "")).partition(";")[0].strip().lower()
+    if kind == _CSV or found.get("encoding") == "CSV":
         yield from _of_csv(body, faults, texts=texts, names=names)
     else:
-        yield from objects_of(_json_lines(body), faults)
+        yield from objects_of(_json_lines(body, bare=bare), faults)
 
 
 def _body(side: Mapping[str, object]) -> str | None:
@@ -57,7 +79,7 @@ def _body(side: Mapping[str, object]) -> str | None:
         return None
 
 
-def _json_lines(body: str) -> Iterator[str]:
+def _json_lines(body: str, *, bare: str) -> Iterator[str]:
     """The lines of a body; of one that is an array, or one object on several lines, its objects."""
     lines = [line for line in body.splitlines() if line.strip()]
     if len(lines) > 1 or body.lstrip().startswith("["):
@@ -66,9 +88,10 @@ def _json_lines(body: str) -> Iterator[str]:
         except (ValueError, RecursionError):
             pass  # lines, then
         else:
-            yield from (json.dumps(one) for one in (whole if isinstance(whole, list) else [whole]))
-            return
-    yield from lines
+            lines = [json.dumps(one) for one in (whole if isinstance(whole, list) else [whole])]
+    for line in lines:
+        # A number or a text by itself gets a name; what begins otherwise is an object, or no JSON.
+        yield f"{{{json.dumps(bare)}: {line}}}" if bare and not line.lstrip().startswith("{") else line
 
 
 def _of_csv(
@@ -80,7 +103,7 @@ def _of_csv(
     try:
         rows = [row for row in csv.reader(body.splitlines()) if row]
     except csv.Error:
-        faults[_BAD] += 1
+        faults["captures of CSV that break off"] += 1
         return
     if rows and rows[0] == list(names):
         rows = rows[1:]

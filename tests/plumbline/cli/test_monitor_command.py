@@ -4,10 +4,12 @@ import gzip
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from tests.plumbline.cli.calling import Ended, plumb
+from tests.runtime.monitoring.test_answers import captured, truth
 
 WINDOW = pl.DataFrame({"hour": [number % 24 for number in range(960)], "carrier": ["UA", "AA", "B6"] * 320})
 
@@ -64,7 +66,7 @@ def test_a_folder_is_one_window_and_what_cannot_be_read_is_said(baseline: Path, 
     (window / "2.jsonl.gz").write_bytes(gzip.compress((lines + '{"hour": 1').encode()))
     ended = _monitored(baseline, window)
     assert (ended.code, ended.stdout.splitlines()[0]) == (0, "960 rows against 960")
-    assert "\nnot read: 1 lines that are no JSON\n" in ended.stdout
+    assert "\nleft out: 1 lines that are no JSON\n" in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -107,3 +109,106 @@ def test_a_place_that_cannot_be_written_is_refused(baseline: Path) -> None:
     ended = _monitored(baseline, baseline, "--output", str(baseline / "out"))
     assert ended.code == 2
     assert ended.stderr.endswith("cannot be written: Not a directory.\n")
+
+
+# ------------------------------------------------------------------------------------------------ model quality
+def _evaluated(path: Path, *, rows: int = 20_000, noise: float = 0.3, seed: int = 1) -> Path:
+    """A table with labels and the probabilities that a model gave, which are the better the less noise there is."""
+    random = np.random.default_rng(seed)
+    labels = random.random(rows) < 0.25
+    scores = np.clip(0.25 + 0.4 * (labels - 0.25) + random.normal(0, noise, rows), 0.01, 0.99)
+    ids = [f"i-{number}" for number in range(rows)]
+    pl.DataFrame({"inference_id": ids, "label": labels.astype(int), "probability": scores}).write_parquet(path)
+    return path
+
+
+def _judged(baseline: Path, data: Path, *more: str) -> Ended:
+    return plumb("monitor", "--kind", "model-quality", "--baseline", str(baseline), "--data", str(data), *more)
+
+
+def test_answers_as_good_as_at_the_baseline_break_nothing(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    ended = _judged(baseline, _evaluated(tmp_path / "window.parquet", seed=2))
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("20,000 answers with their truth\n")
+    assert ended.stdout.endswith("; no constraint is broken\n")
+
+
+def test_answers_that_are_worse_are_told_by_metric_with_how_much(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    ended = _judged(baseline, _evaluated(tmp_path / "window.parquet", noise=0.6), "--metric", "average_precision")
+    assert ended.code == 1
+    assert "\naverage_precision: Metric average_precision with 0." in ended.stdout
+    assert " was LessThanThreshold '0." in ended.stdout
+    assert ", the most of average_precision; " in ended.stdout
+
+
+def test_captures_are_judged_by_labels_that_come_later(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    window = pl.read_parquet(_evaluated(tmp_path / "window.parquet", seed=3))
+    (tmp_path / "captures").mkdir()
+    (tmp_path / "captures" / "1.jsonl").write_text(
+        "".join(f"{json.dumps(captured(id_, json.dumps({'probability': score})))}\n" for id_, _, score in window.rows())
+    )
+    (tmp_path / "truth.jsonl").write_text(
+        "".join(f"{json.dumps(truth(id_, str(label)))}\n" for id_, label, _ in window.head(1500).rows())
+    )
+    ended = _judged(baseline, tmp_path / "captures", "--labels", str(tmp_path / "truth.jsonl"))
+    assert ended.stdout.startswith("1,500 answers with their truth\n")
+    assert "\nleft out: 18500 answers without a label\n" in ended.stdout
+
+
+def test_what_a_judgement_writes_is_a_baseline_again(tmp_path: Path) -> None:
+    table = _evaluated(tmp_path / "baseline.parquet")
+    first = _judged(table, table, "--output", str(tmp_path / "out"))
+    second = _judged(tmp_path / "out" / "statistics.json", table)
+    assert (first.code, second.code, first.stdout) == (0, 0, second.stdout)
+    document = json.loads((tmp_path / "out" / "statistics.json").read_text())
+    assert set(document["binary_classification_metrics"]["auc"]) == {
+        "value", "standard_deviation", "lower_confidence", "upper_confidence",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "metric"), [("multiclass", "accuracy"), ("regression", "rmse")])
+def test_classes_and_numbers_are_judged_too(kind: str, metric: str, tmp_path: Path) -> None:
+    rows = [{"label": number % 3, "answer": number % 3 if number % 10 else 0} for number in range(300)]
+    pl.DataFrame(rows).write_csv(tmp_path / "a.csv")
+    ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv", "--answers", kind, "--answer", "answer")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.stdout.endswith(f"deviation 0.000, the most of {metric}; no constraint is broken\n")
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--metric", "charm"], "there is no metric charm of binary; accepted: recall, precision, "),
+        (["--answer", "score"], "baseline.parquet has no column score; it has: inference_id, label, probability."),
+        (["--answer", "label"], "the answer and the label are both called label; accepted: two names."),
+        (["--positive", "yes"], "the labels are numbers, and the positive one is yes."),
+        (["--positive", "7"], "the baseline has no value of average_precision; accepted as --metric: "),
+        (["--labels", "none.jsonl"], "--labels none.jsonl: there is no such file or folder."),
+    ],
+)
+def test_what_nobody_can_judge_is_refused_in_a_sentence(more: list[str], sentence: str, tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    ended = _judged(baseline, baseline, *more)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert sentence in ended.stderr
+
+
+def test_labels_of_other_requests_are_refused_with_what_was_left_out(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    (tmp_path / "truth.jsonl").write_text(f"{json.dumps(truth('another', 1))}\n")
+    ended = _judged(baseline, baseline, "--labels", str(tmp_path / "truth.jsonl"))
+    assert ended.code == 2
+    assert ended.stderr.endswith(
+        "no answer has its truth (20000 answers without a label; 1 labels without an answer); "
+        "accepted: answers and labels with the same inference ids.\n"
+    )
+
+
+def test_probabilities_beyond_1_are_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"label": [0, 1], "probability": [0.5, 1.5]}).write_csv(tmp_path / "a.csv")
+    ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "probabilities" in ended.stderr

@@ -58,11 +58,11 @@ def test_cells_of_csv_are_numbers_unless_they_are_texts(header: str) -> None:
 @pytest.mark.parametrize(
     ("capture", "fault"),
     [
-        (captured(None), "captures without a request that can be read"),
-        (captured("%", encoding="BASE64"), "captures without a request that can be read"),
-        (captured("/w==", encoding="BASE64"), "captures without a request that can be read"),
-        ({"captureData": {}, "eventMetadata": {}}, "captures without a request that can be read"),
-        ({"captureData": [], "eventMetadata": {}}, "captures without a request that can be read"),
+        (captured(None), "captures without an endpointInput that can be read"),
+        (captured("%", encoding="BASE64"), "captures without an endpointInput that can be read"),
+        (captured("/w==", encoding="BASE64"), "captures without an endpointInput that can be read"),
+        ({"captureData": {}, "eventMetadata": {}}, "captures without an endpointInput that can be read"),
+        ({"captureData": [], "eventMetadata": {}}, "captures without an endpointInput that can be read"),
         (captured('{"a": 1'), "lines that are no JSON"),
         (captured("[1]"), "lines that are no JSON object"),
         (captured("1,2", kind="text/csv"), "captures of CSV, whose columns nobody has named"),

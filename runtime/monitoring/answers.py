@@ -1,0 +1,208 @@
+"""What a model has answered, joined by inference id to the truth, which arrives later.
+
+| file | an answer | a label |
+|---|---|---|
+| captured invocations (JSON lines) | a row of the answer; its id is `inferenceId`, or `eventId` without one | |
+| ground truth of SageMaker Model Monitor (JSON lines) | | `groundTruthData`; its id is `eventMetadata.eventId` |
+| a table (Parquet, CSV, JSON lines) | the answer's field, by the column `inference_id` | the label's, likewise |
+
+An invocation of several rows gives the second one the id `<id>/1`, the third `<id>/2`, and so on.
+
+Source: "Capture data from real-time endpoint" and "Ingest ground truth labels and merge them with predictions", Amazon
+SageMaker developer guide.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from runtime.errors import JobError
+from runtime.monitoring.captures import is_capture, rows_answered
+from runtime.monitoring.lines import Scalar, lines_of, objects_of
+
+ID = "inference_id"
+_LINES = (".jsonl", ".json", ".ndjson")
+_Object = Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """Answers with their truth.
+
+    Attributes:
+        labels: The truth, a row an answer that has one.
+        answers: The answers, in the same order.
+        counts: What was left out, by why, and how often: nothing is dropped in silence.
+    """
+
+    labels: pl.Series
+    answers: pl.Series
+    counts: Counter[str]
+
+
+def joined(
+    data: Iterable[Path], truth: Iterable[Path] | None, *, answer: str, label: str, numeric: bool = True
+) -> Joined:
+    """Reads answers and truth, and joins them.
+
+    Of an id that has several answers, or several labels, the last one counts.
+
+    Args:
+        data: Captures, or tables with the answers.
+        truth: Ground truth, or tables with the labels; None if the tables with the answers have the labels too.
+        answer: The field of an answer that is compared with the label; of an answer that is a bare number, any name.
+        label: The column of a label in a table.
+        numeric: Whether an answer that is no finite number is no answer.
+
+    Raises:
+        JobError: A table lacks one of its columns, or answer and label have one name.
+    """
+    if answer == label:
+        raise JobError(f"the answer and the label are both called {answer}; accepted: two names.")
+    counts: Counter[str] = Counter()
+    if truth is None:
+        both = _table(data, [answer, label], counts)
+        whole = both.drop_nulls()
+        counts["rows without an answer or a label"] += both.height - whole.height
+        return _kept(whole, answer, label, counts, numeric=numeric)
+    answers = _once(_pairs(data, answer, counts, _answers_of), answer, "answers of an id that has a later one", counts)
+    labels = _once(_pairs(truth, label, counts, _labels_of), label, "labels of an id that has a later one", counts)
+    whole = answers.join(labels, on=ID, how="inner", maintain_order="left")
+    counts["answers without a label"] += answers.height - whole.height
+    counts["labels without an answer"] += labels.height - whole.height
+    return _kept(whole, answer, label, counts, numeric=numeric)
+
+
+def _kept(whole: pl.DataFrame, answer: str, label: str, counts: Counter[str], *, numeric: bool) -> Joined:
+    if numeric:
+        numbers = whole[answer].cast(pl.Float64, strict=False)
+        finite = numbers.is_finite().fill_null(value=False)
+        counts["answers that are no finite number"] += whole.height - int(finite.sum())
+        whole = whole.with_columns(numbers).filter(finite)
+    return Joined(labels=whole[label], answers=whole[answer], counts=+counts)
+
+
+def _once(pairs: pl.DataFrame, name: str, said: str, counts: Counter[str]) -> pl.DataFrame:
+    present = pairs.drop_nulls()
+    counts[f"rows without {name} or an id"] += pairs.height - present.height
+    once = present.unique(subset=ID, keep="last", maintain_order=True)
+    counts[said] += present.height - once.height
+    return once
+
+
+def _pairs(
+    paths: Iterable[Path],
+    name: str,
+    counts: Counter[str],
+    read: Callable[[_Object, str, Counter[str]], Iterator[tuple[str | None, Scalar]]],
+) -> pl.DataFrame:
+    """Ids and values of all files, a row each; a value is a number where all are, or a text."""
+    frames, found = [], list[tuple[str | None, Scalar]]()
+    for path in paths:
+        if _suffix(path) in _LINES:
+            for one in objects_of(lines_of(path, counts), counts):
+                found += read(one, name, counts)
+        else:
+            frames.append(_table([path], [ID, name], counts))
+    ids = pl.Series(ID, [None if one is None else str(one) for one, _ in found], dtype=pl.String)
+    values = _series(name, [value for _, value in found])
+    frames.append(pl.DataFrame([ids, values]))
+    frames = [frame.with_columns(pl.col(ID).cast(pl.String)) for frame in frames if frame.height]
+    if not frames:
+        return pl.DataFrame(schema={ID: pl.String, name: pl.Float64})
+    if len({frame.schema[name] for frame in frames}) > 1:
+        frames = [frame.with_columns(pl.col(name).cast(pl.String)) for frame in frames]
+    return pl.concat(frames)
+
+
+def _series(name: str, values: list[Scalar]) -> pl.Series:
+    """Numbers, if all that is there is one; texts otherwise."""
+    if all(value is None or isinstance(value, bool | int | float) for value in values):
+        return pl.Series(name, [None if value is None else _float(value) for value in values], dtype=pl.Float64)
+    return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
+
+
+def _float(value: Scalar) -> float:
+    try:
+        return float(str(value)) if not isinstance(value, bool) else float(value)
+    except (OverflowError, ValueError):
+        return float("nan")
+
+
+def _answers_of(one: _Object, name: str, counts: Counter[str]) -> Iterator[tuple[str | None, Scalar]]:
+    if not is_capture(one):
+        yield _id(one.get(ID)), _plain(one.get(name))
+        return
+    id_ = _id_of(one.get("eventMetadata"), ("inferenceId", "eventId"))
+    for index, row in enumerate(rows_answered(one, counts, name=name)):
+        yield (f"{id_}/{index}" if id_ and index else id_), _plain(row.get(name))
+
+
+def _labels_of(one: _Object, name: str, _counts: Counter[str]) -> Iterator[tuple[str | None, Scalar]]:
+    data = one.get("groundTruthData")
+    if not isinstance(data, Mapping):
+        yield _id(one.get(ID)), _plain(one.get(name))
+        return
+    text = data.get("data")
+    value = text if isinstance(text, bool | int | float | str) else None
+    yield _id_of(one.get("eventMetadata"), ("eventId",)), _number_if_any(value)
+
+
+def _number_if_any(value: Scalar) -> Scalar:
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value.strip() or None
+
+
+def _id_of(metadata: Scalar, names: tuple[str, ...]) -> str | None:
+    if not isinstance(metadata, Mapping):
+        return None
+    return next((str(metadata[name]) for name in names if metadata.get(name)), None)
+
+
+def _id(value: Scalar) -> str | None:
+    return None if value is None else str(value)
+
+
+def _plain(value: object) -> Scalar:
+    """A value that can be compared; of a list or an object there is none."""
+    return value if isinstance(value, bool | int | float | str) else None
+
+
+def _table(paths: Iterable[Path], columns: list[str], counts: Counter[str]) -> pl.DataFrame:
+    frames = []
+    for path in paths:
+        try:
+            frame = _read(path, counts)
+        except (pl.exceptions.PolarsError, OSError):
+            counts["files that cannot be read"] += 1
+            continue
+        if absent := [name for name in columns if name not in frame.columns]:
+            raise JobError(f"{path.name} has no column {absent[0]}; it has: {', '.join(frame.columns)}.")
+        frames.append(frame.select(columns))
+    return (
+        pl.concat(frames, how="vertical_relaxed") if frames else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    )
+
+
+def _read(path: Path, counts: Counter[str]) -> pl.DataFrame:
+    kind = _suffix(path)
+    if kind == ".parquet":
+        return pl.read_parquet(path)
+    if kind == ".csv":
+        return pl.read_csv(path, infer_schema_length=None)
+    if kind in _LINES:
+        rows = list(objects_of(lines_of(path, counts), counts))
+        names = dict.fromkeys(name for row in rows for name in row)
+        return pl.DataFrame([_series(name, [_plain(row.get(name)) for row in rows]) for name in names])
+    raise JobError(f"{path.name} is no table; accepted: .parquet, .csv, .jsonl, .json, .ndjson.")
+
+
+def _suffix(path: Path) -> str:
+    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix

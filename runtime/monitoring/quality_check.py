@@ -1,0 +1,282 @@
+"""Whether a model answers as well as at its baseline, once the truth of its answers is known."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from runtime.errors import JobError
+from runtime.monitoring.answers import joined
+from runtime.monitoring.estimate import Estimate
+from runtime.monitoring.model_quality import (
+    METRICS,
+    SECTIONS,
+    Json,
+    Kind,
+    ModelQuality,
+    QualityViolation,
+    binary,
+    multiclass,
+    regression,
+    relative_worsening,
+    suggest_constraints,
+    violations,
+)
+
+# What counts where nobody says: of two classes what the gate of a training pipeline looks at.
+_DEFAULT_METRICS: Mapping[Kind, Sequence[str]] = {
+    "binary": ("average_precision", "log_loss"),
+    "multiclass": ("accuracy",),
+    "regression": ("rmse",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What a model answers, and what of it counts.
+
+    Attributes:
+        kind: What it answers: the probability of one of two classes, a class, or a number.
+        answer: The field of an answer.
+        label: The column of the truth.
+        positive: The positive label of two classes, as text; a number is meant where the labels are numbers.
+        metrics: The metrics whose worsening counts; empty: average precision and log loss, accuracy, or RMSE.
+    """
+
+    kind: Kind
+    answer: str
+    label: str
+    positive: str
+    metrics: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.metrics if name not in METRICS[self.kind]]:
+            raise JobError(
+                f"there is no metric {unknown[0]} of {self.kind}; accepted: {', '.join(METRICS[self.kind])}."
+            )
+
+    @property
+    def counting(self) -> Sequence[str]:
+        """The metrics whose worsening counts."""
+        return self.metrics or _DEFAULT_METRICS[self.kind]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The quality of a window.
+
+    Attributes:
+        quality: Its metrics.
+        counts: What was left out, by why, and how often.
+    """
+
+    quality: ModelQuality
+    counts: Counter[str]
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The metrics that have a value."""
+        found = self.quality.metrics.items()
+        return {name: estimate.value for name, estimate in found if estimate.value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedMetric:
+    """A metric beside its baseline.
+
+    Attributes:
+        name: The metric.
+        baseline: Its value at the baseline.
+        current: Of the window.
+        worsening: By what share of the baseline it is worse, 0 to 1.
+    """
+
+    name: str
+    baseline: float
+    current: Estimate
+    worsening: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """The outcome of a check.
+
+    Attributes:
+        current: The window.
+        constraints: What it must keep, as a document.
+        metrics: The metrics that count, and then the others, beside their baseline.
+        violations: The constraints that are broken.
+        deviation: The largest worsening of a metric that counts, 0 to 1.
+        worst: That metric.
+    """
+
+    current: Measured
+    constraints: Mapping[str, Json]
+    metrics: Sequence[ComparedMetric]
+    violations: Sequence[QualityViolation]
+    deviation: float
+    worst: str
+
+    def files(self) -> dict[str, str]:
+        """Contents of the files of a run, by name."""
+        count = self.current.quality.item_count
+        dataset: Json = {"item_count": count, "left_out": dict(self.current.counts)}
+        return {
+            "statistics.json": _text({"version": 0.0, "dataset": dataset, **self.current.quality.document()}),
+            "constraints.json": _text({"version": 0.0, **self.constraints}),
+            "constraint_violations.json": _text({"violations": [one.document() for one in self.violations]}),
+        }
+
+
+def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | None) -> Measured:
+    """Measures the answers whose truth is known.
+
+    Args:
+        problem: What the model answers.
+        data: Captures, or tables with answers.
+        truth: Ground truth, or tables with labels; None if the labels are in the tables with the answers.
+
+    Raises:
+        JobError: No answer has its truth, or an answer is no probability.
+    """
+    numeric = problem.kind != "multiclass"
+    found = joined(data, truth, answer=problem.answer, label=problem.label, numeric=numeric)
+    if found.labels.is_empty():
+        why = "; ".join(f"{count} {fault}" for fault, count in found.counts.items()) or "no row"
+        raise JobError(f"no answer has its truth ({why}); accepted: answers and labels with the same inference ids.")
+    try:
+        return Measured(quality=_measured(problem, found.labels, found.answers), counts=found.counts)
+    except ValueError as error:
+        raise JobError(f"{error}.") from error
+
+
+def compared(
+    problem: Problem, *, baseline: Mapping[str, float], current: Measured, constraints: Mapping[str, Json] | None
+) -> Compared:
+    """Compares a window with the baseline.
+
+    A metric that the window or the baseline has no value of, such as a recall without a positive label, is left out.
+
+    Args:
+        problem: What the model answers.
+        baseline: The metrics at the baseline.
+        current: The window.
+        constraints: What it must keep; None for metrics that are no more than a tenth worse than at the baseline.
+
+    Raises:
+        JobError: The constraints are none for these answers, a metric that counts has no baseline, or none has a value.
+    """
+    window = current.quality.metrics
+    if undefined := [name for name in problem.counting if name not in baseline]:
+        raise JobError(
+            f"the baseline has no value of {undefined[0]}; accepted as --metric: {', '.join(baseline) or 'none'}."
+        )
+    ordered = dict.fromkeys([*problem.counting, *METRICS[problem.kind]])
+    metrics = [
+        ComparedMetric(
+            name=name,
+            baseline=baseline[name],
+            current=window[name],
+            worsening=relative_worsening(name, baseline=baseline[name], current=window[name].value),
+        )
+        for name in ordered
+        if name in baseline and name in window and window[name].value is not None
+    ]
+    counting = [one for one in metrics if one.name in problem.counting]
+    if not counting:
+        raise JobError(
+            f"the window has no value of {' or '.join(problem.counting)}; "
+            f"accepted as --metric: {', '.join(one.name for one in metrics) or 'none'}."
+        )
+    asked = constraints if constraints is not None else suggest_constraints(problem.kind, baseline)
+    try:
+        broken = violations(asked, current.quality)
+    except ValueError as error:
+        raise JobError(f"{error}.") from error
+    worst = max(counting, key=lambda one: one.worsening)
+    return Compared(
+        current=current,
+        constraints=asked,
+        metrics=metrics,
+        violations=broken,
+        deviation=worst.worsening,
+        worst=worst.name,
+    )
+
+
+def read_quality(path: Path, problem: Problem) -> Mapping[str, float]:
+    """The metrics of `statistics.json`, ours or Model Monitor's.
+
+    Raises:
+        JobError: It is missing, or has no metrics of what the model answers.
+    """
+    section = f"{SECTIONS[problem.kind]}_metrics"
+    found = _document(path).get(section)
+    if not isinstance(found, Mapping):
+        raise JobError(f"{path} has no {section}; accepted: statistics.json of a model of that kind.")
+    values = {name: entry.get("value") for name, entry in found.items() if isinstance(entry, Mapping)}
+    return {
+        name: float(value)
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name in METRICS[problem.kind]
+    }
+
+
+def constraints_beside(path: Path) -> Mapping[str, Json] | None:
+    """`constraints.json` beside `statistics.json`; None if there is none.
+
+    Raises:
+        JobError: It is no JSON object.
+    """
+    beside = path.with_name("constraints.json")
+    return _document(beside) if beside.is_file() else None
+
+
+def _measured(problem: Problem, labels: pl.Series, answers: pl.Series) -> ModelQuality:
+    if problem.kind == "regression":
+        return regression(_numbers(labels), predictions=answers.to_numpy())
+    if problem.kind == "multiclass":
+        return multiclass(_texts(labels), predictions=_texts(answers))
+    truth = labels.cast(pl.Int8) if labels.dtype == pl.Boolean else labels
+    if truth.dtype.is_numeric():
+        try:
+            return binary(truth.to_numpy(), positive=float(problem.positive), probabilities=answers.to_numpy())
+        except ValueError as error:
+            if "could not convert" not in str(error):
+                raise
+            raise ValueError(f"the labels are numbers, and the positive one is {problem.positive}") from error
+    return binary(_texts(truth), positive=problem.positive, probabilities=answers.to_numpy())
+
+
+def _numbers(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    numbers = values.cast(pl.Float64, strict=False)
+    if numbers.is_null().any():
+        raise ValueError(f"{int(numbers.is_null().sum())} labels are no numbers; accepted: numbers")
+    return numbers.to_numpy()
+
+
+def _texts(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    """Classes as text, so that the label 1 and the answer 1.0 are one class."""
+    if values.dtype.is_float() and bool((values == values.round()).all()):
+        values = values.cast(pl.Int64)
+    return np.array(values.cast(pl.String).to_list(), dtype=object)
+
+
+def _document(path: Path) -> Mapping[str, Json]:
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise JobError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise JobError(f"{path} is no JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise JobError(f"{path} is no JSON object.")
+    return found
+
+
+def _text(document: Mapping[str, Json]) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

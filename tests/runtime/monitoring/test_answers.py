@@ -1,0 +1,124 @@
+"""Answers joined to their truth: every file, and everything that does not fit."""
+
+import json
+import random
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runtime.errors import JobError
+from runtime.monitoring.answers import Joined, joined
+
+_IDS = st.lists(st.integers(0, 12), max_size=20)
+
+
+def captured(id_: str | None, body: str, *, kind: str = "application/jsonlines", event: str = "e") -> dict[str, object]:
+    metadata = {"eventId": event} | ({"inferenceId": id_} if id_ else {})
+    side = {"observedContentType": kind, "mode": "OUTPUT", "data": body, "encoding": "JSON"}
+    return {"captureData": {"endpointOutput": side}, "eventMetadata": metadata, "eventVersion": "0"}
+
+
+def truth(id_: str, data: object) -> dict[str, object]:
+    return {
+        "groundTruthData": {"data": data, "encoding": "CSV"},
+        "eventMetadata": {"eventId": id_},
+        "eventVersion": "0",
+    }
+
+
+def lines(path: Path, objects: list[dict[str, object]]) -> Path:
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in objects))
+    return path
+
+
+def _joined(folder: Path, captures: list[dict[str, object]], truths: list[dict[str, object]]) -> Joined:
+    data, labels = lines(folder / "data.jsonl", captures), lines(folder / "truth.jsonl", truths)
+    return joined([data], [labels], answer="probability", label="label")
+
+
+def test_captures_meet_their_ground_truth_by_inference_id(tmp_path: Path) -> None:
+    captures = [captured("a", '{"probability": 0.25}\n'), captured("b", '{"probability": 0.75}\n')]
+    found = _joined(tmp_path, captures, [truth("b", "1"), truth("a", "0")])
+    assert (found.answers.to_list(), found.labels.to_list(), found.counts) == ([0.25, 0.75], [0, 1], {})
+
+
+def test_without_an_inference_id_the_event_has_one(tmp_path: Path) -> None:
+    found = _joined(tmp_path, [captured(None, '{"probability": 0.5}', event="e-1")], [truth("e-1", 1)])
+    assert found.answers.to_list() == [0.5]
+
+
+@pytest.mark.parametrize(("body", "kind"), [("0.25\n0.75\n", "text/csv"), ("0.25\n0.75\n", "application/jsonlines")])
+def test_the_rows_of_an_invocation_are_told_apart_by_their_number(body: str, kind: str, tmp_path: Path) -> None:
+    found = _joined(tmp_path, [captured("a", body, kind=kind)], [truth("a/1", 1), truth("a", 0)])
+    assert (found.answers.to_list(), found.labels.to_list()) == ([0.25, 0.75], [0, 1])
+
+
+def test_tables_meet_by_their_columns(tmp_path: Path) -> None:
+    pl.DataFrame({"inference_id": [1, 2, 3], "probability": [0.1, 0.2, 0.3]}).write_parquet(tmp_path / "data.parquet")
+    pl.DataFrame({"inference_id": [3, 1, 9], "late": [True, False, True]}).write_csv(tmp_path / "truth.csv")
+    found = joined([tmp_path / "data.parquet"], [tmp_path / "truth.csv"], answer="probability", label="late")
+    assert (found.answers.to_list(), found.labels.to_list()) == ([0.1, 0.3], [False, True])
+    assert found.counts == {"answers without a label": 1, "labels without an answer": 1}
+
+
+def test_one_table_may_have_both(tmp_path: Path) -> None:
+    path = lines(tmp_path / "both.jsonl", [{"probability": 0.1, "label": 0}, {"probability": None, "label": 1}])
+    found = joined([path], None, answer="probability", label="label")
+    assert (found.answers.to_list(), found.labels.to_list()) == ([0.1], [0])
+    assert found.counts == {"rows without an answer or a label": 1}
+
+
+def test_the_last_label_of_an_id_counts_and_the_others_are_counted(tmp_path: Path) -> None:
+    found = _joined(tmp_path, [captured("a", '{"probability": 0.5}')], [truth("a", 0), truth("a", 1)])
+    assert (found.labels.to_list(), found.counts) == ([1], {"labels of an id that has a later one": 1})
+
+
+def test_what_is_no_answer_is_counted(tmp_path: Path) -> None:
+    captures: list[dict[str, object]] = [
+        captured("a", '{"probability": NaN}'),
+        captured("b", '{"probability": "high"}'),
+        captured("c", '{"probability": [0.5]}'),
+        captured("d", "{"),
+        {"captureData": {}, "eventMetadata": {"inferenceId": "e"}},
+        captured("f", '{"probability": 0.5}'),
+    ]
+    found = _joined(tmp_path, captures, [truth(name, 1) for name in "abcdef"])
+    assert found.answers.to_list() == [0.5]
+    assert found.counts == {
+        "rows without probability or an id": 1,
+        "lines that are no JSON": 1,
+        "captures without an endpointOutput that can be read": 1,
+        "labels without an answer": 3,
+        "answers that are no finite number": 2,
+    }
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(asked=_IDS, known=_IDS, seed=st.integers(0, 9))
+def test_every_answer_and_every_label_is_joined_or_counted(
+    asked: list[int], known: list[int], seed: int, tmp_path: Path
+) -> None:
+    captures = [captured(str(number), json.dumps({"probability": index / 20})) for index, number in enumerate(asked)]
+    truths = [truth(str(number), index) for index, number in enumerate(known)]
+    random.Random(seed).shuffle(truths)
+    found = _joined(tmp_path, captures, truths)
+    both, counts = set(asked) & set(known), found.counts
+    assert len(found.answers) == len(both)
+    assert len(asked) == len(both) + counts["answers without a label"] + counts["answers of an id that has a later one"]
+    assert len(known) == len(both) + counts["labels without an answer"] + counts["labels of an id that has a later one"]
+    latest = {number: index / 20 for index, number in enumerate(asked)}
+    assert sorted(found.answers.to_list()) == sorted(latest[number] for number in both)
+
+
+def test_a_table_without_the_column_is_refused_with_what_it_has(tmp_path: Path) -> None:
+    pl.DataFrame({"inference_id": [1], "score": [0.1]}).write_parquet(tmp_path / "data.parquet")
+    with pytest.raises(JobError, match=r"^data\.parquet has no column probability; it has: inference_id, score\.$"):
+        joined([tmp_path / "data.parquet"], None, answer="probability", label="score")
+
+
+def test_answers_and_labels_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"^the answer and the label are both called late; accepted: two names\.$"):
+        joined([], [tmp_path], answer="late", label="late")
