@@ -1,6 +1,7 @@
 """`plumb monitor`: one check of a monitor on files that lie here."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +13,14 @@ from rich.table import Table
 from plumbline.errors import PlumblineError
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from runtime.monitoring.data_quality import DataQuality, FeatureDrift
+    from runtime.monitoring.fairness_check import Facet
     from runtime.monitoring.quality_check import Compared, Problem
     from runtime.monitoring.statistics import Statistics
+
+# What a baseline may be besides a table, and by how much it may be left behind.
+_DOCUMENTS = ("analysis.json", "constraints.json")
+_LINE = 0.10
 
 
 class Kind(StrEnum):
@@ -24,6 +28,8 @@ class Kind(StrEnum):
 
     DATA_QUALITY = "data-quality"
     MODEL_QUALITY = "model-quality"
+    BIAS = "bias"
+    EXPLAINABILITY = "explainability"
 
 
 class Answers(StrEnum):
@@ -38,7 +44,11 @@ def monitor(
     kind: Annotated[Kind, typer.Option("--kind", help="Which check.")],
     baseline: Annotated[
         Path,
-        typer.Option("--baseline", metavar="PATH", help="A table, or statistics.json with constraints.json beside it."),
+        typer.Option(
+            "--baseline",
+            metavar="PATH",
+            help="A table, or what --output wrote: statistics.json, or analysis.json of bias and explainability.",
+        ),
     ],
     data: Annotated[Path, typer.Option("--data", metavar="PATH", help="The window: a file, or a folder of them.")],
     feature: Annotated[
@@ -54,12 +64,24 @@ def monitor(
     answers: Annotated[
         Answers, typer.Option("--answers", help="Model quality: what the model answers.")
     ] = Answers.BINARY,
-    answer: Annotated[str, typer.Option(metavar="NAME", help="Model quality: the answer's field.")] = "probability",
-    label: Annotated[str, typer.Option(metavar="NAME", help="Model quality: the label's column.")] = "label",
-    positive: Annotated[str, typer.Option(metavar="LABEL", help="Model quality: the positive label.")] = "1",
+    answer: Annotated[
+        str, typer.Option(metavar="NAME", help="Model quality, bias: the answer's field; bias of labels alone: ''.")
+    ] = "probability",
+    label: Annotated[str, typer.Option(metavar="NAME", help="Model quality, bias: the label's column.")] = "label",
+    positive: Annotated[str, typer.Option(metavar="LABEL", help="Model quality, bias: the positive label.")] = "1",
     metric: Annotated[
         list[str] | None,
         typer.Option("--metric", metavar="NAME", help="Model quality: a metric that counts; again for more."),
+    ] = None,
+    facet: Annotated[str, typer.Option(metavar="NAME", help="Bias: the column that tells who is looked after.")] = "",
+    facet_value: Annotated[
+        list[str] | None, typer.Option(metavar="VALUE", help="Bias: a value of it that they have; again for more.")
+    ] = None,
+    facet_above: Annotated[
+        float | None, typer.Option(metavar="NUMBER", help="Bias: they are the rows whose value is above.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Bias: the column within which shares are compared too.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="DIR", help="Where statistics, constraints and violations go.")
@@ -74,11 +96,26 @@ def monitor(
     try:
         if kind is Kind.DATA_QUALITY:
             broken = _data_quality(baseline, data, feature or None, output)
-        else:
+        elif kind is Kind.MODEL_QUALITY:
             from runtime.monitoring.quality_check import Problem
 
             problem = Problem(kind=answers.value, answer=answer, label=label, positive=positive, metrics=metric or ())
             broken = _model_quality(problem, baseline, data, labels, output)
+        elif kind is Kind.BIAS:
+            from runtime.monitoring.fairness_check import Facet
+
+            group_of_rows = Facet(
+                column=facet,
+                values=facet_value or (),
+                above=facet_above,
+                label=label,
+                positive=positive,
+                answer=answer or None,
+                group=group,
+            )
+            broken = _bias(group_of_rows, baseline, data, output)
+        else:
+            broken = _explainability(baseline, data, output)
     except JobError as error:
         raise PlumblineError(f"monitor {kind}: {error}") from None
     if broken:
@@ -129,6 +166,80 @@ def _model_quality(problem: "Problem", baseline: Path, data: Path, labels: Path 
     return len(outcome.violations)
 
 
+def _bias(facet: "Facet", baseline: Path, data: Path, output: Path | None) -> int:
+    from runtime.errors import JobError
+    from runtime.monitoring.bias import BiasAnalysis, bias_deviation, violations
+    from runtime.monitoring.fairness_check import bias_of
+    from runtime.monitoring.quality_check import document_of
+    from runtime.monitoring.tables import files_of
+
+    try:
+        if baseline.name in _DOCUMENTS:
+            then = BiasAnalysis.of_document(document_of(baseline))
+        else:
+            then = bias_of(facet, files_of(baseline))[0]
+        now, left_out = bias_of(facet, files_of(data))
+        broken = violations(then, now, threshold=_LINE)
+        deviation = bias_deviation(then, now)
+    except ValueError as error:
+        raise JobError(f"{error}.") from error
+    if output is not None:
+        found = [one.document() for one in broken]
+        _write(
+            output, {"analysis.json": _json(now.document()), "constraint_violations.json": _json({"violations": found})}
+        )
+    before = {name: one.value for each in then.facets for name, one in each.metrics.items()}
+    rows = [
+        [one.description, _number(before.get(name)), _number(one.value), _interval(one.lower, one.upper)]
+        for each in now.facets
+        for name, one in each.metrics.items()
+    ]
+    console = _console()
+    console.print(_table(("metric", "baseline", "window", "interval"), rows))
+    said = [f"{one.metric_name} of {one.facet} {one.facet_value}: {one.description}" for one in broken]
+    _conclude(console, left_out, said, deviation, "")
+    return len(broken)
+
+
+def _explainability(baseline: Path, data: Path, output: Path | None) -> int:
+    from runtime.errors import JobError
+    from runtime.monitoring import attribution
+    from runtime.monitoring.attribution_check import explanation_of
+    from runtime.monitoring.quality_check import document_of
+    from runtime.monitoring.tables import files_of
+
+    now, left_out = explanation_of(files_of(data))
+    try:
+        if baseline.name in _DOCUMENTS:
+            then = next(iter(attribution.of_document(document_of(baseline)).values()))
+        else:
+            then = explanation_of(files_of(baseline))[0]
+        deviation = attribution.deviation(then.global_attributions, now.global_attributions)
+    except ValueError as error:
+        raise JobError(f"{error}.") from error
+    said = []
+    if deviation > _LINE:
+        said = [f"feature_attribution_drift_check: NDCG {1 - deviation:.4f} is less than {1 - _LINE:.2f}"]
+    if output is not None:
+        found = [
+            {"feature_name": "label0", "constraint_check_type": "feature_attribution_drift_check", "description": one}
+            for one in said
+        ]
+        analysis = _json(attribution.document({"label0": now}))
+        _write(output, {"analysis.json": analysis, "constraint_violations.json": _json({"violations": found})})
+    sides = then.global_attributions, now.global_attributions
+    names = sorted({**sides[0], **sides[1]}, key=lambda name: -sides[0].get(name, 0.0))
+    console = _console()
+    titles = ("feature", "baseline", "window")
+    console.print(_table(titles, [[name, *(_number(side.get(name)) for side in sides)] for name in names]))
+    _conclude(console, left_out, said, deviation, "")
+    return len(said)
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
 def _refuse_nothing(found: "Statistics", path: Path, option: str) -> None:
     if found.dataset.item_count == 0:
         faults = "; ".join(f"{count} {fault}" for fault, count in found.dataset.faults.items()) or "no file in it"
@@ -150,7 +261,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
 
 
 def _show_data_quality(then: "Statistics", now: "Statistics", outcome: "DataQuality") -> None:
-    console = Console(soft_wrap=True)
+    console = _console()
     console.print(f"{now.dataset.item_count:,} rows against {then.dataset.item_count:,}\n")
     titles = ("column", "deviation", "distance", "Jensen-Shannon", "stability index", "completeness")
     console.print(_table(titles, [_row(one) for one in sorted(outcome.features, key=lambda each: -each.deviation)]))
@@ -159,7 +270,7 @@ def _show_data_quality(then: "Statistics", now: "Statistics", outcome: "DataQual
 
 
 def _show_model_quality(outcome: "Compared") -> None:
-    console = Console(soft_wrap=True)
+    console = _console()
     console.print(f"{outcome.current.quality.item_count:,} answers with their truth\n")
     titles = ("metric", "baseline", "window", "interval", "worse by")
     rows = [
@@ -172,6 +283,11 @@ def _show_model_quality(outcome: "Compared") -> None:
     _conclude(console, outcome.current.counts, said, outcome.deviation, outcome.worst)
 
 
+def _console() -> Console:
+    # Wider than most terminals: a table is as wide as what it holds, and never folds a name.
+    return Console(soft_wrap=True, width=160)
+
+
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for number, title in enumerate(titles):
@@ -182,7 +298,7 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 
 def _conclude(
-    console: Console, left_out: "dict[str, int] | Counter[str]", broken: Sequence[str], deviation: float, worst: str
+    console: Console, left_out: Mapping[str, int], broken: Sequence[str], deviation: float, worst: str
 ) -> None:
     for fault, count in left_out.items():
         console.print(f"left out: {count} {fault}", markup=False)

@@ -13,7 +13,7 @@ SageMaker developer guide.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def joined(
         raise JobError(f"the answer and the label are both called {answer}; accepted: two names.")
     counts: Counter[str] = Counter()
     if truth is None:
-        both = _table(data, [answer, label], counts)
+        both = table_of(data, [answer, label], counts)
         whole = both.drop_nulls()
         counts["rows without an answer or a label"] += both.height - whole.height
         return _kept(whole, answer, label, counts, numeric=numeric)
@@ -106,7 +106,7 @@ def _pairs(
             for one in objects_of(lines_of(path, counts), counts):
                 found += read(one, name, counts)
         else:
-            frames.append(_table([path], [ID, name], counts))
+            frames.append(table_of([path], [ID, name], counts))
     ids = pl.Series(ID, [None if one is None else str(one) for one, _ in found], dtype=pl.String)
     values = _series(name, [value for _, value in found])
     frames.append(pl.DataFrame([ids, values]))
@@ -175,7 +175,24 @@ def _plain(value: object) -> Scalar:
     return value if isinstance(value, bool | int | float | str) else None
 
 
-def _table(paths: Iterable[Path], columns: list[str], counts: Counter[str]) -> pl.DataFrame:
+def as_texts(values: pl.Series) -> pl.Series:
+    """Classes as text, so that the label 1 and the answer 1.0 are one class."""
+    if values.dtype.is_float() and bool((values.is_null() | (values == values.round())).all()):
+        values = values.cast(pl.Int64)
+    return values.cast(pl.String)
+
+
+def table_of(paths: Iterable[Path], columns: Sequence[str] | None, counts: Counter[str]) -> pl.DataFrame:
+    """Reads tables into one.
+
+    Args:
+        paths: Parquet, CSV or JSON lines.
+        columns: The columns to keep; None for all of the first file.
+        counts: Takes what cannot be read.
+
+    Raises:
+        JobError: A table lacks one of the columns, or a file is no table.
+    """
     frames = []
     for path in paths:
         try:
@@ -183,11 +200,14 @@ def _table(paths: Iterable[Path], columns: list[str], counts: Counter[str]) -> p
         except (pl.exceptions.PolarsError, OSError):
             counts["files that cannot be read"] += 1
             continue
+        columns = frame.columns if columns is None else columns
         if absent := [name for name in columns if name not in frame.columns]:
             raise JobError(f"{path.name} has no column {absent[0]}; it has: {', '.join(frame.columns)}.")
         frames.append(frame.select(columns))
     return (
-        pl.concat(frames, how="vertical_relaxed") if frames else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+        pl.concat(frames, how="vertical_relaxed")
+        if frames
+        else pl.DataFrame(schema=dict.fromkeys(columns or (), pl.String))
     )
 
 

@@ -31,7 +31,7 @@ Kind: TypeAlias = Literal["binary", "multiclass", "regression"]
 _Metrics: TypeAlias = Callable[[Floats], Mapping[str, Floats]]
 
 _BETAS: Mapping[str, float] = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
-_CONSTANT = "_best_constant_classifier"
+CONSTANT = "_best_constant_classifier"
 _COMPARED = ("recall", "precision", "accuracy", *_BETAS)  # with the best constant classifier
 _OF_PROBABILITIES = ("auc", "average_precision", "log_loss", "brier")
 _WEIGHTED = ("accuracy", "weighted_recall", "weighted_precision", *(f"weighted_{name}" for name in _BETAS))
@@ -39,14 +39,14 @@ _WEIGHTED = ("accuracy", "weighted_recall", "weighted_precision", *(f"weighted_{
 METRICS: Mapping[Kind, Sequence[str]] = {
     "binary": (
         *_COMPARED,
-        *(name + _CONSTANT for name in _COMPARED),
+        *(name + CONSTANT for name in _COMPARED),
         "true_positive_rate",
         "true_negative_rate",
         "false_positive_rate",
         "false_negative_rate",
         *_OF_PROBABILITIES,
     ),
-    "multiclass": (*_WEIGHTED, *(name + _CONSTANT for name in _WEIGHTED)),
+    "multiclass": (*_WEIGHTED, *(name + CONSTANT for name in _WEIGHTED)),
     "regression": ("mae", "mse", "rmse", "r2"),
 }
 LOWER_IS_BETTER = frozenset(
@@ -347,7 +347,7 @@ def suggest_constraints(kind: Kind, baseline: Mapping[str, float]) -> Mapping[st
             "comparison_operator": _GREATER if name in LOWER_IS_BETTER else _LESS,
         }
         for name, value in baseline.items()
-        if name in METRICS[kind] and not name.endswith(_CONSTANT)
+        if name in METRICS[kind] and not name.endswith(CONSTANT)
     }
     return {f"{SECTIONS[kind]}_constraints": section}
 
@@ -483,11 +483,11 @@ def _of_labels(cells: Floats) -> _Metrics:
                 name: defined * _ratio((1 + beta**2) * true_positive, beta**2 * positive + predicted)
                 for name, beta in _BETAS.items()
             },
-            f"recall{_CONSTANT}": defined,
-            f"precision{_CONSTANT}": positive / rows,
-            f"accuracy{_CONSTANT}": positive / rows,
+            f"recall{CONSTANT}": defined,
+            f"precision{CONSTANT}": positive / rows,
+            f"accuracy{CONSTANT}": positive / rows,
             **{
-                name + _CONSTANT: defined * (1 + beta**2) * positive / (beta**2 * positive + rows)
+                name + CONSTANT: defined * (1 + beta**2) * positive / (beta**2 * positive + rows)
                 for name, beta in _BETAS.items()
             },
             "true_positive_rate": recall,
@@ -607,11 +607,11 @@ def _of_classes(truth: Integers, predicted: Integers, *, classes: int) -> _Metri
                 ).sum(axis=1)
                 for name, beta in _BETAS.items()
             },
-            f"accuracy{_CONSTANT}": share,
-            f"weighted_recall{_CONSTANT}": share,
-            f"weighted_precision{_CONSTANT}": share**2,
+            f"accuracy{CONSTANT}": share,
+            f"weighted_recall{CONSTANT}": share,
+            f"weighted_precision{CONSTANT}": share**2,
             **{
-                f"weighted_{name}{_CONSTANT}": (1 + beta**2) * share**2 / (beta**2 * share + 1)
+                f"weighted_{name}{CONSTANT}": (1 + beta**2) * share**2 / (beta**2 * share + 1)
                 for name, beta in _BETAS.items()
             },
         }

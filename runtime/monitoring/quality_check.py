@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 
 from runtime.errors import JobError
-from runtime.monitoring.answers import joined
+from runtime.monitoring.answers import as_texts, joined
 from runtime.monitoring.estimate import Estimate
 from runtime.monitoring.model_quality import (
+    CONSTANT,
     METRICS,
     SECTIONS,
     Json,
@@ -108,7 +109,8 @@ class Compared:
     Attributes:
         current: The window.
         constraints: What it must keep, as a document.
-        metrics: The metrics that count, and then the others, beside their baseline.
+        metrics: The metrics that count, and then the others, beside their baseline; those of a best constant classifier,
+            which the data alone makes, are left out.
         violations: The constraints that are broken.
         deviation: The largest worsening of a metric that counts, 0 to 1.
         worst: That metric.
@@ -184,7 +186,7 @@ def compared(
             worsening=relative_worsening(name, baseline=baseline[name], current=window[name].value),
         )
         for name in ordered
-        if name in baseline and name in window and window[name].value is not None
+        if name in baseline and name in window and window[name].value is not None and not name.endswith(CONSTANT)
     ]
     counting = [one for one in metrics if one.name in problem.counting]
     if not counting:
@@ -215,7 +217,7 @@ def read_quality(path: Path, problem: Problem) -> Mapping[str, float]:
         JobError: It is missing, or has no metrics of what the model answers.
     """
     section = f"{SECTIONS[problem.kind]}_metrics"
-    found = _document(path).get(section)
+    found = document_of(path).get(section)
     if not isinstance(found, Mapping):
         raise JobError(f"{path} has no {section}; accepted: statistics.json of a model of that kind.")
     values = {name: entry.get("value") for name, entry in found.items() if isinstance(entry, Mapping)}
@@ -233,7 +235,7 @@ def constraints_beside(path: Path) -> Mapping[str, Json] | None:
         JobError: It is no JSON object.
     """
     beside = path.with_name("constraints.json")
-    return _document(beside) if beside.is_file() else None
+    return document_of(beside) if beside.is_file() else None
 
 
 def _measured(problem: Problem, labels: pl.Series, answers: pl.Series) -> ModelQuality:
@@ -260,13 +262,15 @@ def _numbers(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 
 def _texts(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    """Classes as text, so that the label 1 and the answer 1.0 are one class."""
-    if values.dtype.is_float() and bool((values == values.round()).all()):
-        values = values.cast(pl.Int64)
-    return np.array(values.cast(pl.String).to_list(), dtype=object)
+    return np.array(as_texts(values).to_list(), dtype=object)
 
 
-def _document(path: Path) -> Mapping[str, Json]:
+def document_of(path: Path) -> Mapping[str, Json]:
+    """The JSON object of a file.
+
+    Raises:
+        JobError: It is missing, or is none.
+    """
     try:
         found = json.loads(path.read_bytes())
     except OSError as error:

@@ -212,3 +212,100 @@ def test_probabilities_beyond_1_are_refused(tmp_path: Path) -> None:
     ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv")
     assert (ended.code, ended.stdout) == (2, "")
     assert "probabilities" in ended.stderr
+
+
+# ------------------------------------------------------------------------------------------------ bias, explainability
+def _decided(path: Path, *, favoured: float, seed: int = 1, rows: int = 8000) -> Path:
+    """A table in which the carrier AA gets good answers less often by as much as UA is favoured."""
+    random = np.random.default_rng(seed)
+    carriers = random.choice(["AA", "UA"], size=rows)
+    good = random.random(rows) < np.where(carriers == "UA", 0.4 + favoured, 0.4)
+    pl.DataFrame({"carrier": carriers, "label": random.random(rows) < 0.4, "probability": good * 0.9}).write_parquet(
+        path
+    )
+    return path
+
+
+def _fair(baseline: Path, data: Path, *more: str) -> Ended:
+    words = ["--baseline", str(baseline), "--data", str(data), "--facet", "carrier", "--facet-value", "AA", *more]
+    return plumb("monitor", "--kind", "bias", *words)
+
+
+def test_answers_as_fair_as_at_the_baseline_break_nothing(tmp_path: Path) -> None:
+    baseline = _decided(tmp_path / "baseline.parquet", favoured=0.0)
+    ended = _fair(baseline, _decided(tmp_path / "window.parquet", favoured=0.02, seed=2))
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "\nDifference in Positive Proportions in Predicted Labels (DPPL)" in ended.stdout
+    assert ended.stdout.endswith("; no constraint is broken\n")
+
+
+def test_a_group_that_falls_behind_is_told_by_metric(tmp_path: Path) -> None:
+    baseline = _decided(tmp_path / "baseline.parquet", favoured=0.0)
+    ended = _fair(baseline, _decided(tmp_path / "window.parquet", favoured=0.3), "--output", str(tmp_path / "out"))
+    assert ended.code == 1
+    assert "\nDPPL of carrier AA: Value 0." in ended.stdout
+    violations = json.loads((tmp_path / "out" / "constraint_violations.json").read_text())["violations"]
+    (told,) = [one for one in violations if one["metric_name"] == "DPPL"]
+    assert (told["facet"], told["facet_value"], told["constraint_check_type"]) == ("carrier", "AA", "bias_drift_check")
+    again = _fair(tmp_path / "out" / "analysis.json", tmp_path / "window.parquet")
+    assert (again.code, again.stdout.splitlines()[-1]) == (0, "deviation 0.000; no constraint is broken")
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--facet-above", "3"], "facet carrier is told by its values or by a threshold; accepted: one of the two."),
+        (["--answer", "score"], "has no column score; it has: carrier, label, probability."),
+        (["--facet", ""], "no facet is given; accepted: --facet, with --facet-value or --facet-above."),
+        (["--answer", "carrier"], "8000 answers of carrier are no probability; accepted: numbers from 0 to 1."),
+    ],
+)
+def test_bias_that_nobody_can_measure_is_refused(more: list[str], sentence: str, tmp_path: Path) -> None:
+    baseline = _decided(tmp_path / "baseline.parquet", favoured=0.0)
+    ended = _fair(baseline, baseline, *more)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith(f"{sentence}\n")
+
+
+def test_labels_alone_are_measured_before_there_is_a_model(tmp_path: Path) -> None:
+    pl.DataFrame({"age": [20, 30, 50, 60] * 50, "label": [1, 1, 0, 1] * 50}).write_csv(tmp_path / "a.csv")
+    words = ["--baseline", str(tmp_path / "a.csv"), "--data", str(tmp_path / "a.csv")]
+    ended = plumb("monitor", "--kind", "bias", *words, "--facet", "age", "--facet-above", "40", "--answer", "")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "(DPL)" in ended.stdout
+    assert "DPPL" not in ended.stdout
+
+
+def _explained(path: Path, hour: float, carrier: float) -> Path:
+    random = np.random.default_rng(1)
+    columns = {"hour": random.normal(size=500) * hour, "carrier": random.normal(size=500) * carrier}
+    pl.DataFrame(columns | {"temp": [0.01] * 500}).write_parquet(path)
+    return path
+
+
+def _reasons(baseline: Path, data: Path, *more: str) -> Ended:
+    return plumb("monitor", "--kind", "explainability", "--baseline", str(baseline), "--data", str(data), *more)
+
+
+def test_answers_for_the_same_reasons_break_nothing(tmp_path: Path) -> None:
+    baseline = _explained(tmp_path / "baseline.parquet", 3, 1)
+    ended = _reasons(baseline, _explained(tmp_path / "window.parquet", 6, 2), "--output", str(tmp_path / "out"))
+    assert (ended.code, ended.stderr) == (0, "")
+    assert [line.split()[0] for line in ended.stdout.splitlines()[:4]] == ["feature", "hour", "carrier", "temp"]
+    assert ended.stdout.endswith("\ndeviation 0.000; no constraint is broken\n")
+    assert _reasons(tmp_path / "out" / "analysis.json", baseline).code == 0
+
+
+def test_answers_for_other_reasons_are_told(tmp_path: Path) -> None:
+    baseline = _explained(tmp_path / "baseline.parquet", 9, 1)
+    ended = _reasons(baseline, _explained(tmp_path / "window.parquet", 1, 9))
+    assert ended.code == 1
+    assert "\nfeature_attribution_drift_check: NDCG 0." in ended.stdout
+
+
+def test_values_that_are_no_shap_values_are_refused(tmp_path: Path) -> None:
+    baseline = _explained(tmp_path / "baseline.parquet", 9, 1)
+    pl.DataFrame({"hour": ["late"]}).write_csv(tmp_path / "a.csv")
+    ended = _reasons(baseline, tmp_path / "a.csv")
+    assert ended.code == 2
+    assert ended.stderr.endswith("column hour holds no numbers; accepted: a column of SHAP values for each feature.\n")

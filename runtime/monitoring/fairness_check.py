@@ -1,0 +1,123 @@
+"""Whether a model, or the data it learns from, is less fair to a group of rows than at the baseline."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from runtime.errors import JobError
+from runtime.monitoring.answers import as_texts, table_of
+from runtime.monitoring.bias import (
+    Above,
+    BiasAnalysis,
+    BiasMetric,
+    Bootstrap,
+    FacetBias,
+    members,
+    post_training,
+    pre_training,
+    value_or_threshold,
+)
+
+_RESAMPLES, _CONFIDENCE, _SEED = 200, 0.95, 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facet:
+    """A group of rows, and what is good for it.
+
+    Attributes:
+        column: The column that tells the group.
+        values: Its values that are the group, as text; empty if `above` tells it.
+        above: The number above which a row is of the group; None if `values` tell it.
+        label: The column of the truth.
+        positive: The label that is good to have, as text.
+        answer: The column of the answers, probabilities of the positive label; None for bias in the labels alone.
+        group: The column within which shares are compared, for CDDL and CDDPL; None without them.
+        threshold: From which probability on the positive label is predicted.
+    """
+
+    column: str
+    values: Sequence[str]
+    above: float | None
+    label: str
+    positive: str
+    answer: str | None
+    group: str | None
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.column:
+            raise JobError("no facet is given; accepted: --facet, with --facet-value or --facet-above.")
+        if bool(self.values) is (self.above is not None):
+            raise JobError(f"facet {self.column} is told by its values or by a threshold; accepted: one of the two.")
+
+
+def bias_of(facet: Facet, paths: Sequence[Path]) -> tuple[BiasAnalysis, Counter[str]]:
+    """Measures bias in tables.
+
+    Args:
+        facet: The group of rows.
+        paths: Tables with its columns.
+
+    Returns:
+        The analysis, and what was left out.
+
+    Raises:
+        JobError: A column is missing or holds what it must not, or there is no row.
+    """
+    counts: Counter[str] = Counter()
+    names = [name for name in (facet.column, facet.label, facet.answer, facet.group) if name is not None]
+    table = table_of(paths, list(dict.fromkeys(names)), counts)
+    needed = [name for name in (facet.label, facet.answer) if name is not None]
+    whole = table.drop_nulls(needed)
+    counts["rows without a label or an answer"] += table.height - whole.height
+    if whole.is_empty():
+        raise JobError(f"no row has {' and '.join(needed)}.")
+    try:
+        return _analysis(facet, whole), +counts
+    except ValueError as error:
+        raise JobError(f"{error}.") from error
+
+
+def _analysis(facet: Facet, table: pl.DataFrame) -> BiasAnalysis:
+    of = Above(threshold=facet.above) if facet.above is not None else list(facet.values)
+    column = table[facet.column]
+    held = column if facet.above is not None else as_texts(column)
+    disadvantaged = members(np.array(held.to_list(), dtype=object), of=of)
+    labels = np.array(as_texts(_plain(table[facet.label])).to_list(), dtype=object) == facet.positive
+    groups = None if facet.group is None else np.array(as_texts(table[facet.group]).to_list(), dtype=object)
+    bootstrap = Bootstrap(resamples=_RESAMPLES, confidence=_CONFIDENCE, seed=_SEED)
+    after: Mapping[str, BiasMetric] = {}
+    if facet.answer is not None:
+        answers = table[facet.answer].cast(pl.Float64, strict=False)
+        bad = int((answers.is_null() | ~answers.is_between(0, 1)).sum())
+        if bad:
+            raise ValueError(f"{bad} answers of {facet.answer} are no probability; accepted: numbers from 0 to 1")
+        after = post_training(
+            facet=disadvantaged,
+            labels=labels,
+            predictions=(answers >= facet.threshold).to_numpy(),
+            groups=groups,
+            bootstrap=bootstrap,
+        )
+    return BiasAnalysis(
+        label=facet.label,
+        label_value_or_threshold=facet.positive,
+        facets=[
+            FacetBias(
+                facet=facet.column,
+                value_or_threshold=value_or_threshold(of),
+                pre_training=pre_training(facet=disadvantaged, labels=labels, groups=groups, bootstrap=bootstrap),
+                post_training=after,
+            )
+        ],
+    )
+
+
+def _plain(labels: pl.Series) -> pl.Series:
+    """True and false as 1 and 0, as every other format has them."""
+    return labels.cast(pl.Int8) if labels.dtype == pl.Boolean else labels
