@@ -21,7 +21,7 @@ import polars as pl
 
 from runtime.errors import JobError
 from runtime.monitoring.captures import is_capture, rows_answered
-from runtime.monitoring.lines import Scalar, lines_of, objects_of
+from runtime.monitoring.lines import Scalar, lines_of, objects_of, suffix_of
 
 ID = "inference_id"
 _LINES = (".jsonl", ".json", ".ndjson")
@@ -102,7 +102,7 @@ def _pairs(
     """Ids and values of all files, a row each; a value is a number where all are, or a text."""
     frames, found = [], list[tuple[str | None, Scalar]]()
     for path in paths:
-        if _suffix(path) in _LINES:
+        if suffix_of(path) in _LINES:
             for one in objects_of(lines_of(path, counts), counts):
                 found += read(one, name, counts)
         else:
@@ -212,7 +212,7 @@ def table_of(paths: Iterable[Path], columns: Sequence[str] | None, counts: Count
 
 
 def _read(path: Path, counts: Counter[str]) -> pl.DataFrame:
-    kind = _suffix(path)
+    kind = suffix_of(path)
     if kind == ".parquet":
         return pl.read_parquet(path)
     if kind == ".csv":
@@ -222,7 +222,3 @@ def _read(path: Path, counts: Counter[str]) -> pl.DataFrame:
         names = dict.fromkeys(name for row in rows for name in row)
         return pl.DataFrame([_series(name, [_plain(row.get(name)) for row in rows]) for name in names])
     raise JobError(f"{path.name} is no table; accepted: .parquet, .csv, .jsonl, .json, .ndjson.")
-
-
-def _suffix(path: Path) -> str:
-    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix

@@ -13,6 +13,11 @@ _LONGEST = 1 << 20
 Scalar = bool | int | float | str | None | Sequence[object] | Mapping[str, object]
 
 
+def suffix_of(path: Path) -> str:
+    """What a file is by its name, compressed with gzip or not."""
+    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+
+
 def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:
     """The lines of a file of text, without their ends; what cannot be read is counted.
 

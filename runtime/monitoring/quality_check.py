@@ -109,7 +109,7 @@ class Compared:
     Attributes:
         current: The window.
         constraints: What it must keep, as a document.
-        metrics: The metrics that count, and then the others, beside their baseline; those of a best constant classifier,
+        metrics: Those that count, and then the others, beside their baseline; those of a best constant classifier,
             which the data alone makes, are left out.
         violations: The constraints that are broken.
         deviation: The largest worsening of a metric that counts, 0 to 1.

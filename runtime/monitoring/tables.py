@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from runtime.monitoring.captures import is_capture, rows_asked
-from runtime.monitoring.lines import Scalar, lines_of, objects_of
+from runtime.monitoring.lines import Scalar, lines_of, objects_of, suffix_of
 from runtime.monitoring.summary import Column, Summary
 
 # Of Parquet and of lines. Larger ones read no faster, and the memory is that of a batch of all columns.
@@ -47,7 +47,7 @@ def summarized(paths: Iterable[Path], *, texts: Collection[str] = (), names: Seq
     """
     summary = Summary()
     for path in paths:
-        reader = _READERS.get(_suffix(path))
+        reader = _READERS.get(suffix_of(path))
         if reader is None:
             summary.faults["files of an unknown kind"] += 1
             continue
@@ -86,10 +86,6 @@ def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
     found = iter(items)
     while batch := list(islice(found, _LINES)):
         yield batch
-
-
-def _suffix(path: Path) -> str:
-    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
 
 
 # ------------------------------------------------------------------------------------------------ Parquet
