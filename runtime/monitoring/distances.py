@@ -24,7 +24,7 @@ class Distances:
 
     Attributes:
         simple: L-infinity distance, 0 to 1.
-        robust: The same less what chance makes of it, 0 to 1.
+        robust: The same less what chance makes of it, and less what sketches may be off by, 0 to 1.
         jensen_shannon: Jensen-Shannon distance, 0 to 1 (the root of the divergence to the base of 2).
         stability_index: Population stability index, from 0 on.
         chance: How likely chance alone makes a distance as large as `simple` or larger (Kolmogorov-Smirnov, for large
@@ -61,7 +61,7 @@ def of_numbers(baseline: Distribution, current: Distribution) -> Distances:
     shares = [_shares(side, edges) for side in (baseline, current)]
     return Distances(
         simple=simple,
-        robust=robust(simple, baseline=n, current=m),
+        robust=robust(simple - baseline.coarseness - current.coarseness, baseline=n, current=m),
         jensen_shannon=_jensen_shannon(*shares),
         stability_index=_stability_index(*shares),
         chance=_chance(simple, n, m),

@@ -24,10 +24,12 @@ class Distribution:
     Attributes:
         points: Where it steps, ascending and each once.
         weights: How many values stand at each point.
+        coarseness: The share of the values by which a step may be off; 0 where every value is known.
     """
 
     points: Floats
     weights: Floats
+    coarseness: float = 0.0
 
     @property
     def count(self) -> float:
@@ -94,7 +96,9 @@ class Sketch:
         weights = np.concatenate([np.full(len(each), float(1 << level)) for level, each in enumerate(self.levels)])
         points, index = np.unique(items, return_inverse=True)
         summed: Floats = np.bincount(index, weights=weights, minlength=len(points)).astype(np.float64)
-        return Distribution(points=points, weights=summed)
+        # An item of the largest level stands for itself and its neighbours.
+        coarseness = ((1 << (len(self.levels) - 1)) - 1) / self.count if self.count else 0.0
+        return Distribution(points=points, weights=summed, coarseness=coarseness)
 
     def _merge_level(self, level: int, items: Floats) -> None:
         while len(self.levels) <= level:

@@ -33,6 +33,7 @@ def test_of_a_few_values_it_knows_everything(values: list[float], parts: int) ->
     points, counts = np.unique(array, return_counts=True)
     assert steps.points.tolist() == points.tolist()
     assert steps.weights.tolist() == counts.tolist()
+    assert steps.coarseness == 0
 
 
 @pytest.mark.parametrize("shape", ["normal", "lognormal", "ties", "ascending", "descending", "alternating"])
@@ -71,6 +72,15 @@ def test_a_quantile_has_its_share_of_the_values_up_to_it_and_no_value_less(
     for share, quantile in zip(shares, _sketch(array).distribution().quantiles(shares), strict=True):
         assert np.mean(array <= quantile) >= share - 1e-9
         assert np.mean(array < quantile) < share + 1e-9
+
+
+def test_it_says_by_how_much_a_step_may_be_off() -> None:
+    values = np.random.default_rng(11).normal(size=60_000)
+    steps = _sketch(values).distribution()
+    ordered = np.sort(values)
+    true = np.searchsorted(ordered, steps.points, side="right") / len(values)
+    off = float(np.abs(steps.cumulated(steps.points) - true).max())
+    assert 0 < off <= 2 * steps.coarseness < 0.002
 
 
 def test_the_same_values_give_the_same_sketch() -> None:
