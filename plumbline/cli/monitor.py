@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from plumbline.errors import PlumblineError
 
@@ -91,8 +92,8 @@ def monitor(
     from runtime.errors import JobError
 
     for path, option in ((baseline, "--baseline"), (data, "--data"), (labels, "--labels")):
-        if path is not None and not path.exists():
-            raise PlumblineError(f"monitor: {option} {path}: there is no such file or folder.")
+        if path is not None:
+            _refuse_absent(path, option)
     try:
         if kind is Kind.DATA_QUALITY:
             broken = _data_quality(baseline, data, feature or None, output)
@@ -134,7 +135,10 @@ def _data_quality(baseline: Path, data: Path, features: list[str] | None, output
         beside = baseline.with_name("constraints.json")
         constraints = read_constraints(beside) if beside.is_file() else suggested(then)
     else:
-        then = statistics_of(summarized(files_of(baseline)))
+        found = summarized(files_of(baseline))
+        # A column of texts may have some that read as numbers: told so, the reader takes them for texts.
+        mixed = {name for name, one in found.columns.items() if one.kind is Held.STRING and one.moments.count}
+        then = statistics_of(summarized(files_of(baseline), texts=mixed) if mixed else found)
         _refuse_nothing(then, baseline, "--baseline")
         constraints = suggested(then)
     texts = {one.name for one in constraints.features if one.inferred_type is Held.STRING}
@@ -240,12 +244,20 @@ def _json(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
+def _refuse_absent(path: Path, option: str) -> None:
+    try:
+        path.stat()
+    except OSError as error:
+        said = "there is no such file or folder" if isinstance(error, FileNotFoundError) else str(error.strerror)
+        raise PlumblineError(f"monitor: {option} {path}: {said}.") from None
+
+
 def _refuse_nothing(found: "Statistics", path: Path, option: str) -> None:
     if found.dataset.item_count == 0:
         faults = "; ".join(f"{count} {fault}" for fault, count in found.dataset.faults.items()) or "no file in it"
         raise PlumblineError(
             f"monitor: {option} {path} holds no row ({faults}); accepted: .parquet, .csv, .jsonl, .json, .ndjson, "
-            "also with .gz."
+            "those of text also with .gz."
         )
 
 
@@ -266,6 +278,8 @@ def _show_data_quality(then: "Statistics", now: "Statistics", outcome: "DataQual
     titles = ("column", "deviation", "distance", "Jensen-Shannon", "stability index", "completeness")
     console.print(_table(titles, [_row(one) for one in sorted(outcome.features, key=lambda each: -each.deviation)]))
     said = [f"{one.feature_name}: {one.constraint_check_type}: {one.description}" for one in outcome.violations]
+    for fault, count in then.dataset.faults.items():
+        console.print(f"left out of the baseline: {count} {fault}", markup=False)
     _conclude(console, now.dataset.faults, said, outcome.deviation or 0.0, outcome.worst)
 
 
@@ -293,7 +307,7 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for number, title in enumerate(titles):
         table.add_column(title, justify="right" if number else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # a name may hold brackets, which are not markup
     return table
 
 

@@ -15,7 +15,7 @@ def publish_assets(platform: Platform, assembly: Path, *, production: bool) -> s
     """Publishes what stacks need, each in the publishing role of its account.
 
     What lies in the bucket of an account may be run there as soon as its stacks name it. For production, and for the
-    release pipelines, which deploy to production, nothing is published before a person has agreed.
+    release pipelines, nothing is published before a person has agreed; where staging delivers, these share its bucket.
 
     Args:
         platform: Names the environments.

@@ -25,6 +25,7 @@ from runtime.monitoring.lines import Scalar, lines_of, objects_of, suffix_of
 
 ID = "inference_id"
 _LINES = (".jsonl", ".json", ".ndjson")
+_WHOLE = 2.0**53  # beyond it a float is no certain whole number
 _Object = Mapping[str, Scalar]
 
 
@@ -63,6 +64,8 @@ def joined(
     if answer == label:
         raise JobError(f"the answer and the label are both called {answer}; accepted: two names.")
     counts: Counter[str] = Counter()
+    if ID in (answer, label):
+        raise JobError(f"{ID} is neither answer nor label: it joins them.")
     if truth is None:
         both = table_of(data, [answer, label], counts)
         whole = both.drop_nulls()
@@ -78,11 +81,15 @@ def joined(
 
 def _kept(whole: pl.DataFrame, answer: str, label: str, counts: Counter[str], *, numeric: bool) -> Joined:
     if numeric:
+        if whole.schema[answer].is_nested():
+            raise JobError(f"the answers of {answer} are lists or objects; accepted: numbers.")
         numbers = whole[answer].cast(pl.Float64, strict=False)
         finite = numbers.is_finite().fill_null(value=False)
         counts["answers that are no finite number"] += whole.height - int(finite.sum())
         whole = whole.with_columns(numbers).filter(finite)
-    return Joined(labels=whole[label], answers=whole[answer], counts=+counts)
+    present = whole.filter(as_texts(whole[label]).is_not_null())
+    counts["labels that are no number"] += whole.height - present.height
+    return Joined(labels=present[label], answers=present[answer], counts=+counts)
 
 
 def _once(pairs: pl.DataFrame, name: str, said: str, counts: Counter[str]) -> pl.DataFrame:
@@ -110,19 +117,35 @@ def _pairs(
     ids = pl.Series(ID, [None if one is None else str(one) for one, _ in found], dtype=pl.String)
     values = _series(name, [value for _, value in found])
     frames.append(pl.DataFrame([ids, values]))
-    frames = [frame.with_columns(pl.col(ID).cast(pl.String)) for frame in frames if frame.height]
+    frames = [frame.with_columns(as_texts(frame[ID])) for frame in frames if frame.height]
     if not frames:
         return pl.DataFrame(schema={ID: pl.String, name: pl.Float64})
-    if len({frame.schema[name] for frame in frames}) > 1:
-        frames = [frame.with_columns(pl.col(name).cast(pl.String)) for frame in frames]
-    return pl.concat(frames)
+    return _together(frames, name)
+
+
+def _together(frames: Sequence[pl.DataFrame], name: str) -> pl.DataFrame:
+    """One table; its values are numbers where those of all are, or texts."""
+    plain = [
+        frame.with_columns(frame[name].cast(pl.Int8)) if frame.schema[name] == pl.Boolean else frame for frame in frames
+    ]
+    if all(frame.schema[name].is_numeric() for frame in plain):
+        return pl.concat([frame.with_columns(frame[name].cast(pl.Float64)) for frame in plain])
+    return pl.concat([frame.with_columns(as_texts(frame[name])) for frame in plain])
 
 
 def _series(name: str, values: list[Scalar]) -> pl.Series:
     """Numbers, if all that is there is one; texts otherwise."""
     if all(value is None or isinstance(value, bool | int | float) for value in values):
         return pl.Series(name, [None if value is None else _float(value) for value in values], dtype=pl.Float64)
-    return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
+    return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+
+
+def _text(value: Scalar) -> str | None:
+    """As `as_texts` has it."""
+    if value is None or isinstance(value, str):
+        return value
+    number = _float(value)
+    return str(int(number)) if number.is_integer() and abs(number) < _WHOLE else str(number)
 
 
 def _float(value: Scalar) -> float:
@@ -176,10 +199,19 @@ def _plain(value: object) -> Scalar:
 
 
 def as_texts(values: pl.Series) -> pl.Series:
-    """Classes as text, so that the label 1 and the answer 1.0 are one class."""
-    if values.dtype.is_float() and bool((values.is_null() | (values == values.round())).all()):
-        values = values.cast(pl.Int64)
-    return values.cast(pl.String)
+    """Values as texts, one text a value however a file has it: true and 1.0 are `1`, and not-a-number is null."""
+    if values.dtype == pl.Boolean:
+        values = values.cast(pl.Int8)
+    if not values.dtype.is_float():
+        return values.cast(pl.String, strict=False)
+    whole = values.is_finite() & (values == values.round()) & (values.abs() < _WHOLE)
+    frame = pl.DataFrame({"value": values.fill_nan(None), "whole": whole.fill_null(value=False)})
+    chosen = (
+        pl.when("whole")
+        .then(pl.col("value").cast(pl.Int64, strict=False).cast(pl.String))
+        .otherwise(pl.col("value").cast(pl.String))
+    )
+    return frame.select(chosen.alias(values.name)).to_series()
 
 
 def table_of(paths: Iterable[Path], columns: Sequence[str] | None, counts: Counter[str]) -> pl.DataFrame:
@@ -204,11 +236,12 @@ def table_of(paths: Iterable[Path], columns: Sequence[str] | None, counts: Count
         if absent := [name for name in columns if name not in frame.columns]:
             raise JobError(f"{path.name} has no column {absent[0]}; it has: {', '.join(frame.columns)}.")
         frames.append(frame.select(columns))
-    return (
-        pl.concat(frames, how="vertical_relaxed")
-        if frames
-        else pl.DataFrame(schema=dict.fromkeys(columns or (), pl.String))
-    )
+    if not frames:
+        return pl.DataFrame(schema=dict.fromkeys(columns or (), pl.String))
+    try:
+        return pl.concat(frames, how="vertical_relaxed")
+    except pl.exceptions.PolarsError:
+        raise JobError("a column is of one type in one file, and of another in the next; accepted: one type.") from None
 
 
 def _read(path: Path, counts: Counter[str]) -> pl.DataFrame:
@@ -216,7 +249,8 @@ def _read(path: Path, counts: Counter[str]) -> pl.DataFrame:
     if kind == ".parquet":
         return pl.read_parquet(path)
     if kind == ".csv":
-        return pl.read_csv(path, infer_schema_length=None)
+        # An id may read as a number, and is none.
+        return pl.read_csv(path, infer_schema_length=None, schema_overrides={ID: pl.String})
     if kind in _LINES:
         rows = list(objects_of(lines_of(path, counts), counts))
         names = dict.fromkeys(name for row in rows for name in row)

@@ -229,6 +229,6 @@ def _mapping(value: object, what: str) -> Mapping[str, object]:
 
 
 def _number(value: object, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
         raise ValueError(f"{what} is {value!r:.60}; accepted: a finite number")
     return float(value)

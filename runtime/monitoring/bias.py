@@ -15,7 +15,6 @@ features; the answers alone do not tell.
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import isfinite
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -644,6 +643,6 @@ def _text(fields: Mapping[str, object], key: str, what: str) -> str:
 def _number(value: object, what: str) -> float | None:
     if value is None or value in ("Infinity", "-Infinity"):
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
         raise ValueError(f"{what} is {value!r:.60}; accepted: a finite number or null")
     return float(value)

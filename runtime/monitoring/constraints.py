@@ -87,6 +87,14 @@ class Constraints(_Part):
     features: list[FeatureConstraints]
     monitoring_config: MonitoringConfig = MonitoringConfig()
 
+    def config_of(self, feature: FeatureConstraints) -> MonitoringConfig:
+        """The configuration of a column: the file's, but for what the column's own says."""
+        if feature.overrides is None:
+            return self.monitoring_config
+        own, asked = self.monitoring_config.model_dump(), feature.overrides.model_dump(exclude_unset=True)
+        compared = own["distribution_constraints"] | asked.pop("distribution_constraints", {})
+        return MonitoringConfig.model_validate(own | asked | {"distribution_constraints": compared})
+
     def text(self) -> str:
         """The file's content."""
         content = self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,6 +1,7 @@
 """Whether a window of data keeps its constraints, and how far it is from the baseline."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,7 +48,7 @@ class FeatureDrift:
 
     Attributes:
         name: The column.
-        distances: Of its values; None where one side has no values of the baseline's kind.
+        distances: Of its values; None where one side has none of the baseline's kind, and of identifiers.
         completeness: Share of rows with a value of the baseline's kind (number or text), 0 to 1.
         deviation: The larger of two numbers from 0 to 1: the robust distance of its values, and what its completeness
             has changed by, less what chance makes of that.
@@ -118,14 +119,15 @@ def check(
     for each in constraints.features:
         one = _Comparison(
             keeps=each,
-            config=each.overrides or constraints.monitoring_config,
+            config=constraints.config_of(each),
             baseline=_known(baseline.feature(each.name)),
             baseline_rows=baseline.dataset.item_count,
             current=current.feature(each.name),
             rows=rows,
         )
         drifts.append(one.drift())
-        violations += one.violations()
+        if one.config.evaluate_constraints == "Enabled":
+            violations += one.violations()
     extra = [feature.name for feature in current.features if feature.name not in known]
     violations += [
         Violation(
@@ -186,7 +188,7 @@ class _Comparison:
         texts_then, texts_now = self.baseline.string_statistics, self.current.string_statistics
         if texts_then and texts_now:
             (counts_then, others_then), (counts_now, others_now) = texts_then.counts(), texts_now.counts()
-            if counts_then and counts_now:
+            if not (_identifies(counts_then, others_then) or _identifies(counts_now, others_now)):
                 return distances.of_categories(counts_then, counts_now, others=(others_then, others_now))
         return None
 
@@ -226,7 +228,7 @@ class _Comparison:
 
     def _completeness_check(self, current: Feature) -> list[Violation]:
         share, least = current.common.num_present / self.rows, self.keeps.completeness
-        if share >= least:
+        if share >= least or not distances.robust(least - share, baseline=self.baseline_rows, current=self.rows):
             return []
         missing = current.common.num_missing
         said = f"{share:.2%} of the rows have a value ({missing} have none), which is less than {least:.2%}"
@@ -266,6 +268,11 @@ class _Comparison:
         kind = "Numerical" if numeric else "Categorical"
         said = f"{kind} distance: {distance} exceeds {kind.lower()} threshold: {limit}"
         return [self._broken(Check.DRIFT, said)]
+
+
+def _identifies(counts: Counter[str], others: int) -> bool:
+    """Whether texts are identifiers, most of which occur once, and no categories; or there are none at all."""
+    return others > 0 or 2 * len(counts) > counts.total()
 
 
 _ACCEPTED = {

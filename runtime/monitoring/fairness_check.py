@@ -88,7 +88,12 @@ def _analysis(facet: Facet, table: pl.DataFrame) -> BiasAnalysis:
     column = table[facet.column]
     held = column if facet.above is not None else as_texts(column)
     disadvantaged = members(np.array(held.to_list(), dtype=object), of=of)
-    labels = np.array(as_texts(_plain(table[facet.label])).to_list(), dtype=object) == facet.positive
+    texts = as_texts(table[facet.label])
+    labels = np.array(texts.to_list(), dtype=object) == facet.positive
+    for found, what, column_of in ((disadvantaged, "of the facet", held), (labels, "with the positive label", texts)):
+        if found.all() or not found.any():
+            there = ", ".join(sorted(column_of.cast(pl.String).drop_nulls().unique().to_list())[:5])
+            raise ValueError(f"{'all' if found.all() else 'no'} rows are {what}; the first values there are: {there}")
     groups = None if facet.group is None else np.array(as_texts(table[facet.group]).to_list(), dtype=object)
     bootstrap = Bootstrap(resamples=_RESAMPLES, confidence=_CONFIDENCE, seed=_SEED)
     after: Mapping[str, BiasMetric] = {}
@@ -116,8 +121,3 @@ def _analysis(facet: Facet, table: pl.DataFrame) -> BiasAnalysis:
             )
         ],
     )
-
-
-def _plain(labels: pl.Series) -> pl.Series:
-    """True and false as 1 and 0, as every other format has them."""
-    return labels.cast(pl.Int8) if labels.dtype == pl.Boolean else labels

@@ -9,6 +9,7 @@ from pathlib import Path
 
 # A line that is longer than any row of a model.
 _LONGEST = 1 << 20
+_MARK = b"\xef\xbb\xbf"  # of byte order, with which some programs begin a file
 
 Scalar = bool | int | float | str | None | Sequence[object] | Mapping[str, object]
 
@@ -29,6 +30,8 @@ def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            if file.read(len(_MARK)) != _MARK:
+                file.seek(0)
             while line := file.readline(_LONGEST + 1):
                 if len(line) > _LONGEST:
                     faults[f"lines of more than {_LONGEST} bytes"] += 1
@@ -46,6 +49,15 @@ def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:
         faults["files that end early or cannot be read"] += 1
 
 
+def _is_text(found: object) -> bool:
+    """Whether all texts can be written down: JSON can escape one half of a pair of surrogates."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def objects_of(lines: Iterable[str], faults: Counter[str]) -> Iterator[dict[str, Scalar]]:
     """The object of each line; a line that has none is counted.
 
@@ -59,7 +71,9 @@ def objects_of(lines: Iterable[str], faults: Counter[str]) -> Iterator[dict[str,
         except (ValueError, RecursionError):
             faults["lines that are no JSON"] += 1
             continue
-        if isinstance(found, dict):
+        if "\\ud" in line.lower() and not _is_text(found):
+            faults["lines with half a character"] += 1
+        elif isinstance(found, dict):
             yield found
         else:
             faults["lines that are no JSON object"] += 1

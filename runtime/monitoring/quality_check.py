@@ -36,6 +36,9 @@ _DEFAULT_METRICS: Mapping[Kind, Sequence[str]] = {
 }
 
 
+_LARGEST = 1e300  # of a number that a metric may have
+
+
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """What a model answers, and what of it counts.
@@ -44,7 +47,7 @@ class Problem:
         kind: What it answers: the probability of one of two classes, a class, or a number.
         answer: The field of an answer.
         label: The column of the truth.
-        positive: The positive label of two classes, as text; a number is meant where the labels are numbers.
+        positive: The positive label of two classes, as text: `1` for 1, 1.0 and true.
         metrics: The metrics whose worsening counts; empty: average precision and log loss, accuracy, or RMSE.
     """
 
@@ -221,11 +224,14 @@ def read_quality(path: Path, problem: Problem) -> Mapping[str, float]:
     if not isinstance(found, Mapping):
         raise JobError(f"{path} has no {section}; accepted: statistics.json of a model of that kind.")
     values = {name: entry.get("value") for name, entry in found.items() if isinstance(entry, Mapping)}
-    return {
-        name: float(value)
+    numbers = {
+        name: value
         for name, value in values.items()
         if isinstance(value, int | float) and not isinstance(value, bool) and name in METRICS[problem.kind]
     }
+    if bad := [name for name, value in numbers.items() if not abs(value) < _LARGEST]:
+        raise JobError(f"{path} has no finite number for {bad[0]}.")
+    return {name: float(value) for name, value in numbers.items()}
 
 
 def constraints_beside(path: Path) -> Mapping[str, Json] | None:
@@ -243,15 +249,7 @@ def _measured(problem: Problem, labels: pl.Series, answers: pl.Series) -> ModelQ
         return regression(_numbers(labels), predictions=answers.to_numpy())
     if problem.kind == "multiclass":
         return multiclass(_texts(labels), predictions=_texts(answers))
-    truth = labels.cast(pl.Int8) if labels.dtype == pl.Boolean else labels
-    if truth.dtype.is_numeric():
-        try:
-            return binary(truth.to_numpy(), positive=float(problem.positive), probabilities=answers.to_numpy())
-        except ValueError as error:
-            if "could not convert" not in str(error):
-                raise
-            raise ValueError(f"the labels are numbers, and the positive one is {problem.positive}") from error
-    return binary(_texts(truth), positive=problem.positive, probabilities=answers.to_numpy())
+    return binary(_texts(labels), positive=problem.positive, probabilities=answers.to_numpy())
 
 
 def _numbers(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -275,7 +273,7 @@ def document_of(path: Path) -> Mapping[str, Json]:
         found = json.loads(path.read_bytes())
     except OSError as error:
         raise JobError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise JobError(f"{path} is no JSON: {error}.") from error
     if not isinstance(found, dict):
         raise JobError(f"{path} is no JSON object.")

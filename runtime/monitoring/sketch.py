@@ -24,7 +24,7 @@ class Distribution:
     Attributes:
         points: Where it steps, ascending and each once.
         weights: How many values stand at each point.
-        coarseness: The share of the values by which a step may be off; 0 where every value is known.
+        coarseness: About the largest share of the values by which a step is off; 0 where every value is known.
     """
 
     points: Floats
@@ -96,8 +96,9 @@ class Sketch:
         weights = np.concatenate([np.full(len(each), float(1 << level)) for level, each in enumerate(self.levels)])
         points, index = np.unique(items, return_inverse=True)
         summed: Floats = np.bincount(index, weights=weights, minlength=len(points)).astype(np.float64)
-        # An item of the largest level stands for itself and its neighbours.
-        coarseness = ((1 << (len(self.levels) - 1)) - 1) / self.count if self.count else 0.0
+        # An item of the largest level stands for itself and its neighbours, and so did those that it was drawn from:
+        # twice its weight is what a rank was off by at most in trials of all shapes and sizes.
+        coarseness = 2 * ((1 << (len(self.levels) - 1)) - 1) / self.count if self.count else 0.0
         return Distribution(points=points, weights=summed, coarseness=coarseness)
 
     def _merge_level(self, level: int, items: Floats) -> None:

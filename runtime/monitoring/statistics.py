@@ -251,10 +251,12 @@ def _feature(name: str, column: Column) -> Feature:
 
 def _kll(column: Column) -> Kll:
     steps = column.sketch.distribution()
-    edges = np.linspace(column.moments.low, column.moments.high, _BUCKETS + 1)
-    if edges[0] == edges[-1]:
-        edges = edges[:1].repeat(2)
-    counts, _ = np.histogram(steps.points, bins=edges, weights=steps.weights) if len(edges) > 2 else (steps.weights, 0)
+    low, high = column.moments.low, column.moments.high
+    shares = np.linspace(0.0, 1.0, _BUCKETS + 1)
+    edges = low * (1 - shares) + high * shares  # not `linspace` of the ends: their difference may be beyond a float
+    if not np.all(np.diff(edges) > 0):
+        edges = np.array([low, high])
+    counts = np.histogram(steps.points, bins=edges, weights=steps.weights)[0] if low < high else [steps.count]
     return Kll(
         buckets=[
             Bucket(lower_bound=float(low), upper_bound=float(high), count=float(count))

@@ -1,4 +1,4 @@
-"""Tables read into a summary, in bounded memory: Parquet, CSV and JSON lines, each also compressed with gzip.
+"""Tables read into a summary, a batch at a time: Parquet, CSV and JSON lines, the last two also compressed with gzip.
 
 Nothing of what cannot be read ends the reading, and nothing is dropped in silence: it is counted in the summary's
 `faults`, by what is wrong with it.
@@ -92,6 +92,9 @@ def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
 def _read_parquet(path: Path, summary: Summary, _texts: Collection[str], _names: Sequence[str]) -> None:
     try:
         schema = pq.read_schema(path)
+        if len(set(schema.names)) < len(schema.names):
+            summary.faults["files of Parquet that name a column twice"] += 1
+            return
         texts = [field.name for field in schema if _is_text(field.type)]
         # Without buffering ahead: it would hold all row groups at once.
         file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)
@@ -103,7 +106,7 @@ def _read_parquet(path: Path, summary: Summary, _texts: Collection[str], _names:
                     column.add_missing(batch.num_rows)
                 list(pool.map(_add_array, held.values(), batch.columns))
                 summary.rows += batch.num_rows
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         summary.faults["files that are no Parquet"] += 1
 
 

@@ -75,7 +75,7 @@ def test_a_folder_is_one_window_and_what_cannot_be_read_is_said(baseline: Path, 
         (None, "window.csv: there is no such file or folder."),
         (
             "",
-            "window.csv holds no row (1 files without a row); accepted: .parquet, .csv, .jsonl, .json, .ndjson, also with .gz.",  # noqa: E501,
+            "window.csv holds no row (1 files without a row); accepted: .parquet, .csv, .jsonl, .json, .ndjson, those of text also with .gz.",  # noqa: E501,
         ),
     ],
 )
@@ -184,7 +184,6 @@ def test_classes_and_numbers_are_judged_too(kind: str, metric: str, tmp_path: Pa
         (["--metric", "charm"], "there is no metric charm of binary; accepted: recall, precision, "),
         (["--answer", "score"], "baseline.parquet has no column score; it has: inference_id, label, probability."),
         (["--answer", "label"], "the answer and the label are both called label; accepted: two names."),
-        (["--positive", "yes"], "the labels are numbers, and the positive one is yes."),
         (["--positive", "7"], "the baseline has no value of average_precision; accepted as --metric: "),
         (["--labels", "none.jsonl"], "--labels none.jsonl: there is no such file or folder."),
     ],
@@ -257,6 +256,11 @@ def test_a_group_that_falls_behind_is_told_by_metric(tmp_path: Path) -> None:
         (["--facet-above", "3"], "facet carrier is told by its values or by a threshold; accepted: one of the two."),
         (["--answer", "score"], "has no column score; it has: carrier, label, probability."),
         (["--facet", ""], "no facet is given; accepted: --facet, with --facet-value or --facet-above."),
+        (
+            ["--facet-value", "ZZ", "--positive", "7"],
+            "no rows are with the positive label; the first values there are: 0, 1.",
+        ),
+        (["--positive", "yes"], "no rows are with the positive label; the first values there are: 0, 1."),
         (["--answer", "carrier"], "8000 answers of carrier are no probability; accepted: numbers from 0 to 1."),
     ],
 )
@@ -309,3 +313,50 @@ def test_values_that_are_no_shap_values_are_refused(tmp_path: Path) -> None:
     ended = _reasons(baseline, tmp_path / "a.csv")
     assert ended.code == 2
     assert ended.stderr.endswith("column hour holds no numbers; accepted: a column of SHAP values for each feature.\n")
+
+
+def test_a_facet_that_no_row_has_is_refused_with_what_there_is(tmp_path: Path) -> None:
+    table = _decided(tmp_path / "a.parquet", favoured=0.0)
+    words = ["--baseline", str(table), "--data", str(table), "--facet", "carrier", "--facet-value", "ZZ"]
+    ended = plumb("monitor", "--kind", "bias", *words)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("no rows are of the facet; the first values there are: AA, UA.\n")
+
+
+def test_a_column_of_codes_that_partly_read_as_numbers_is_like_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("code\n" + "1\n2\nA\nB\n" * 200)
+    ended = _monitored(tmp_path / "a.csv", tmp_path / "a.csv")
+    assert (ended.code, ended.stdout.splitlines()[-1]) == (
+        0,
+        "deviation 0.000, the most of code; no constraint is broken",
+    )
+
+
+def test_brackets_in_the_name_of_a_column_are_shown(tmp_path: Path) -> None:
+    pl.DataFrame({"rate [/min]": [1, 2], "delay [min]": [3, 4]}).write_parquet(tmp_path / "a.parquet")
+    ended = _monitored(tmp_path / "a.parquet", tmp_path / "a.parquet")
+    assert ended.code == 0
+    assert "rate [/min]" in ended.stdout and "delay [min]" in ended.stdout
+
+
+def test_what_could_not_be_read_of_the_baseline_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": \n')
+    WINDOW.write_parquet(tmp_path / "b.parquet")
+    ended = _monitored(tmp_path / "a.jsonl", tmp_path / "a.jsonl")
+    assert "\nleft out of the baseline: 1 lines that are no JSON\nleft out: 1 lines that are no JSON\n" in ended.stdout
+
+
+def test_a_path_that_is_too_long_is_refused_in_a_sentence(baseline: Path) -> None:
+    ended = _monitored(baseline, Path("a" * 300))
+    assert ended.code == 2
+    assert ended.stderr.endswith(": File name too long.\n")
+
+
+@pytest.mark.parametrize("value", ["NaN", "1" + "0" * 400])
+def test_a_baseline_without_a_finite_number_is_refused(value: str, tmp_path: Path) -> None:
+    table = _evaluated(tmp_path / "a.parquet", rows=200)
+    metrics = f'{{"average_precision": {{"value": {value}}}, "log_loss": {{"value": 0.5}}}}'
+    (tmp_path / "statistics.json").write_text(f'{{"binary_classification_metrics": {metrics}}}')
+    ended = _judged(tmp_path / "statistics.json", table)
+    assert ended.code == 2
+    assert ended.stderr.endswith("statistics.json has no finite number for average_precision.\n")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import JobError
-from runtime.monitoring.answers import Joined, joined
+from runtime.monitoring.answers import Joined, as_texts, joined
 
 _IDS = st.lists(st.integers(0, 12), max_size=20)
 
@@ -122,3 +122,64 @@ def test_a_table_without_the_column_is_refused_with_what_it_has(tmp_path: Path) 
 def test_answers_and_labels_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"^the answer and the label are both called late; accepted: two names\.$"):
         joined([], [tmp_path], answer="late", label="late")
+
+
+@pytest.mark.parametrize("odd", ["unknown", "maybe"])
+def test_one_odd_label_does_not_change_what_the_others_are(odd: str, tmp_path: Path) -> None:
+    captures = [captured(name, '{"probability": 0.5}') for name in "abc"]
+    found = _joined(tmp_path, captures, [truth("a", "1"), truth("b", "0"), truth("c", odd)])
+    assert as_texts(found.labels).to_list() == ["1", "0", odd]
+
+
+def test_files_of_other_number_types_have_the_same_labels_and_ids(tmp_path: Path) -> None:
+    pl.DataFrame({"inference_id": [1, 2], "label": [1, 0]}).write_parquet(tmp_path / "1.parquet")
+    pl.DataFrame({"inference_id": [3.0, 4.0], "label": [1.0, None]}).write_parquet(tmp_path / "2.parquet")
+    pl.DataFrame({"inference_id": [5, 6], "label": [True, False]}).write_parquet(tmp_path / "3.parquet")
+    data = lines(tmp_path / "data.jsonl", [{"inference_id": number, "probability": 0.5} for number in range(1, 7)])
+    found = joined([data], sorted(tmp_path.glob("*.parquet")), answer="probability", label="label")
+    assert as_texts(found.labels).to_list() == ["1", "0", "1", "1", "0"]
+
+
+def test_an_id_of_csv_that_reads_as_a_number_is_none(tmp_path: Path) -> None:
+    (tmp_path / "truth.csv").write_text("inference_id,label\n007,1\n7,0\n")
+    data = lines(tmp_path / "data.jsonl", [{"inference_id": "007", "probability": 0.5}])
+    found = joined([data], [tmp_path / "truth.csv"], answer="probability", label="label")
+    assert found.labels.to_list() == [1]
+
+
+def test_a_label_that_is_no_number_among_numbers_is_counted(tmp_path: Path) -> None:
+    pl.DataFrame({"probability": [0.1, 0.2], "label": [1.0, float("nan")]}).write_parquet(tmp_path / "a.parquet")
+    found = joined([tmp_path / "a.parquet"], None, answer="probability", label="label")
+    assert (found.labels.to_list(), found.counts) == ([1.0], {"labels that are no number": 1})
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pl.Series([True, False, None]), ["1", "0", None]),
+        (pl.Series([1.0, 2.5, float("nan"), None]), ["1", "2.5", None, None]),
+        (pl.Series([1e300, float("inf"), -0.0]), ["1e+300", "inf", "0"]),
+        (pl.Series(["1.0", "a"]), ["1.0", "a"]),
+    ],
+)
+def test_a_value_is_one_text_however_a_file_has_it(values: pl.Series, expected: list[str | None]) -> None:
+    assert as_texts(values).to_list() == expected
+
+
+@pytest.mark.parametrize(("answer", "label"), [("inference_id", "label"), ("probability", "inference_id")])
+def test_an_id_is_neither_answer_nor_label(answer: str, label: str, tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"^inference_id is neither answer nor label: it joins them\.$"):
+        joined([tmp_path], None, answer=answer, label=label)
+
+
+def test_answers_that_are_lists_are_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"probability": [[0.1], [0.2]], "label": [1, 0]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(JobError, match=r"^the answers of probability are lists or objects; accepted: numbers\.$"):
+        joined([tmp_path / "a.parquet"], None, answer="probability", label="label")
+
+
+def test_a_column_of_two_types_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"probability": [0.1], "label": [1]}).write_parquet(tmp_path / "1.parquet")
+    pl.DataFrame({"probability": ["x"], "label": [[1]]}).write_parquet(tmp_path / "2.parquet")
+    with pytest.raises(JobError, match=r"^a column is of one type in one file, and of another in the next"):
+        joined(sorted(tmp_path.glob("*.parquet")), None, answer="probability", label="label")

@@ -97,3 +97,7 @@ def test_captures_are_read_like_any_table(tmp_path: Path) -> None:
     found = summarized([tmp_path / "12.jsonl"])
     assert (found.rows, found.columns["a"].moments.mean) == (3, 3.0)
     assert found.faults == {"lines that are no JSON": 1}
+
+
+def test_a_line_separator_within_a_text_ends_no_line() -> None:
+    assert _rows(captured('{"a": "x\u2028y"}\n{"a": "z"}')) == ([{"a": "x\u2028y"}, {"a": "z"}], {})

@@ -156,3 +156,37 @@ def test_constraints_of_another_baseline_are_refused(baseline: Statistics, tmp_p
     other = statistics(tmp_path, {"temp": [1.0]})
     with pytest.raises(JobError, match=r"^the baseline has no column carrier, which the constraints have"):
         check(constraints=suggested(baseline), baseline=other, current=baseline)
+
+
+def test_identifiers_are_at_no_distance(tmp_path: Path) -> None:
+    then, now = ([f"{prefix}{number}" for number in range(500)] for prefix in "ab")
+    for folder in ("then", "now"):
+        (tmp_path / folder).mkdir()
+    baseline = statistics(tmp_path / "then", {"id": then})
+    outcome = check(
+        constraints=suggested(baseline), baseline=baseline, current=statistics(tmp_path / "now", {"id": now})
+    )
+    assert (_broken(outcome), outcome.deviation, outcome.features[0].distances) == ([], 0, None)
+
+
+def test_a_few_more_missing_values_are_chance(tmp_path: Path) -> None:
+    columns = [[None if number % every == 0 else 1.0 for number in range(ROWS)] for every in (20, 18)]
+    for folder in ("then", "now"):
+        (tmp_path / folder).mkdir()
+    baseline = statistics(tmp_path / "then", {"a": columns[0]})
+    current = statistics(tmp_path / "now", {"a": columns[1]})
+    assert _broken(check(constraints=suggested(baseline), baseline=baseline, current=current)) == []
+
+
+def test_a_columns_own_configuration_changes_what_it_says_and_nothing_else(
+    baseline: Statistics, tmp_path: Path
+) -> None:
+    document = suggested(baseline).model_dump(by_alias=True)
+    document["monitoring_config"]["distribution_constraints"]["perform_comparison"] = "Disabled"
+    document["features"][0]["monitoringConfigOverrides"] = {"datatype_check_threshold": 0.5}
+    document["features"][1]["monitoringConfigOverrides"] = {"evaluate_constraints": "Disabled"}
+    window = BASELINE | {"temp": normal(ROWS, mean=2.0), "hour": [None] * ROWS}
+    outcome = check(
+        constraints=Constraints.model_validate(document), baseline=baseline, current=statistics(tmp_path, window)
+    )
+    assert _broken(outcome) == []

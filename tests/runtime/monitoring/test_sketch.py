@@ -80,7 +80,7 @@ def test_it_says_by_how_much_a_step_may_be_off() -> None:
     ordered = np.sort(values)
     true = np.searchsorted(ordered, steps.points, side="right") / len(values)
     off = float(np.abs(steps.cumulated(steps.points) - true).max())
-    assert 0 < off <= 2 * steps.coarseness < 0.002
+    assert 0 < off <= steps.coarseness < 0.002
 
 
 def test_the_same_values_give_the_same_sketch() -> None:

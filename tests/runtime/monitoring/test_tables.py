@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -53,6 +55,7 @@ def test_a_table_comes_down_to_the_same_in_every_format(name: str, tmp_path: Pat
         ("latin.jsonl", b'{"a": "\xe9"}\n{"a": 1}\n', "lines that are not UTF-8", 1),
         ("long.jsonl", b'{"a": "' + b"x" * 2**21 + b'"}\n{"a": 1}\n', "lines of more than 1048576 bytes", 1),
         ("deep.jsonl", b'{"a": ' + b"[" * 200_000 + b"\n" + b'{"a": 1}\n', "lines that are no JSON", 1),
+        ("half.jsonl", b'{"a": "\\ud800"}\n{"a": "\\ud83d\\ude00"}\n', "lines with half a character", 1),
         ("empty.jsonl", b"", "files without a row", 0),
         ("blank.csv", b"\n\n", "files without a row", 0),
         ("header.csv", b"a,b\n", "files without a row", 0),
@@ -203,3 +206,22 @@ def test_what_no_person_put_there_is_no_file_of_a_folder(tmp_path: Path) -> None
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("a\n1\n")
     assert [path.name for path in files_of(tmp_path)] == ["1.csv", "2.csv"]
+
+
+def test_a_file_of_parquet_that_names_a_column_twice_is_counted(tmp_path: Path) -> None:
+    twice = pa.table([pa.array([1, 2]), pa.array([100, 200]), pa.array([7, 8])], names=["a", "a", "b"])
+    pq.write_table(twice, tmp_path / "a.parquet")
+    found = summarized([tmp_path / "a.parquet"])
+    assert (found.rows, found.faults["files of Parquet that name a column twice"]) == (0, 1)
+
+
+def test_a_mark_of_byte_order_is_no_part_of_a_name(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("\ufeffa\n1\n".encode())
+    assert list(summarized([tmp_path / "a.csv"]).columns) == ["a"]
+
+
+def test_numbers_at_both_ends_of_what_a_float_can_hold_have_buckets(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n1.7e308\n-1.7e308\n")
+    (feature,) = statistics_of(summarized([tmp_path / "a.csv"])).features
+    assert feature.numerical_statistics is not None
+    assert sum(bucket.count for bucket in feature.numerical_statistics.distribution.kll.buckets) == 2
