@@ -76,8 +76,8 @@ def check_with_ours(path: Path) -> Callable[[], object]:
 
 def profile_with_whylogs(path: Path) -> Callable[[], object]:
     """Profiles the table."""
-    import pandas as pd  # type: ignore[import-not-found, import-untyped, unused-ignore]
-    import whylogs  # type: ignore[import-not-found, unused-ignore]
+    import pandas as pd
+    import whylogs
 
     return lambda: whylogs.log(pandas=pd.read_parquet(path)).view()
 
@@ -85,8 +85,8 @@ def profile_with_whylogs(path: Path) -> Callable[[], object]:
 def report_with_evidently(path: Path) -> Callable[[], object]:
     """Reports the drift of the table against its first rows."""
     import pandas as pd
-    from evidently import Dataset, Report  # type: ignore[import-not-found, unused-ignore]
-    from evidently.presets import DataDriftPreset  # type: ignore[import-not-found, unused-ignore]
+    from evidently import Dataset, Report
+    from evidently.presets import DataDriftPreset
 
     def run() -> None:
         frame = pd.read_parquet(path)
@@ -98,7 +98,7 @@ def report_with_evidently(path: Path) -> Callable[[], object]:
 
 def summarize_with_duckdb(path: Path) -> Callable[[], object]:
     """Summarizes the table."""
-    import duckdb  # type: ignore[import-not-found, unused-ignore]
+    import duckdb
 
     return lambda: duckdb.sql(f"summarize from '{path}'").fetchall()
 

@@ -1,6 +1,5 @@
 """`plumb monitor`: one check of a monitor on files that lie here."""
 
-import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from runtime.monitoring.fairness_check import Facet
     from runtime.monitoring.quality_check import Compared, Problem
     from runtime.monitoring.statistics import Statistics
-
-# What a baseline may be besides a table, and by how much it may be left behind.
-_DOCUMENTS = ("analysis.json", "constraints.json")
-_LINE = 0.10
 
 
 class Kind(StrEnum):
@@ -171,77 +166,40 @@ def _model_quality(problem: "Problem", baseline: Path, data: Path, labels: Path 
 
 
 def _bias(facet: "Facet", baseline: Path, data: Path, output: Path | None) -> int:
-    from runtime.errors import JobError
-    from runtime.monitoring.bias import BiasAnalysis, bias_deviation, violations
-    from runtime.monitoring.fairness_check import bias_of
-    from runtime.monitoring.quality_check import document_of
+    from runtime.monitoring.fairness_check import compared
     from runtime.monitoring.tables import files_of
 
-    try:
-        if baseline.name in _DOCUMENTS:
-            then = BiasAnalysis.of_document(document_of(baseline))
-        else:
-            then = bias_of(facet, files_of(baseline))[0]
-        now, left_out = bias_of(facet, files_of(data))
-        broken = violations(then, now, threshold=_LINE)
-        deviation = bias_deviation(then, now)
-    except ValueError as error:
-        raise JobError(f"{error}.") from error
+    outcome = compared(facet, baseline=baseline, data=files_of(data))
     if output is not None:
-        found = [one.document() for one in broken]
-        _write(
-            output, {"analysis.json": _json(now.document()), "constraint_violations.json": _json({"violations": found})}
-        )
-    before = {name: one.value for each in then.facets for name, one in each.metrics.items()}
+        _write(output, outcome.files())
+    before = {name: one.value for each in outcome.baseline.facets for name, one in each.metrics.items()}
     rows = [
         [one.description, _number(before.get(name)), _number(one.value), _interval(one.lower, one.upper)]
-        for each in now.facets
+        for each in outcome.current.facets
         for name, one in each.metrics.items()
     ]
     console = _console()
     console.print(_table(("metric", "baseline", "window", "interval"), rows))
-    said = [f"{one.metric_name} of {one.facet} {one.facet_value}: {one.description}" for one in broken]
-    _conclude(console, left_out, said, deviation, "")
-    return len(broken)
-
-
-def _explainability(baseline: Path, data: Path, output: Path | None) -> int:
-    from runtime.errors import JobError
-    from runtime.monitoring import attribution
-    from runtime.monitoring.attribution_check import explanation_of
-    from runtime.monitoring.quality_check import document_of
-    from runtime.monitoring.tables import files_of
-
-    now, left_out = explanation_of(files_of(data))
-    try:
-        if baseline.name in _DOCUMENTS:
-            then = next(iter(attribution.of_document(document_of(baseline)).values()))
-        else:
-            then = explanation_of(files_of(baseline))[0]
-        deviation = attribution.deviation(then.global_attributions, now.global_attributions)
-    except ValueError as error:
-        raise JobError(f"{error}.") from error
-    said = []
-    if deviation > _LINE:
-        said = [f"feature_attribution_drift_check: NDCG {1 - deviation:.4f} is less than {1 - _LINE:.2f}"]
-    if output is not None:
-        found = [
-            {"feature_name": "label0", "constraint_check_type": "feature_attribution_drift_check", "description": one}
-            for one in said
-        ]
-        analysis = _json(attribution.document({"label0": now}))
-        _write(output, {"analysis.json": analysis, "constraint_violations.json": _json({"violations": found})})
-    sides = then.global_attributions, now.global_attributions
-    names = sorted({**sides[0], **sides[1]}, key=lambda name: -sides[0].get(name, 0.0))
-    console = _console()
-    titles = ("feature", "baseline", "window")
-    console.print(_table(titles, [[name, *(_number(side.get(name)) for side in sides)] for name in names]))
-    _conclude(console, left_out, said, deviation, "")
+    said = [f"{one.metric_name} of {one.facet} {one.facet_value}: {one.description}" for one in outcome.violations]
+    _conclude(console, outcome.left_out, said, outcome.deviation, "")
     return len(said)
 
 
-def _json(document: object) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+def _explainability(baseline: Path, data: Path, output: Path | None) -> int:
+    from runtime.monitoring.attribution_check import CHECK, compared
+    from runtime.monitoring.tables import files_of
+
+    outcome = compared(baseline=baseline, data=files_of(data))
+    if output is not None:
+        _write(output, outcome.files())
+    then, now = outcome.baseline.global_attributions, outcome.current.global_attributions
+    names = sorted({**then, **now}, key=lambda name: -then.get(name, 0.0))
+    rows = [[name, _number(then.get(name)), _number(now.get(name))] for name in names]
+    console = _console()
+    console.print(_table(("feature", "baseline", "window"), rows))
+    said = [f"{CHECK}: {outcome.broken}"] if outcome.broken else []
+    _conclude(console, outcome.left_out, said, outcome.deviation, "")
+    return len(said)
 
 
 def _refuse_absent(path: Path, option: str) -> None:
@@ -262,7 +220,7 @@ def _refuse_nothing(found: "Statistics", path: Path, option: str) -> None:
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:
-    from plumbline.rehearsal.summary import write_whole
+    from plumbline.writing import write_whole
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -275,7 +233,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
 def _show_data_quality(then: "Statistics", now: "Statistics", outcome: "DataQuality") -> None:
     console = _console()
     console.print(f"{now.dataset.item_count:,} rows against {then.dataset.item_count:,}\n")
-    titles = ("column", "deviation", "distance", "Jensen-Shannon", "stability index", "completeness")
+    titles = ("column", "deviation", "distance", "by chance", "Jensen-Shannon", "stability index", "completeness")
     console.print(_table(titles, [_row(one) for one in sorted(outcome.features, key=lambda each: -each.deviation)]))
     said = [f"{one.feature_name}: {one.constraint_check_type}: {one.description}" for one in outcome.violations]
     for fault, count in then.dataset.faults.items():
@@ -327,8 +285,11 @@ def _conclude(
 
 def _row(one: "FeatureDrift") -> list[str]:
     found = one.distances
-    measured = [f"{found.simple:.3f}", f"{found.jensen_shannon:.3f}", f"{found.stability_index:.3f}"] if found else []
-    return [one.name, f"{one.deviation:.3f}", *(measured or ["", "", ""]), f"{one.completeness:.1%}"]
+    measured = ["", "", "", ""]
+    if found:
+        chance = "" if found.chance is None else f"{found.chance:.2g}"
+        measured = [f"{found.simple:.3f}", chance, f"{found.jensen_shannon:.3f}", f"{found.stability_index:.3f}"]
+    return [one.name, f"{one.deviation:.3f}", *measured, f"{one.completeness:.1%}"]
 
 
 def _number(value: float | None) -> str:

@@ -9,6 +9,7 @@ from plumbline.rehearsal.pipeline_run import PipelineRun
 from plumbline.rehearsal.predictions import Agreement
 from plumbline.rehearsal.release import Served
 from plumbline.rehearsal.training_run import Run
+from plumbline.writing import write_whole
 
 FILE = "rehearsal.json"
 # Characters: a line of a terminal, and of a model's name what leaves room for the row's own.
@@ -179,23 +180,6 @@ class Summary:
             ("seconds", f"{self.seconds:.1f}"),
         ]
         return [(what, _clipped(value, _VALUE)) for what, value in rows]
-
-
-def write_whole(path: Path, text: str, *, by: str) -> Path:
-    """Writes a file, whole or not at all.
-
-    Args:
-        path: The file.
-        text: What it holds.
-        by: Who writes, in a word that no other writer has.
-    """
-    partial = path.with_name(f".{path.name}.{by}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
 
 
 def denied(attempts: int, calls: int) -> str:

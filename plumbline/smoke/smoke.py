@@ -15,10 +15,10 @@ from plumbline.configuration import Deployment, Environment, Model, Platform, co
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal import training
 from plumbline.rehearsal.progress import Progress, Steps
-from plumbline.rehearsal.summary import write_whole
 from plumbline.rehearsal.training import TrainedModel
 from plumbline.smoke.bound import Job, bound, jobs_of
 from plumbline.smoke.prices import Prices
+from plumbline.writing import write_whole
 
 FILE = "smoke.json"
 REASON = "smoke test"

@@ -63,9 +63,9 @@ def joined(
     """
     if answer == label:
         raise JobError(f"the answer and the label are both called {answer}; accepted: two names.")
-    counts: Counter[str] = Counter()
     if ID in (answer, label):
         raise JobError(f"{ID} is neither answer nor label: it joins them.")
+    counts: Counter[str] = Counter()
     if truth is None:
         both = table_of(data, [answer, label], counts)
         whole = both.drop_nulls()
@@ -114,7 +114,7 @@ def _pairs(
                 found += read(one, name, counts)
         else:
             frames.append(table_of([path], [ID, name], counts))
-    ids = pl.Series(ID, [None if one is None else str(one) for one, _ in found], dtype=pl.String)
+    ids = pl.Series(ID, [one for one, _ in found], dtype=pl.String)
     values = _series(name, [value for _, value in found])
     frames.append(pl.DataFrame([ids, values]))
     frames = [frame.with_columns(as_texts(frame[ID])) for frame in frames if frame.height]
@@ -190,7 +190,7 @@ def _id_of(metadata: Scalar, names: tuple[str, ...]) -> str | None:
 
 
 def _id(value: Scalar) -> str | None:
-    return None if value is None else str(value)
+    return _text(value)
 
 
 def _plain(value: object) -> Scalar:

@@ -2,13 +2,21 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from runtime.errors import JobError
 from runtime.monitoring.answers import table_of
-from runtime.monitoring.attribution import Explanation, global_attributions
+from runtime.monitoring.attribution import Explanation, deviation, document, global_attributions, of_document
+from runtime.monitoring.documents import document_text, read_document
+from runtime.monitoring.estimate import LINE
+from runtime.monitoring.tables import files_of
+
+ANALYSIS = "analysis.json"
+CHECK = "feature_attribution_drift_check"
+_LABEL = "label0"  # Clarify's name of the only label
 
 
 def explanation_of(paths: Sequence[Path]) -> tuple[Explanation, Counter[str]]:
@@ -36,3 +44,53 @@ def explanation_of(paths: Sequence[Path]) -> tuple[Explanation, Counter[str]]:
         raise JobError(f"there are no SHAP values ({why}).")
     means = global_attributions(finite.to_numpy(), features=finite.columns)
     return Explanation(global_attributions=means, expected_value=None), +counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedAttributions:
+    """The outcome of a check.
+
+    Attributes:
+        baseline: What the answers owed to each feature at the baseline.
+        current: And in the window.
+        left_out: What was left out of the window, by why, and how often.
+        deviation: 1 - NDCG, 0 to 1.
+        broken: A sentence if the ranking has changed by more than it may; empty otherwise.
+    """
+
+    baseline: Explanation
+    current: Explanation
+    left_out: Counter[str]
+    deviation: float
+    broken: str
+
+    def files(self) -> dict[str, str]:
+        """Contents of the files of a run, by name."""
+        entry = {"feature_name": _LABEL, "constraint_check_type": CHECK, "description": self.broken}
+        return {
+            "analysis.json": document_text(document({_LABEL: self.current})),
+            "constraint_violations.json": document_text({"violations": [entry] if self.broken else []}),
+        }
+
+
+def compared(*, baseline: Path, data: Sequence[Path]) -> ComparedAttributions:
+    """Compares a window with the baseline.
+
+    Args:
+        baseline: A table of SHAP values, a folder of tables, or `analysis.json` of an earlier run.
+        data: The tables of the window.
+
+    Raises:
+        JobError: As `explanation_of`; the baseline is no analysis, or ranks nothing.
+    """
+    now, left_out = explanation_of(data)
+    try:
+        if baseline.name == ANALYSIS:
+            then = next(iter(of_document(read_document(baseline)).values()))
+        else:
+            then, _ = explanation_of(files_of(baseline))
+        found = deviation(then.global_attributions, now.global_attributions)
+    except ValueError as error:
+        raise JobError(f"{error}.") from error
+    broken = f"NDCG {1 - found:.4f} is less than {1 - LINE:.2f}" if found > LINE else ""
+    return ComparedAttributions(baseline=then, current=now, left_out=left_out, deviation=found, broken=broken)

@@ -21,7 +21,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from runtime.monitoring.estimate import Estimate
+from runtime.monitoring.estimate import FEWEST_UNITS, MOST_UNDEFINED, Estimate
 
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -65,8 +65,6 @@ _SECTIONS: Mapping[str, Mapping[str, str]] = {
 }
 _BALANCED: Mapping[str, float] = {"DI": 1.0}  # of a ratio; of all others it is 0
 _CHUNK = 100  # resamples at a time: of 1,000 groups, 6.4 MB a table
-_FEWEST_UNITS = 8  # bootstrap intervals over fewer units are far too narrow; of one unit, the width is 0
-_MOST_UNDEFINED = 0.05  # of the resamples; the spread of the rest would leave out the extremes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -474,7 +472,7 @@ class _Counts:
         ]
         if bootstrap.resample_by is None:
             rows = len(self.cells)
-            if rows >= _FEWEST_UNITS:
+            if rows >= FEWEST_UNITS:
                 # Rows of one cell are alike, so how many are drawn of each cell is all that matters.
                 yield from (generator.multinomial(rows, counts / rows, size=size).astype(np.float64) for size in sizes)
             return
@@ -483,7 +481,7 @@ class _Counts:
                 f"resample_by has shape {bootstrap.resample_by.shape}; accepted: {self.cells.shape}, as the facet"
             )
         unit, units = _codes(bootstrap.resample_by)
-        if units >= _FEWEST_UNITS:
+        if units >= FEWEST_UNITS:
             cells = np.bincount(unit * len(counts) + self.cells, minlength=units * len(counts))
             by_unit = cells.reshape(units, -1).astype(np.float64)
             equal = np.full(units, 1 / units)
@@ -506,7 +504,7 @@ def _metric_of(name: str, value: float, resampled: Floats, bootstrap: Bootstrap 
     if np.isnan(value):
         return BiasMetric(value=None, description=description)
     defined = resampled[~np.isnan(resampled)]
-    if bootstrap is None or len(defined) < max(2, (1 - _MOST_UNDEFINED) * len(resampled)):
+    if bootstrap is None or len(defined) < max(2, (1 - MOST_UNDEFINED) * len(resampled)):
         return BiasMetric(value=value, description=description)
     deviation = float(defined.std(ddof=1))
     reach = NormalDist().inv_cdf((1 + bootstrap.confidence) / 2) * deviation

@@ -31,7 +31,7 @@ def rows_asked(
         texts: Columns of CSV whose cells are texts, whatever they read as.
         names: The columns of CSV in their order; a first line that has exactly these names is no row.
     """
-    yield from _rows_of(capture, "endpointInput", faults, texts=texts, names=names)
+    yield from _rows_of(capture, "endpointInput", faults, texts=texts, names=names, bare="")
 
 
 def rows_answered(capture: Mapping[str, Scalar], faults: Counter[str], *, name: str) -> Iterator[Mapping[str, Scalar]]:
@@ -52,7 +52,24 @@ def _rows_of(
     *,
     texts: Collection[str],
     names: Sequence[str],
-    bare: str = "",
+    bare: str,
+) -> Iterator[Mapping[str, Scalar]]:
+    before, rows = faults.total(), 0
+    for row in _read(capture, side, faults, texts=texts, names=names, bare=bare):
+        rows += 1
+        yield row
+    if not rows and faults.total() == before:
+        faults[f"captures without a row in {side}"] += 1
+
+
+def _read(
+    capture: Mapping[str, Scalar],
+    side: str,
+    faults: Counter[str],
+    *,
+    texts: Collection[str],
+    names: Sequence[str],
+    bare: str,
 ) -> Iterator[Mapping[str, Scalar]]:
     data = capture["captureData"]
     found = data.get(side) if isinstance(data, Mapping) else None

@@ -3,14 +3,14 @@
 Source: "Schema for constraints (constraints.json file)", Amazon SageMaker developer guide.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from runtime.errors import JobError
-from runtime.monitoring.statistics import Feature, Statistics, first_fault
+from runtime.monitoring.documents import document_text, read_model
+from runtime.monitoring.estimate import LINE
+from runtime.monitoring.statistics import Feature, Statistics
 from runtime.monitoring.summary import Kind
 
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -42,9 +42,9 @@ class DistributionConstraints(_Part):
     """
 
     perform_comparison: _Switch = "Enabled"
-    comparison_threshold: _Share = 0.1
+    comparison_threshold: _Share = LINE
     comparison_method: Literal["Simple", "Robust"] = "Robust"
-    categorical_comparison_threshold: _Share = 0.1
+    categorical_comparison_threshold: _Share = LINE
     categorical_drift_method: Literal["LInfinity"] = "LInfinity"
 
 
@@ -97,8 +97,7 @@ class Constraints(_Part):
 
     def text(self) -> str:
         """The file's content."""
-        content = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+        return document_text(self.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def suggested(baseline: Statistics) -> Constraints:
@@ -116,12 +115,7 @@ def read_constraints(path: Path) -> Constraints:
     Raises:
         JobError: It is missing, is none, or asks for what is not known.
     """
-    try:
-        return Constraints.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise JobError(f"{path} cannot be read: {error.strerror}; accepted: constraints.json.") from error
-    except ValidationError as error:
-        raise JobError(f"{path}: {first_fault(error)}; accepted: constraints.json of Model Monitor.") from error
+    return read_model(path, Constraints)
 
 
 def _of_feature(feature: Feature) -> FeatureConstraints:

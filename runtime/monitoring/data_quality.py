@@ -1,6 +1,5 @@
 """Whether a window of data keeps its constraints, and how far it is from the baseline."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from runtime.errors import JobError
 from runtime.monitoring import distances
 from runtime.monitoring.constraints import Constraints, FeatureConstraints, MonitoringConfig
 from runtime.monitoring.distances import Distances
+from runtime.monitoring.documents import document_text
 from runtime.monitoring.statistics import Feature, Statistics
 from runtime.monitoring.summary import Kind
 
@@ -88,7 +88,7 @@ class DataQuality:
             }
             for one in self.violations
         ]
-        return json.dumps({"violations": found}, ensure_ascii=False, indent=1) + "\n"
+        return document_text({"violations": found})
 
 
 def check(

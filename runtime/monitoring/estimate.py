@@ -3,6 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+# The line of a monitor: by what share of the baseline, or by how much of a distance, the present may be off.
+LINE = 0.10
+# Of a bootstrap. Intervals over fewer units are far too narrow; of one unit, the width is 0.
+FEWEST_UNITS = 8
+# Of its resamples, in which a metric may be undefined: the spread of the rest would leave out the extremes.
+MOST_UNDEFINED = 0.05
+
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:

@@ -14,13 +14,21 @@ from runtime.monitoring.bias import (
     Above,
     BiasAnalysis,
     BiasMetric,
+    BiasViolation,
     Bootstrap,
     FacetBias,
+    bias_deviation,
     members,
     post_training,
     pre_training,
     value_or_threshold,
+    violations,
 )
+from runtime.monitoring.documents import document_text, read_document
+from runtime.monitoring.estimate import LINE
+from runtime.monitoring.tables import files_of
+
+ANALYSIS = "analysis.json"
 
 _RESAMPLES, _CONFIDENCE, _SEED = 200, 0.95, 0
 
@@ -79,6 +87,61 @@ def bias_of(facet: Facet, paths: Sequence[Path]) -> tuple[BiasAnalysis, Counter[
         raise JobError(f"no row has {' and '.join(needed)}.")
     try:
         return _analysis(facet, whole), +counts
+    except ValueError as error:
+        raise JobError(f"{error}.") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedBias:
+    """The outcome of a check.
+
+    Attributes:
+        baseline: Bias at the baseline.
+        current: Of the window.
+        left_out: What was left out of the window, by why, and how often.
+        violations: The metrics that are further from balance than they may be.
+        deviation: The largest absolute change of a metric that lies between -1 and 1, 0 to 1.
+    """
+
+    baseline: BiasAnalysis
+    current: BiasAnalysis
+    left_out: Counter[str]
+    violations: Sequence[BiasViolation]
+    deviation: float
+
+    def files(self) -> dict[str, str]:
+        """Contents of the files of a run, by name."""
+        found = [one.document() for one in self.violations]
+        return {
+            "analysis.json": document_text(self.current.document()),
+            "constraint_violations.json": document_text({"violations": found}),
+        }
+
+
+def compared(facet: Facet, *, baseline: Path, data: Sequence[Path]) -> ComparedBias:
+    """Compares a window with the baseline.
+
+    Args:
+        facet: The group of rows.
+        baseline: A table, a folder of tables, or `analysis.json` of an earlier run.
+        data: The tables of the window.
+
+    Raises:
+        JobError: As `bias_of`; the baseline is no analysis, or of another facet.
+    """
+    now, left_out = bias_of(facet, data)
+    try:
+        if baseline.name == ANALYSIS:
+            then = BiasAnalysis.of_document(read_document(baseline))
+        else:
+            then, _ = bias_of(facet, files_of(baseline))
+        return ComparedBias(
+            baseline=then,
+            current=now,
+            left_out=left_out,
+            violations=violations(then, now, threshold=LINE),
+            deviation=bias_deviation(then, now),
+        )
     except ValueError as error:
         raise JobError(f"{error}.") from error
 

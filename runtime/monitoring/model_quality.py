@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from runtime.monitoring.estimate import Estimate
+from runtime.monitoring.estimate import FEWEST_UNITS, LINE, MOST_UNDEFINED, Estimate
 
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -61,10 +61,7 @@ SECTIONS: Mapping[Kind, str] = {
 }
 _LESS, _GREATER = "LessThanThreshold", "GreaterThanThreshold"
 _CELLS = 100_000  # of a table of row weights: 0.8 MB, which a processor's cache holds; one resample at least
-_FEWEST_UNITS = 8  # bootstrap intervals over fewer units are far too narrow; of one unit, the width is 0
-_MOST_UNDEFINED = 0.05  # of the resamples; the spread of the rest would leave out the extremes
 _MOST_POINTS = 200  # of a curve
-MARGIN = 0.1  # by what share of the baseline a metric may be worse
 _SMALLEST = float(np.finfo(np.float64).eps)  # probability in the log loss, as in scikit-learn
 _ROUNDING = 1e-12  # share of a sum of squares below which a variance is nothing but rounding
 
@@ -355,13 +352,13 @@ def suggest_constraints(kind: Kind, baseline: Mapping[str, float]) -> Mapping[st
 def _a_tenth_worse(name: str, value: float) -> float:
     """Where `relative_worsening` says 0.1."""
     if name in LOWER_IS_BETTER:
-        return value * (1 + MARGIN)
+        return value * (1 + LINE)
     if name == "r2" and value <= 0:
-        return 1 - (1 - value) * (1 + MARGIN)
-    return value * (1 - MARGIN)
+        return 1 - (1 - value) * (1 + LINE)
+    return value * (1 - LINE)
 
 
-def violations(constraints: Mapping[str, Json], quality: ModelQuality) -> tuple[QualityViolation, ...]:
+def violations(constraints: Mapping[str, object], quality: ModelQuality) -> tuple[QualityViolation, ...]:
     """The metrics beyond their thresholds, in the order of the constraints.
 
     As in Model Monitor, the value alone counts, not its interval. A metric that is undefined in the window, such as
@@ -394,7 +391,7 @@ def violations(constraints: Mapping[str, Json], quality: ModelQuality) -> tuple[
     return tuple(found)
 
 
-def _constraint(name: str, entry: Json, quality: ModelQuality) -> tuple[float, str]:
+def _constraint(name: str, entry: object, quality: ModelQuality) -> tuple[float, str]:
     known = METRICS[quality.kind]
     if name not in known:
         raise ValueError(f"the constraints name metric {name!r}; accepted: {', '.join(known)}")
@@ -648,7 +645,7 @@ def _estimates(
     unit = None if groups is None else np.unique(groups, return_inverse=True)[1]
     units = rows if unit is None else int(unit.max()) + 1
     resampled: dict[str, Floats] = {}
-    if units >= _FEWEST_UNITS:
+    if units >= FEWEST_UNITS:
         parts = [metrics(weights) for weights in _weights(resampling, unit=unit, units=units, rows=rows)]
         resampled = {name: np.concatenate([part[name] for part in parts]) for name in values}
     return {
@@ -679,7 +676,7 @@ def _estimate(value: float, resampled: Floats | None, confidence: float) -> Esti
     if resampled is None:
         return Estimate(value=value)
     defined = resampled[np.isfinite(resampled)]
-    if len(resampled) - len(defined) > _MOST_UNDEFINED * len(resampled):
+    if len(resampled) - len(defined) > MOST_UNDEFINED * len(resampled):
         return Estimate(value=value)
     lower, upper = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(

@@ -1,6 +1,5 @@
 """Whether a model answers as well as at its baseline, once the truth of its answers is known."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import polars as pl
 
 from runtime.errors import JobError
 from runtime.monitoring.answers import as_texts, joined
+from runtime.monitoring.documents import document_text, read_document
 from runtime.monitoring.estimate import Estimate
 from runtime.monitoring.model_quality import (
     CONSTANT,
@@ -120,7 +120,7 @@ class Compared:
     """
 
     current: Measured
-    constraints: Mapping[str, Json]
+    constraints: Mapping[str, object]
     metrics: Sequence[ComparedMetric]
     violations: Sequence[QualityViolation]
     deviation: float
@@ -131,9 +131,9 @@ class Compared:
         count = self.current.quality.item_count
         dataset: Json = {"item_count": count, "left_out": dict(self.current.counts)}
         return {
-            "statistics.json": _text({"version": 0.0, "dataset": dataset, **self.current.quality.document()}),
-            "constraints.json": _text({"version": 0.0, **self.constraints}),
-            "constraint_violations.json": _text({"violations": [one.document() for one in self.violations]}),
+            "statistics.json": document_text({"version": 0.0, "dataset": dataset, **self.current.quality.document()}),
+            "constraints.json": document_text({"version": 0.0, **self.constraints}),
+            "constraint_violations.json": document_text({"violations": [one.document() for one in self.violations]}),
         }
 
 
@@ -160,7 +160,7 @@ def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | N
 
 
 def compared(
-    problem: Problem, *, baseline: Mapping[str, float], current: Measured, constraints: Mapping[str, Json] | None
+    problem: Problem, *, baseline: Mapping[str, float], current: Measured, constraints: Mapping[str, object] | None
 ) -> Compared:
     """Compares a window with the baseline.
 
@@ -220,7 +220,7 @@ def read_quality(path: Path, problem: Problem) -> Mapping[str, float]:
         JobError: It is missing, or has no metrics of what the model answers.
     """
     section = f"{SECTIONS[problem.kind]}_metrics"
-    found = document_of(path).get(section)
+    found = read_document(path).get(section)
     if not isinstance(found, Mapping):
         raise JobError(f"{path} has no {section}; accepted: statistics.json of a model of that kind.")
     values = {name: entry.get("value") for name, entry in found.items() if isinstance(entry, Mapping)}
@@ -234,14 +234,14 @@ def read_quality(path: Path, problem: Problem) -> Mapping[str, float]:
     return {name: float(value) for name, value in numbers.items()}
 
 
-def constraints_beside(path: Path) -> Mapping[str, Json] | None:
+def constraints_beside(path: Path) -> Mapping[str, object] | None:
     """`constraints.json` beside `statistics.json`; None if there is none.
 
     Raises:
         JobError: It is no JSON object.
     """
     beside = path.with_name("constraints.json")
-    return document_of(beside) if beside.is_file() else None
+    return read_document(beside) if beside.is_file() else None
 
 
 def _measured(problem: Problem, labels: pl.Series, answers: pl.Series) -> ModelQuality:
@@ -261,24 +261,3 @@ def _numbers(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 def _texts(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
     return np.array(as_texts(values).to_list(), dtype=object)
-
-
-def document_of(path: Path) -> Mapping[str, Json]:
-    """The JSON object of a file.
-
-    Raises:
-        JobError: It is missing, or is none.
-    """
-    try:
-        found = json.loads(path.read_bytes())
-    except OSError as error:
-        raise JobError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise JobError(f"{path} is no JSON: {error}.") from error
-    if not isinstance(found, dict):
-        raise JobError(f"{path} is no JSON object.")
-    return found
-
-
-def _text(document: Mapping[str, Json]) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

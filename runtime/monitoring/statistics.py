@@ -5,16 +5,15 @@ stand three of our own, which its tools pass over: `type_counts` of a feature, `
 than 10,000 are not told apart), and `faults` of the dataset (what could not be read).
 """
 
-import json
 import math
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from runtime.errors import JobError
+from runtime.monitoring.documents import document_text, read_model
 from runtime.monitoring.sketch import ITEMS, SHRINKING, Distribution, Sketch
 from runtime.monitoring.summary import Column, Kind, Summary
 
@@ -175,7 +174,7 @@ class Statistics(_Part):
 
     def text(self) -> str:
         """The file's content."""
-        return json.dumps(self.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=1) + "\n"
+        return document_text(self.model_dump(mode="json", exclude_none=True))
 
 
 def statistics_of(summary: Summary) -> Statistics:
@@ -192,19 +191,7 @@ def read_statistics(path: Path) -> Statistics:
     Raises:
         JobError: It is missing, or is none.
     """
-    try:
-        return Statistics.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise JobError(f"{path} cannot be read: {error.strerror}; accepted: statistics.json of a baseline.") from error
-    except ValidationError as error:
-        raise JobError(f"{path}: {first_fault(error)}; accepted: statistics.json of Model Monitor.") from error
-
-
-def first_fault(error: ValidationError) -> str:
-    """Where a document is wrong, and in which way: the first place of all."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    return f"{place}: {fault['msg']}" if place else str(fault["msg"])
+    return read_model(path, Statistics)
 
 
 def _feature(name: str, column: Column) -> Feature:

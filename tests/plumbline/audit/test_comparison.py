@@ -24,7 +24,7 @@ def _role(*statements: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_NO_CHANGE = Comparison(
+NO_CHANGE = Comparison(
     reference="HEAD",
     opened=(),
     excused=(),
@@ -175,6 +175,6 @@ def test_a_comment_stays_within_what_github_takes() -> None:
         )
         for number in range(400)
     )
-    told = replace(_NO_CHANGE, gained=gained, lost=gained).markdown()
+    told = replace(NO_CHANGE, gained=gained, lost=gained).markdown()
     assert told.count("\n… and 375 more.\n") == 2
     assert len(told) < 65_536

@@ -75,7 +75,10 @@ def test_a_folder_is_one_window_and_what_cannot_be_read_is_said(baseline: Path, 
         (None, "window.csv: there is no such file or folder."),
         (
             "",
-            "window.csv holds no row (1 files without a row); accepted: .parquet, .csv, .jsonl, .json, .ndjson, those of text also with .gz.",  # noqa: E501,
+            (
+                "window.csv holds no row (1 files without a row); accepted: .parquet, .csv, .jsonl, .json, .ndjson, "
+                "those of text also with .gz."
+            ),
         ),
     ],
 )

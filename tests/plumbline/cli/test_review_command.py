@@ -10,21 +10,10 @@ import pytest
 from plumbline.audit import comparison
 from plumbline.audit.comparison import Comparison
 from plumbline.errors import PlumblineError
+from tests.plumbline.audit.test_comparison import NO_CHANGE
 from tests.plumbline.cli.calling import plumb
 
-NOTHING_CHANGES = Comparison(
-    reference="main",
-    opened=(),
-    excused=(),
-    closed=(),
-    gained=(),
-    covered=frozenset(),
-    lost=(),
-    losses=(),
-    problems=(),
-    not_compared=(),
-)
-OPENS = dataclasses.replace(NOTHING_CHANGES, problems=("platform.toml: a waiver has ended",))
+OPENS = dataclasses.replace(NO_CHANGE, problems=("platform.toml: a waiver has ended",))
 
 
 class Review:
@@ -32,7 +21,7 @@ class Review:
 
     def __init__(self) -> None:
         self.tests = 0
-        self.audit: Comparison | PlumblineError = NOTHING_CHANGES
+        self.audit: Comparison | PlumblineError = NO_CHANGE
         self.commands: list[list[str]] = []
         self.references: list[str] = []
 
@@ -69,7 +58,7 @@ def test_a_test_that_fails_is_said_and_the_audit_still_made(review: Review) -> N
     ended = plumb("review", "--against", "HEAD~1")
     assert (ended.code, review.references) == (1, ["HEAD~1"])
     assert ended.stdout.startswith("**Lint and tests**: failed, the log has what.\n\n")
-    assert NOTHING_CHANGES.markdown() in ended.stdout
+    assert NO_CHANGE.markdown() in ended.stdout
 
 
 def test_what_opens_asks_for_a_person(review: Review) -> None:

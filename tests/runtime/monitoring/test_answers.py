@@ -135,7 +135,8 @@ def test_files_of_other_number_types_have_the_same_labels_and_ids(tmp_path: Path
     pl.DataFrame({"inference_id": [1, 2], "label": [1, 0]}).write_parquet(tmp_path / "1.parquet")
     pl.DataFrame({"inference_id": [3.0, 4.0], "label": [1.0, None]}).write_parquet(tmp_path / "2.parquet")
     pl.DataFrame({"inference_id": [5, 6], "label": [True, False]}).write_parquet(tmp_path / "3.parquet")
-    data = lines(tmp_path / "data.jsonl", [{"inference_id": number, "probability": 0.5} for number in range(1, 7)])
+    ids: list[float] = [1.0, 2, 3.0, 4, 5, 6]
+    data = lines(tmp_path / "data.jsonl", [{"inference_id": number, "probability": 0.5} for number in ids])
     found = joined([data], sorted(tmp_path.glob("*.parquet")), answer="probability", label="label")
     assert as_texts(found.labels).to_list() == ["1", "0", "1", "1", "0"]
 

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.monitoring.captures import rows_asked
+from runtime.monitoring.lines import Scalar
 from runtime.monitoring.tables import summarized
 
 _ANY = st.recursive(
@@ -19,15 +21,17 @@ _ANY = st.recursive(
 )
 
 
-def captured(data: object, *, encoding: str = "JSON", kind: str = "application/jsonlines") -> dict[str, object]:
+def captured(data: object, *, encoding: str = "JSON", kind: str = "application/jsonlines") -> dict[str, Scalar]:
     side = {"observedContentType": kind, "mode": "INPUT", "data": data, "encoding": encoding}
     metadata = {"eventId": "e-1", "inferenceId": "i-1", "inferenceTime": "2026-11-28T12:00:00Z"}
     return {"captureData": {"endpointInput": side}, "eventMetadata": metadata, "eventVersion": "0"}
 
 
-def _rows(capture: dict[str, object], **options: object) -> tuple[list[object], Counter[str]]:
+def _rows(
+    capture: Mapping[str, Scalar], *, names: Sequence[str] = (), texts: Collection[str] = ()
+) -> tuple[list[object], Counter[str]]:
     faults: Counter[str] = Counter()
-    return list(rows_asked(capture, faults, **options)), faults  # type: ignore[arg-type]
+    return list(rows_asked(capture, faults, names=names, texts=texts)), faults
 
 
 @pytest.mark.parametrize(
@@ -65,10 +69,12 @@ def test_cells_of_csv_are_numbers_unless_they_are_texts(header: str) -> None:
         ({"captureData": [], "eventMetadata": {}}, "captures without an endpointInput that can be read"),
         (captured('{"a": 1'), "lines that are no JSON"),
         (captured("[1]"), "lines that are no JSON object"),
+        (captured("[]"), "captures without a row in endpointInput"),
+        (captured("\n"), "captures without a row in endpointInput"),
         (captured("1,2", kind="text/csv"), "captures of CSV, whose columns nobody has named"),
     ],
 )
-def test_what_cannot_be_read_is_counted(capture: dict[str, object], fault: str) -> None:
+def test_what_cannot_be_read_is_counted(capture: Mapping[str, Scalar], fault: str) -> None:
     assert _rows(capture) == ([], {fault: 1})
 
 
@@ -81,14 +87,16 @@ def test_a_row_of_csv_that_is_too_long_is_counted() -> None:
 
 
 @given(_ANY, _ANY)
-def test_nothing_that_json_can_hold_ends_the_reading(data: object, side: object) -> None:
-    whole: list[dict[str, object]] = [
+def test_nothing_that_json_can_hold_ends_the_reading(data: Scalar, side: Scalar) -> None:
+    whole: list[Mapping[str, Scalar]] = [
         {"captureData": side, "eventMetadata": {}},
         {"captureData": {"endpointInput": side}, "eventMetadata": {}},
         captured(data),
     ]
     for capture in whole:
-        _rows(capture, names=["a", "b"])
+        rows, faults = _rows(capture, names=["a", "b"])
+        assert rows or faults.total(), "a capture of which nothing is left is counted"
+        assert all(isinstance(row, dict) for row in rows)
 
 
 def test_captures_are_read_like_any_table(tmp_path: Path) -> None:

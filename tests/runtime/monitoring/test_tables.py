@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runtime.monitoring.lines import Scalar
 from runtime.monitoring.statistics import statistics_of
 from runtime.monitoring.summary import CATEGORIES, Kind, Summary
-from runtime.monitoring.tables import files_of, summarized
+from runtime.monitoring.tables import add_rows, files_of, summarized
 from tests.runtime.monitoring.tables import Columns, normal, parquet, summary_of
 
 TABLE = {
@@ -107,12 +108,10 @@ def _no_number(constant: str) -> float:
         max_size=30,
     )
 )
-def test_every_cell_is_counted_once(rows: list[dict[str, object]]) -> None:
-    from runtime.monitoring.tables import add_rows
-
+def test_every_cell_is_counted_once(rows: list[dict[str, Scalar]]) -> None:
     found = Summary()
     for row in rows:
-        add_rows(found, [row])  # type: ignore[list-item]
+        add_rows(found, [row])
     for column in found.columns.values():
         assert column.present + column.missing == len(rows)
     statistics_of(found).text()

@@ -1,0 +1,57 @@
+"""The JSON documents of monitors: read from files, refused in a sentence, and written."""
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from runtime.errors import JobError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def read_document(path: Path) -> dict[str, object]:
+    """The JSON object of a file.
+
+    Raises:
+        JobError: It is missing, or is none.
+    """
+    try:
+        found = json.loads(_content(path))
+    except (ValueError, RecursionError) as error:
+        raise JobError(f"{path} is no JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise JobError(f"{path} is no JSON object.")
+    return found
+
+
+def read_model(path: Path, model: type[_Model]) -> _Model:
+    """A file in the format of a model, which Model Monitor may have written.
+
+    Args:
+        path: The file.
+        model: The format.
+
+    Raises:
+        JobError: It is missing, or of another format; the sentence names the first place of all.
+    """
+    try:
+        return model.model_validate_json(_content(path))
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        said = f"{place}: {fault['msg']}" if place else str(fault["msg"])
+        raise JobError(f"{path}: {said}; accepted: {path.name} of Model Monitor.") from error
+
+
+def document_text(document: object) -> str:
+    """A document as the content of a file."""
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise JobError(f"{path} cannot be read: {error.strerror}; accepted: a file in JSON.") from error
