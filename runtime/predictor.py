@@ -1,7 +1,7 @@
 """What the runtime asks of a loaded model."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,4 +27,19 @@ class Predictor(Protocol):
 
         Raises:
             RowError: A row whose fields do not fit each other, such as 31 February.
+        """
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A predictor that also says what its answers owe to the features."""
+
+    def explain(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """SHAP values in the unit of the model's raw score: a column a feature, a row a row.
+
+        Args:
+            frame: Raw inputs, as `predict` takes them; at least one row.
+
+        Raises:
+            RowError: As `predict`.
         """

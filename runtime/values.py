@@ -47,6 +47,19 @@ class Values:
             raise JobError(f"{self._source} {name} is missing; given: {', '.join(sorted(self._values)) or 'none'}.")
         return self._values[name]
 
+    def joined(self, name: str) -> str:
+        """A long value, whose pieces are called `name-1`, `name-2` and so on: one argument has 256 characters at most.
+
+        Source: API_AppSpecification, ContainerArguments.
+
+        Raises:
+            JobError: There is no piece.
+        """
+        pieces = [self.text(f"{name}-1")]
+        while (following := f"{name}-{len(pieces) + 1}") in self._values:
+            pieces.append(self._values[following])
+        return "".join(pieces)
+
     def integer(self, name: str) -> int:
         """The value as a whole number.
 

@@ -28,6 +28,17 @@ def process(verb: str, *, layout: Layout, arguments: Sequence[str]) -> None:
         code.job(verb)(ProcessingJob(layout=layout, arguments=Values.of_arguments(arguments)))
 
 
+def monitor(*, layout: Layout, arguments: Sequence[str]) -> None:
+    """Runs a monitoring job: the model's archive brings its own code.
+
+    Raises:
+        JobError: What the job was given does not fit.
+    """
+    from runtime.monitoring import run
+
+    run.monitor(ProcessingJob(layout=layout, arguments=Values.of_arguments(arguments)))
+
+
 def train(*, layout: Layout, arguments: Sequence[str]) -> None:
     """Runs a training job and puts its code beside the model, so that `model.tar.gz` needs nothing else to serve.
 

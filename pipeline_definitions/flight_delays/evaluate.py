@@ -21,6 +21,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 from runtime.errors import JobError
 from runtime.jobs import ProcessingJob
+from runtime.monitoring.baselines import BASELINES, baselines
+from runtime.monitoring.checks import checks_of
 from runtime.prediction import loaded
 
 from .features import INPUTS, LABEL, date
@@ -37,8 +39,9 @@ NO_CHAMPION = "none.json"  # an input of a job is never empty, so a marker says 
 def evaluate(job: ProcessingJob) -> None:
     """Reads the inputs `model`, `train`, `test` and `champion`, writes `evaluation.json` to the output `evaluation`.
 
-    Beside it goes `sample.jsonl`, test rows with what the challenger predicts for them; the report has its digest, and
-    `digests.json` the report's own, which the registry keeps: neither can be exchanged unnoticed.
+    Beside it go `sample.jsonl`, test rows with what the challenger predicts for them, and below `baselines/` what the
+    monitors of the model compare with, as the arguments `checks-…` ask; the report has their digests, and
+    `digests.json` the report's own, which the registry keeps: none can be exchanged unnoticed.
     References are a logistic regression on hour and carrier, fitted on the training rows, and the champion, with the
     code from its own archive, unless the champion's folder holds `none.json`. `gate` has the lower bounds of the gains
     over whichever reference leaves the least, by a bootstrap over the days of the test rows.
@@ -50,7 +53,8 @@ def evaluate(job: ProcessingJob) -> None:
     train, test = _rows(job.input("train")), _rows(job.input("test"))
     labels = _labels(test)
     known = as_known_before_departure(test, hindsight=known_after_departure(job.input("test")))
-    challenger = _probabilities(job.input("model") / "model.tar.gz", known, name="the challenger")
+    archive = job.input("model") / "model.tar.gz"
+    challenger = _probabilities(archive, known, name="the challenger")
     references = {REFERENCE: logistic_regression(train, test)}
     if not (job.input("champion") / NO_CHAMPION).is_file():
         references["champion"] = _probabilities(job.input("champion") / "model.tar.gz", known, name="the champion")
@@ -67,6 +71,15 @@ def evaluate(job: ProcessingJob) -> None:
     inputs = [column.name for column in INPUTS]
     rows = sample(known, inputs=inputs, labels=labels, predictions=challenger).encode()
     report["sample"] = {"digest": _digest(rows)}
+    checks = checks_of(job.arguments.joined("checks"))
+    scored = known.with_columns(pl.Series(checks.answer, challenger), pl.Series(checks.label, labels))
+    with loaded(archive) as predictor:
+        files = baselines(checks, training=train, scored=scored, predictor=predictor)
+    report["baselines"] = {name: {"digest": _digest(text.encode())} for name, text in files.items()}
+    for name, text in files.items():
+        path = folder / BASELINES / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     content = (json.dumps(report, indent=2) + "\n").encode()
     (folder / "sample.jsonl").write_bytes(rows)
     (folder / "evaluation.json").write_bytes(content)

@@ -4,6 +4,7 @@ Rendered into `definition.json` by `./plumb render`. `${…}` placeholders are f
 pipeline parameters are given to each execution.
 """
 
+import json
 from typing import cast
 
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
@@ -45,7 +46,9 @@ from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, Training
 from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train.model_trainer import ModelTrainer
 
+from pipeline_definitions.flight_delays.features import INPUTS
 from plumbline.configuration import Model, code_digest
+from runtime.monitoring.checks import checks_of
 
 IMAGE = "${RuntimeImage}"
 SUBNETS = ["${SubnetA}", "${SubnetB}"]
@@ -69,6 +72,7 @@ HYPERPARAMETERS = {
     "threads": 1,
 }
 PROCESSING = "/opt/ml/processing"
+_LONGEST_ARGUMENT = 256  # API_AppSpecification, ContainerArguments
 PARQUET = "application/x-parquet"
 
 # A month: a cached step that is older runs again.
@@ -267,7 +271,10 @@ def _evaluate(
     return ProcessingStep(
         "Evaluate",
         step_args=processor.run(
-            arguments=["--confidence", str(model.gate.confidence), "--resamples", str(model.gate.resamples)],
+            arguments=[
+                *("--confidence", str(model.gate.confidence), "--resamples", str(model.gate.resamples)),
+                *_checks(model),
+            ],
             inputs=[
                 _input("code", places.code),
                 _input("model", train.properties.ModelArtifacts.S3ModelArtifacts),
@@ -338,6 +345,16 @@ def _gate(model: Model, evaluate: ProcessingStep, report: PropertyFile, register
     fail = FailStep("Fail", error_message=Join(on="", values=[verdict, _evaluation_uri(evaluate)]))
     conditions = [ConditionGreaterThan(left=gain, right=model.gate.minimum_gain) for gain in gains.values()]
     return ConditionStep("Gate", conditions=conditions, if_steps=[register], else_steps=[fail])
+
+
+def _checks(model: Model) -> list[str]:
+    """What the monitors compare later, as arguments: the text in pieces, for one has 256 characters at most."""
+    if model.monitoring is None:
+        raise ValueError("model.toml: monitoring is missing; accepted: a table with every, answers and more")
+    text = json.dumps(model.monitoring.document, separators=(",", ":"))
+    checks_of(text).refuse_unknown([column.name for column in INPUTS])
+    pieces = [text[start : start + _LONGEST_ARGUMENT] for start in range(0, len(text), _LONGEST_ARGUMENT)]
+    return [part for number, piece in enumerate(pieces, start=1) for part in (f"--checks-{number}", piece)]
 
 
 def _evaluation_uri(evaluate: ProcessingStep) -> Join:

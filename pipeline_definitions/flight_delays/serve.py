@@ -11,6 +11,7 @@ import polars as pl
 
 from runtime.columns import Column
 from runtime.errors import JobError, RowError
+from runtime.monitoring.attribution import contributions
 
 from .encoding import Encoding
 from .features import INPUTS, date, features
@@ -43,6 +44,16 @@ class LateFlights:
         matrix = self._encoding.matrix(features(frame))
         # One thread: requests are small, and several of them run at once.
         return np.asarray(self._booster.predict(matrix, num_threads=1), dtype=np.float64)
+
+    def explain(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """SHAP values, in log odds.
+
+        Raises:
+            RowError: As `predict`.
+        """
+        _check(frame)
+        values, _ = contributions(self._booster, self._encoding.matrix(features(frame)))
+        return pl.DataFrame(values, schema=list(self._encoding.columns))
 
 
 def load(folder: Path) -> LateFlights:

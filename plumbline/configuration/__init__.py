@@ -16,6 +16,7 @@ from plumbline.configuration.delivery import Delivery, DeliveryStep, artifacts_f
 from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
 from plumbline.configuration.model import Model, load_model, load_models, named_model
+from plumbline.configuration.monitoring import Every, Monitor, Monitoring
 from plumbline.configuration.placement import Person, Placement
 from plumbline.configuration.platform import Organization, Platform, Workbench, load_platform
 from plumbline.configuration.release import Release, ReleaseStep
@@ -29,9 +30,12 @@ __all__ = [
     "DeliveryStep",
     "Deployment",
     "Environment",
+    "Every",
     "KeyPurpose",
     "Model",
     "ModelJob",
+    "Monitor",
+    "Monitoring",
     "Organization",
     "Person",
     "Placement",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from plumbline.configuration.deployment import Environment
+from plumbline.configuration.monitoring import Monitoring
 from plumbline.configuration.reading import Settings, read_settings, refusal
 from plumbline.errors import PlumblineError
 
@@ -107,6 +108,10 @@ class Jobs(Settings):
     prepare: ProcessingCompute = Field(description="a table with instance_type and more")
     train: TrainingCompute = Field(description="a table with instance_type and more")
     evaluate: ProcessingCompute = Field(description="a table with instance_type and more")
+    monitor: ProcessingCompute = Field(
+        default=ProcessingCompute(instance_type="ml.m5.large", max_runtime_seconds=1800),
+        description="a table with instance_type and more",
+    )
 
 
 class Gate(Settings):
@@ -183,6 +188,7 @@ class Model(Settings):
     gate: Gate = Field(default_factory=Gate, description="a table with confidence, resamples and minimum_gain")
     approval: Approval = Field(default_factory=Approval, description="a table with mode")
     serving: Serving = Field(description="a table with instance_type and more")
+    monitoring: Monitoring | None = Field(default=None, description="a table with every, answers and more")
     folder: Path
 
     @property
@@ -201,6 +207,19 @@ class Model(Settings):
             raise refusal(field="name", value=self.name, accepted=f"{self.folder.name}, the name of its folder")
         if self.name.endswith("_") or "__" in self.name:
             raise refusal(field="name", value=self.name, accepted="single underscores between letters or digits")
+        return self
+
+    @model_validator(mode="after")
+    def _monitor_ends_before_the_next_begins(self) -> Self:
+        if self.monitoring is None:
+            return self
+        limit = int(self.monitoring.every.shortest.total_seconds())
+        if self.compute.monitor.max_runtime_seconds > limit:
+            raise refusal(
+                field="compute.monitor.max_runtime_seconds",
+                value=self.compute.monitor.max_runtime_seconds,
+                accepted=f'{limit} or less: the next window ends then (monitoring.every = "{self.monitoring.every}")',
+            )
         return self
 
 

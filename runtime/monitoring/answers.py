@@ -72,11 +72,22 @@ def joined(
         counts["rows without an answer or a label"] += both.height - whole.height
         return _kept(whole, answer, label, counts, numeric=numeric)
     answers = _once(_pairs(data, answer, counts, _answers_of), answer, "answers of an id that has a later one", counts)
-    labels = _once(_pairs(truth, label, counts, _labels_of), label, "labels of an id that has a later one", counts)
+    labels = truth_of(truth, label, counts)
     whole = answers.join(labels, on=ID, how="inner", maintain_order="left")
     counts["answers without a label"] += answers.height - whole.height
     counts["labels without an answer"] += labels.height - whole.height
     return _kept(whole, answer, label, counts, numeric=numeric)
+
+
+def truth_of(paths: Iterable[Path], label: str, counts: Counter[str]) -> pl.DataFrame:
+    """Labels by inference id: the columns `inference_id` and `label`, each id once, the last label of each.
+
+    Args:
+        paths: Ground truth, or tables with the labels.
+        label: The column of a label in a table, and in what is given back.
+        counts: Takes what is left out.
+    """
+    return _once(_pairs(paths, label, counts, _labels_of), label, "labels of an id that has a later one", counts)
 
 
 def _kept(whole: pl.DataFrame, answer: str, label: str, counts: Counter[str], *, numeric: bool) -> Joined:
@@ -115,7 +126,7 @@ def _pairs(
         else:
             frames.append(table_of([path], [ID, name], counts))
     ids = pl.Series(ID, [one for one, _ in found], dtype=pl.String)
-    values = _series(name, [value for _, value in found])
+    values = series_of(name, [value for _, value in found])
     frames.append(pl.DataFrame([ids, values]))
     frames = [frame.with_columns(as_texts(frame[ID])) for frame in frames if frame.height]
     if not frames:
@@ -133,8 +144,8 @@ def _together(frames: Sequence[pl.DataFrame], name: str) -> pl.DataFrame:
     return pl.concat([frame.with_columns(as_texts(frame[name])) for frame in plain])
 
 
-def _series(name: str, values: list[Scalar]) -> pl.Series:
-    """Numbers, if all that is there is one; texts otherwise."""
+def series_of(name: str, values: Sequence[Scalar]) -> pl.Series:
+    """A column of numbers, if all that is there is one; of texts otherwise."""
     if all(value is None or isinstance(value, bool | int | float) for value in values):
         return pl.Series(name, [None if value is None else _float(value) for value in values], dtype=pl.Float64)
     return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
@@ -157,17 +168,27 @@ def _float(value: Scalar) -> float:
 
 def _answers_of(one: _Object, name: str, counts: Counter[str]) -> Iterator[tuple[str | None, Scalar]]:
     if not is_capture(one):
-        yield _id(one.get(ID)), _plain(one.get(name))
+        yield _id(one.get(ID)), plain(one.get(name))
         return
-    id_ = _id_of(one.get("eventMetadata"), ("inferenceId", "eventId"))
+    id_ = id_of(one)
     for index, row in enumerate(rows_answered(one, counts, name=name)):
-        yield (f"{id_}/{index}" if id_ and index else id_), _plain(row.get(name))
+        yield numbered(id_, index), plain(row.get(name))
+
+
+def id_of(capture: _Object) -> str | None:
+    """The inference id of a captured invocation."""
+    return _id_of(capture.get("eventMetadata"), ("inferenceId", "eventId"))
+
+
+def numbered(id_: str | None, index: int) -> str | None:
+    """The id of a row of an invocation, counted from 0."""
+    return f"{id_}/{index}" if id_ and index else id_
 
 
 def _labels_of(one: _Object, name: str, _counts: Counter[str]) -> Iterator[tuple[str | None, Scalar]]:
     data = one.get("groundTruthData")
     if not isinstance(data, Mapping):
-        yield _id(one.get(ID)), _plain(one.get(name))
+        yield _id(one.get(ID)), plain(one.get(name))
         return
     text = data.get("data")
     value = text if isinstance(text, bool | int | float | str) else None
@@ -193,7 +214,7 @@ def _id(value: Scalar) -> str | None:
     return _text(value)
 
 
-def _plain(value: object) -> Scalar:
+def plain(value: object) -> Scalar:
     """A value that can be compared; of a list or an object there is none."""
     return value if isinstance(value, bool | int | float | str) else None
 
@@ -254,5 +275,5 @@ def _read(path: Path, counts: Counter[str]) -> pl.DataFrame:
     if kind in _LINES:
         rows = list(objects_of(lines_of(path, counts), counts))
         names = dict.fromkeys(name for row in rows for name in row)
-        return pl.DataFrame([_series(name, [_plain(row.get(name)) for row in rows]) for name in names])
+        return pl.DataFrame([series_of(name, [plain(row.get(name)) for row in rows]) for name in names])
     raise JobError(f"{path.name} is no table; accepted: .parquet, .csv, .jsonl, .json, .ndjson.")

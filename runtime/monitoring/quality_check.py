@@ -58,10 +58,7 @@ class Problem:
     metrics: Sequence[str]
 
     def __post_init__(self) -> None:
-        if unknown := [name for name in self.metrics if name not in METRICS[self.kind]]:
-            raise JobError(
-                f"there is no metric {unknown[0]} of {self.kind}; accepted: {', '.join(METRICS[self.kind])}."
-            )
+        refuse_unknown_metrics(self.kind, self.metrics)
 
     @property
     def counting(self) -> Sequence[str]:
@@ -86,6 +83,11 @@ class Measured:
         """The metrics that have a value."""
         found = self.quality.metrics.items()
         return {name: estimate.value for name, estimate in found if estimate.value is not None}
+
+    def text(self) -> str:
+        """The content of `statistics.json`."""
+        dataset: Json = {"item_count": self.quality.item_count, "left_out": dict(self.counts)}
+        return document_text({"version": 0.0, "dataset": dataset, **self.quality.document()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,13 +130,21 @@ class Compared:
 
     def files(self) -> dict[str, str]:
         """Contents of the files of a run, by name."""
-        count = self.current.quality.item_count
-        dataset: Json = {"item_count": count, "left_out": dict(self.current.counts)}
         return {
-            "statistics.json": document_text({"version": 0.0, "dataset": dataset, **self.current.quality.document()}),
+            "statistics.json": self.current.text(),
             "constraints.json": document_text({"version": 0.0, **self.constraints}),
             "constraint_violations.json": document_text({"violations": [one.document() for one in self.violations]}),
         }
+
+
+def refuse_unknown_metrics(kind: Kind, metrics: Sequence[str]) -> None:
+    """Refuses metrics that there are none of.
+
+    Raises:
+        JobError: One is unknown.
+    """
+    if unknown := [name for name in metrics if name not in METRICS[kind]]:
+        raise JobError(f"there is no metric {unknown[0]} of {kind}; accepted: {', '.join(METRICS[kind])}.")
 
 
 def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | None) -> Measured:

@@ -32,6 +32,10 @@ HYPERPARAMETERS = {
     "threads": "1",
 }
 
+MONITORING = load_model(FOLDER).monitoring
+assert MONITORING is not None
+CHECKS = json.dumps(MONITORING.document)
+
 
 class Jobs:
     """Runs the model's jobs in this process, each in a container of its own below a folder."""
@@ -117,11 +121,24 @@ class Jobs:
             shutil.copy(champion, layout.processing_input("champion") / "model.tar.gz")
         else:
             (layout.processing_input("champion") / "none.json").write_text("{}")
-        verbs.process("evaluate", layout=layout, arguments=["--confidence", "0.95", "--resamples", str(resamples)])
+        arguments = ["--confidence", "0.95", "--resamples", str(resamples), "--checks-1", CHECKS[:200]]
+        verbs.process("evaluate", layout=layout, arguments=[*arguments, "--checks-2", CHECKS[200:]])
         report: dict[str, dict[str, dict[str, float]]] = json.loads(
             (layout.processing_output("evaluation") / "evaluation.json").read_text()
         )
         return report
+
+    def monitor(
+        self, archive: Path, baselines: Path, data: Path, *, name: str, window: str = "windows/w/window.json"
+    ) -> Path:
+        """Returns the folder of the report."""
+        layout = self.container(name)
+        shutil.copytree(data, layout.processing_input("data"))
+        shutil.copytree(baselines, layout.processing_input("baseline"))
+        layout.processing_input("model").mkdir()
+        shutil.copy(archive, layout.processing_input("model") / "model.tar.gz")
+        verbs.monitor(layout=layout, arguments=["--window", window])
+        return layout.processing_output("report")
 
     def _code(self, folder: Path) -> None:
         folder.mkdir(parents=True)

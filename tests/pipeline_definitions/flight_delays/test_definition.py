@@ -8,6 +8,7 @@ import pytest
 
 from plumbline.configuration import Model, code_digest
 from plumbline.render.rendering import PLACEHOLDERS
+from runtime.monitoring.checks import checks_of
 
 Step = dict[str, Any]
 JOBS = ("Prepare", "Train", "Evaluate")
@@ -144,9 +145,19 @@ def test_every_job_pins_the_reviewed_code(steps: dict[str, Step], model: Model, 
 
 
 def test_the_gates_numbers_reach_the_evaluation(steps: dict[str, Step], model: Model) -> None:
-    assert steps["Evaluate"]["Arguments"]["AppSpecification"]["ContainerArguments"] == [
+    assert steps["Evaluate"]["Arguments"]["AppSpecification"]["ContainerArguments"][:4] == [
         "--confidence", str(model.gate.confidence), "--resamples", str(model.gate.resamples),
     ]  # fmt: skip
+
+
+def test_what_the_monitors_check_reaches_the_evaluation_in_arguments_that_sagemaker_takes(
+    steps: dict[str, Step], model: Model
+) -> None:
+    pieces = steps["Evaluate"]["Arguments"]["AppSpecification"]["ContainerArguments"][4:]
+    assert pieces[::2] == [f"--checks-{number}" for number in range(1, len(pieces) // 2 + 1)]
+    assert max(map(len, pieces)) <= 256
+    assert model.monitoring
+    assert checks_of("".join(pieces[1::2])) == checks_of(json.dumps(model.monitoring.document))
 
 
 def test_both_lower_bounds_must_be_above_the_minimum_gain(steps: dict[str, Step], model: Model) -> None:

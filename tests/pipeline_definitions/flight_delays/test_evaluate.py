@@ -93,9 +93,15 @@ def test_an_endpoint_answers_the_sample_as_it_was_evaluated(
 
 def test_the_digests_are_of_what_was_written(jobs: Jobs, report: Report) -> None:
     folder = jobs.container("evaluate").processing_output("evaluation")
-    digests = {path.name: f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in folder.iterdir()}
+    digests = {
+        path.relative_to(folder).as_posix(): f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
     sampled: Mapping[str, object] = report["sample"]
     assert sampled == {"digest": digests["sample.jsonl"]}
+    below: Mapping[str, object] = {f"baselines/{name}": said["digest"] for name, said in report["baselines"].items()}
+    assert below == {name: digest for name, digest in digests.items() if name.startswith("baselines/")}
     assert json.loads((folder / "digests.json").read_text()) == {"evaluation": digests["evaluation.json"]}
 
 

@@ -1,0 +1,274 @@
+"""One run of a model's monitors: a window against the baselines of the version that served it.
+
+The checks run in turn, and one that fails does not keep the others from theirs. `metrics.json` says of each how far the
+window is from the baseline, or that there was nothing to look at, or why it failed; a function publishes it, for the
+container has no network.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from runtime.errors import JobError, RowError
+from runtime.jobs import ProcessingJob
+from runtime.monitoring import attribution_check, fairness_check, quality_check
+from runtime.monitoring.baselines import explained
+from runtime.monitoring.bias import BiasAnalysis
+from runtime.monitoring.checks import BIAS, CHECKS_FILE, DATA_QUALITY, EXPLAINABILITY, MODEL_QUALITY, Checks
+from runtime.monitoring.constraints import read_constraints
+from runtime.monitoring.data_quality import check
+from runtime.monitoring.documents import document_text, read_model
+from runtime.monitoring.statistics import read_statistics, statistics_of
+from runtime.monitoring.summary import Kind
+from runtime.monitoring.tables import summarized
+from runtime.monitoring.window import WINDOW_FILE, Window, files_in, invocations, with_truth
+from runtime.prediction import loaded
+from runtime.predictor import Predictor
+
+METRICS_FILE = "metrics.json"
+_FORMAT = 1
+
+
+class NothingToCheckError(Exception):
+    """A window that holds nothing that a check could look at; says what is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one check has found.
+
+    Attributes:
+        rows: How many rows or answers it has looked at.
+        deviation: From the baseline, 0 to 1.
+        worst: Of what it is; empty where there is one number only.
+        violations: How many constraints are broken.
+        values: Numbers beside their baseline, by name: `(baseline, window)`.
+        features: Deviation by feature, of those that count.
+        left_out: What was left out, by why, and how often.
+        files: Contents of the check's own files, by name.
+    """
+
+    rows: int
+    deviation: float
+    worst: str
+    violations: int
+    left_out: Mapping[str, int]
+    files: Mapping[str, str]
+    values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    features: Mapping[str, float] = field(default_factory=dict)
+
+    def document(self) -> dict[str, object]:
+        """As `metrics.json` has it."""
+        return {
+            "rows": self.rows,
+            "deviation": self.deviation,
+            "worst": self.worst,
+            "violations": self.violations,
+            "values": {name: {"baseline": then, "value": now} for name, (then, now) in self.values.items()},
+            "features": dict(self.features),
+            "left_out": dict(self.left_out),
+        }
+
+
+def monitor(job: ProcessingJob) -> None:
+    """Reads the inputs `data`, `baseline` and `model`, writes the output `report`.
+
+    The argument `window` names `window.json` within `data`.
+
+    Raises:
+        JobError: The window, the baselines or the model cannot be read at all.
+    """
+    data = job.input("data")
+    path = files_in(data, [job.arguments.text("window")])[0]
+    if path.name != WINDOW_FILE:
+        raise JobError(f"argument window is {path.name}; accepted: the path of a {WINDOW_FILE}.")
+    window = read_model(path, Window)
+    baseline = job.input("baseline")
+    checks = read_model(baseline / CHECKS_FILE, Checks)
+    output = job.output("report")
+    with loaded(job.input("model") / "model.tar.gz") as predictor, tempfile.TemporaryDirectory() as scratch:
+        looking = _Looking(
+            checks=checks,
+            window=window,
+            data=data,
+            baseline=baseline,
+            predictor=predictor,
+            scratch=Path(scratch) / "rows.parquet",
+        )
+        told = {name: _told(looking.check(name), output / name) for name in checks.names}
+    document = {
+        "version": _FORMAT,
+        "window": window.id,
+        "since": window.asked.since.isoformat(),
+        "until": window.asked.until.isoformat(),
+        "model": window.model,
+        "model_version": window.version,
+        "endpoint": window.endpoint,
+        "checks": told,
+    }
+    (output / METRICS_FILE).write_text(document_text(document), encoding="utf-8")
+    for name, said in told.items():
+        print(f"{name}: {said.get('failed') or said.get('no_data') or said.get('deviation')}")
+
+
+def _told(checked: Callable[[], Outcome], folder: Path) -> dict[str, object]:
+    """Makes a check, keeps its files, and says what came of it."""
+    try:
+        outcome = checked()
+    except NothingToCheckError as error:
+        return {"no_data": str(error)}
+    except (JobError, RowError) as error:
+        return {"failed": str(error)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in outcome.files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return outcome.document()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Looking:
+    """The checks of one window."""
+
+    checks: Checks
+    window: Window
+    data: Path
+    baseline: Path
+    predictor: Predictor
+    scratch: Path
+
+    def check(self, name: str) -> Callable[[], Outcome]:
+        made: Mapping[str, Callable[[], Outcome]] = {
+            DATA_QUALITY: self._data_quality,
+            MODEL_QUALITY: self._model_quality,
+            BIAS: self._bias,
+            EXPLAINABILITY: self._explainability,
+        }
+        return made[name]
+
+    def _data_quality(self) -> Outcome:
+        folder = self.baseline / DATA_QUALITY
+        then, constraints = read_statistics(folder / "statistics.json"), read_constraints(folder / "constraints.json")
+        asked = self.checks.data_quality
+        matter = list(asked.features) if asked is not None and asked.features else None
+        texts = {one.name for one in constraints.features if one.inferred_type is Kind.STRING}
+        names = [one.name for one in constraints.features]
+        now = statistics_of(summarized(self._captures, texts=texts, names=names))
+        outcome = check(constraints=constraints, baseline=then, current=now, that_matter=matter)
+        if outcome.deviation is None:
+            raise NothingToCheckError(f"no row was asked{_why(now.dataset.faults)}")
+        return Outcome(
+            rows=outcome.rows,
+            deviation=outcome.deviation,
+            worst=outcome.worst,
+            violations=len(outcome.violations),
+            features={one.name: one.deviation for one in outcome.features if matter is None or one.name in matter},
+            left_out=now.dataset.faults,
+            files={
+                "statistics.json": now.text(),
+                "constraints.json": constraints.text(),
+                "constraint_violations.json": outcome.text(),
+            },
+        )
+
+    def _model_quality(self) -> Outcome:
+        problem, folder = self.checks.problem, self.baseline / MODEL_QUALITY
+        counts = self._labelled()
+        beside = folder / "statistics.json"
+        outcome = quality_check.compared(
+            problem,
+            baseline=quality_check.read_quality(beside, problem),
+            current=quality_check.quality_of(problem, [self.scratch], None),
+            constraints=quality_check.constraints_beside(beside),
+        )
+        return Outcome(
+            rows=outcome.current.quality.item_count,
+            deviation=outcome.deviation,
+            worst=outcome.worst,
+            violations=len(outcome.violations),
+            values={
+                one.name: (one.baseline, one.current.value) for one in outcome.metrics if one.current.value is not None
+            },
+            left_out=counts + outcome.current.counts,
+            files=outcome.files(),
+        )
+
+    def _bias(self) -> Outcome:
+        counts = self._labelled()
+        outcome = fairness_check.compared(
+            self.checks.facet, baseline=self.baseline / BIAS / fairness_check.ANALYSIS, data=[self.scratch]
+        )
+        then, now = _values(outcome.baseline), _values(outcome.current)
+        return Outcome(
+            rows=pl.scan_parquet(self.scratch).select(pl.len()).collect().item(),
+            deviation=outcome.deviation,
+            worst="",
+            violations=len(outcome.violations),
+            values={name: (then[name], now[name]) for name in then if name in now},
+            left_out=counts + outcome.left_out,
+            files=outcome.files(),
+        )
+
+    def _explainability(self) -> Outcome:
+        counts: Counter[str] = Counter()
+        rows = self._invocations(self._captures, counts)
+        asked = self.checks.explainability
+        usable = _usable(rows, self.predictor, counts)
+        if usable.is_empty() or asked is None:
+            raise NothingToCheckError(f"no answer can be explained{_why(counts)}")
+        explained(self.predictor, usable, most=asked.rows).write_parquet(self.scratch)
+        outcome = attribution_check.compared(
+            baseline=self.baseline / EXPLAINABILITY / attribution_check.ANALYSIS, data=[self.scratch]
+        )
+        then, now = outcome.baseline.global_attributions, outcome.current.global_attributions
+        return Outcome(
+            rows=usable.height,
+            deviation=outcome.deviation,
+            worst="",
+            violations=1 if outcome.broken else 0,
+            values={name: (value, now.get(name, 0.0)) for name, value in then.items()},
+            left_out=counts + outcome.left_out,
+            files=outcome.files(),
+        )
+
+    @property
+    def _captures(self) -> Sequence[Path]:
+        return files_in(self.data, self.window.captures)
+
+    def _invocations(self, captures: Sequence[Path], counts: Counter[str]) -> pl.DataFrame:
+        return invocations(captures, columns=self.predictor.columns, answer=self.checks.answer, counts=counts)
+
+    def _labelled(self) -> Counter[str]:
+        """Writes the answers whose truth is known to the scratch table."""
+        counts: Counter[str] = Counter()
+        asked = self._invocations(files_in(self.data, self.window.answers), counts)
+        labels = files_in(self.data, self.window.labels)
+        found = with_truth(asked, labels, answer=self.checks.answer, label=self.checks.label, counts=counts)
+        if found.is_empty():
+            raise NothingToCheckError(f"no answer has its truth{_why(counts)}")
+        found.write_parquet(self.scratch)
+        return +counts
+
+
+def _values(analysis: BiasAnalysis) -> dict[str, float]:
+    metrics = (entry for each in analysis.facets for entry in each.metrics.items())
+    return {name: one.value for name, one in metrics if one.value is not None}
+
+
+def _usable(rows: pl.DataFrame, predictor: Predictor, counts: Counter[str]) -> pl.DataFrame:
+    """The rows whose inputs are what the model takes: what it refused to answer was captured too."""
+    if rows.is_empty():
+        return rows
+    columns = predictor.columns
+    typed = rows.select(pl.col(column.name).cast(column.dtype, strict=False) for column in columns)
+    whole = typed.drop_nulls([column.name for column in columns if column.required])
+    counts["rows that the model does not take"] += typed.height - whole.height
+    return whole
+
+
+def _why(counts: Mapping[str, int]) -> str:
+    said = "; ".join(f"{count} {fault}" for fault, count in counts.items() if count)
+    return f" ({said})" if said else ""
