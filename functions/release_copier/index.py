@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from image_copy import copy_image
 from job import Job, Outcome, answer
 from once import write_once
-from record import Record, key_of, verified
+from record import BASELINE_NAME, BASELINES, Record, key_of, verified
 from refusal import RefusedError
 from repository import Repository
 from role import Client, Document, Role, code_of
@@ -50,6 +50,7 @@ def _copy(job: Job) -> Outcome:
         raise RefusedError(f"version {record.version} was approved and now is {status}")
     # Of the registry nothing else is taken: it may say otherwise since staging was checked.
     artifact = _copy_artifact(role.client("s3"), record)
+    _write_baselines(role.client("s3"), record)
     image = _copy_image(role.client("ecr"), record)
     arn = _register(role, record, {"ModelDataUrl": artifact, "Image": image})
     return Outcome(summary=f"version {record.version} is {arn}", variables={"PackageArn": arn})
@@ -146,6 +147,19 @@ def _size_of_copy(s3: Client, bucket: str, key: str, version: str) -> int | None
             raise
         return None
     return int(found["ContentLength"]) if found.get("Metadata", {}).get(_FROM) == version else None
+
+
+def _write_baselines(s3: Client, record: Record) -> None:
+    """Writes what the monitors compare with beside the artifact; the record holds it, so nothing is read elsewhere."""
+    for name, content in record.files.items():
+        if name.startswith(BASELINES) and BASELINE_NAME.fullmatch(name.removeprefix(BASELINES)):
+            write_once(
+                s3,
+                bucket=os.environ["MODELS_BUCKET"],
+                key=f"{os.environ['MODEL']}/released/{record.version}/{name}",
+                body=content,
+                content_type="application/json",
+            )
 
 
 def _copy_image(ecr: Client, record: Record) -> str:

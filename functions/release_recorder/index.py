@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 
 from once import write_once
-from record import LIMIT, key_of, sealed, specification_of
+from record import BASELINE_NAME, BASELINES, LIMIT, key_of, sealed, specification_of
 from refusal import RefusedError
 from repository import Repository
 from role import Client, Document, Role
@@ -46,8 +46,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: 
     status = str(package["ModelApprovalStatus"])
     if status != "Approved":
         return _told(f"version {version} is {status}: there is nothing to release")
-    said = _described(package, version, reader)
-    files = _bundle()
+    said, baselines = _described(package, version, reader)
+    files = _bundle() | baselines
     said["bundle"] = {"bucket": os.environ["BUNDLE_BUCKET"], "key": os.environ["BUNDLE_KEY"]}
     archive = sealed(said, files, kms=boto3.client("kms"), key=os.environ["MAC_KEY_ARN"])
     key = key_of(os.environ["RECORDS_PREFIX"], version)
@@ -70,8 +70,11 @@ def _version_of(arn: str) -> int:
     return int(number)
 
 
-def _described(package: Document, version: int, reader: Role) -> Document:
-    """What a record says of a version: what it is, where it came from, how good it is, who approved it."""
+def _described(package: Document, version: int, reader: Role) -> tuple[Document, dict[str, bytes]]:
+    """What a record says of a version: what it is, where it came from, how good it is, who approved it.
+
+    Beside it the baselines of its monitors, which the record holds: production takes them from nowhere else.
+    """
     s3 = reader.client("s3")
     containers = package.get("InferenceSpecification", {}).get("Containers", [])
     if len(containers) != 1:
@@ -86,9 +89,9 @@ def _described(package: Document, version: int, reader: Role) -> Document:
     named = str(containers[0].get("Image", ""))
     repository = Repository(os.environ["REPOSITORY"])
     digest, _ = repository.look(boto3.client("ecr"), repository.named(named))
-    evaluation, sample = _evaluated(s3, package, version)
+    evaluation, sample, baselines = _evaluated(s3, package, version)
     origin = package.get("CustomerMetadataProperties", {})
-    return {
+    said = {
         "model": os.environ["MODEL"],
         "version": version,
         "modelPackageArn": package["ModelPackageArn"],
@@ -105,6 +108,7 @@ def _described(package: Document, version: int, reader: Role) -> Document:
         "image": {"uri": f"{repository.uri}@{digest}", "digest": digest, "named": named},
         "sample": sample,
     }
+    return said, baselines
 
 
 def _approval(package: Document) -> Document:
@@ -118,8 +122,8 @@ def _approval(package: Document) -> Document:
     }
 
 
-def _evaluated(s3: Client, package: Document, version: int) -> tuple[Document, Document]:
-    """How good a version was found, and the held-back rows that the endpoint is asked again."""
+def _evaluated(s3: Client, package: Document, version: int) -> tuple[Document, Document, dict[str, bytes]]:
+    """How good a version was found, the held-back rows that the endpoint is asked again, and the baselines."""
     statistics = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {})
     uri, digest = statistics.get("S3Uri"), statistics.get("ContentDigest")
     if not (uri and digest):
@@ -129,11 +133,19 @@ def _evaluated(s3: Client, package: Document, version: int) -> tuple[Document, D
         report = json.loads(content)
         found = {"metrics": report["metrics"], "gate": report["gate"]}
         sampled = str(report["sample"]["digest"])
-    except (KeyError, TypeError, ValueError) as error:
+        named = {str(name): str(said["digest"]) for name, said in report.get("baselines", {}).items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RefusedError(f"the evaluation {uri} does not have metrics, gate and the digest of a sample") from error
-    sample = f"{uri.rpartition('/')[0]}/sample.jsonl"
+    folder = uri.rpartition("/")[0]
+    sample = f"{folder}/sample.jsonl"
     _, kept = read_registered(s3, sample, what="sample", limit=LIMIT, digest=sampled)
-    return found, {"uri": sample, "versionId": kept}
+    baselines = {}
+    for name, expected in named.items():
+        if not BASELINE_NAME.fullmatch(name):
+            raise RefusedError(f"the evaluation {uri} names the baseline {name!r}; accepted: {BASELINE_NAME.pattern}")
+        path = f"{BASELINES}{name}"
+        baselines[path], _ = read_registered(s3, f"{folder}/{path}", what="baseline", limit=LIMIT, digest=expected)
+    return found, {"uri": sample, "versionId": kept}, baselines
 
 
 def _bundle() -> dict[str, bytes]:

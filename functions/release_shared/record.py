@@ -1,9 +1,10 @@
 """A release record: an archive that says what is released, with a code that tells whether somebody has changed it.
 
 It holds `record.json`, `record.mac` and the files of a bundle, among them the templates that are deployed and the
-model's contract. `record.json` has the SHA-256 of every file; the code is made over model, version and the SHA-256 of
-`record.json`. A digest beside what it describes would prove nothing, for who changes one changes the other: the code
-takes a KMS key that only the recorder may make codes with.
+model's contract, and the baselines that the model's monitors compare with. `record.json` has the SHA-256 of every
+file; the code is made over model, version and the SHA-256 of `record.json`. A digest beside what it describes would
+prove nothing, for who changes one changes the other: the code takes a KMS key that only the recorder may make codes
+with.
 """
 
 import base64
@@ -11,6 +12,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -24,8 +26,11 @@ Document = dict[str, Any]
 Client = Any
 FORMAT = 1
 CONTRACT = "contract.json"
-# A serving template has at most 51,200 bytes (house rule); the rest is less.
+# A serving template has at most 51,200 bytes (house rule), baselines about 25 KB a column.
 LIMIT = 10 * 1024 * 1024
+# The baselines of the model's monitors: a folder in the record, and beside the artifact in production.
+BASELINES = "baselines/"
+BASELINE_NAME = re.compile(r"([a-z-]+/)?[a-z-]+\.json")
 _RECORD, _CODE = "record.json", "record.mac"
 _ALGORITHM = "HMAC_SHA_256"
 # What may be another for a copy of image and artifact.

@@ -23,6 +23,7 @@ REGION = "eu-west-1"
 VERSIONS = f"arn:aws:sagemaker:{REGION}:{STAGING}:model-package/plumbline-staging-flight-delays/"
 REPOSITORY = f"{STAGING}.dkr.ecr.{REGION}.amazonaws.com/plumbline-runtime"
 MODELS, DATA, RECORDS, ASSETS = "models", "data", "records", "assets"
+BASELINES = {"checks.json": b'{"answers": "binary"}', "data-quality/statistics.json": b'{"version": 0.0}'}
 KEY = f"arn:aws:kms:{REGION}:{STAGING}:key/records"
 PIPELINE, SOURCE = "plumbline-release-flight-delays", "Record"
 DIGEST = f"sha256:{'a' * 64}"
@@ -148,8 +149,11 @@ class Cloud:
         rows = [{"row": {"hour": hour % 24}, "label": hour % 2, "prediction": 0.25} for hour in range(200)]
         sample = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
         self.put(DATA, f"{folder}/sample.jsonl", sample)
+        for name, content in BASELINES.items():
+            self.put(DATA, f"{folder}/baselines/{name}", content)
         measured = {"metrics": {"challenger": {"log_loss": 0.48}}, "gate": {"gain": 0.1}, "calibration": {}}
-        evaluation = json.dumps(measured | {"sample": {"digest": digest_of(sample)}}).encode()
+        named = {name: {"digest": digest_of(content)} for name, content in BASELINES.items()}
+        evaluation = json.dumps(measured | {"sample": {"digest": digest_of(sample)}, "baselines": named}).encode()
         self.put(DATA, f"{folder}/evaluation.json", evaluation)
         return {
             "ModelPackageArn": arn,

@@ -124,6 +124,15 @@ def test_the_recorded_version_of_the_artifact_is_copied(copier: Called) -> None:
     assert buckets(copier).copied == [{"Bucket": MODELS, "Key": ARTIFACT, "VersionId": recorded}]
 
 
+def test_the_baselines_in_the_record_go_beside_the_artifact(copier: Called) -> None:
+    copier()
+    folder = "flight_delays/released/3/baselines/"
+    written = {key: kept for (bucket, key), kept in copier.cloud.objects.items() if bucket == "production-models"}
+    assert {name: kept[-1][1] for name, kept in written.items() if name.startswith(folder)} == {
+        f"{folder}{name}": content for name, content in releases.BASELINES.items()
+    }
+
+
 def test_the_image_is_copied_with_its_digest_and_its_tag(copier: Called) -> None:
     copier()
     there = repositories(copier)

@@ -17,6 +17,7 @@ from functions.release_recorder import index
 from refusal import RefusedError
 from tests.functions import releases
 from tests.functions.releases import (
+    BASELINES,
     BUNDLE,
     DATA,
     DIGEST,
@@ -31,6 +32,7 @@ from tests.functions.releases import (
 
 KEY = "releases/flight_delays/3/record.zip"
 ARTIFACT = "flight_delays/training/run-3/output/model.tar.gz"
+HELD = {f"baselines/{name}": content for name, content in BASELINES.items()}
 Document = dict[str, Any]
 
 
@@ -87,7 +89,7 @@ def test_the_record_says_what_is_released_and_where_it_came_from(cloud: Cloud) -
             "uri": f"{folder}/sample.jsonl",
             "versionId": cloud.objects[DATA, "flight_delays/evaluations/3/sample.jsonl"][-1][0],
         },
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in BUNDLE.items()},
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in (BUNDLE | HELD).items()},
         "bundle": {"bucket": "assets", "key": "bundle.zip"},
     }
 
@@ -96,7 +98,7 @@ def test_the_record_holds_the_files_of_the_bundle(cloud: Cloud) -> None:
     index.handler(cloud.approve(3), None)
     _, members = recorded(cloud)
     assert {name: members[name] for name in BUNDLE} == BUNDLE
-    assert members.keys() == {*BUNDLE, "record.json", "record.mac"}
+    assert members.keys() == {*BUNDLE, *HELD, "record.json", "record.mac"}
 
 
 def test_a_bundle_that_was_written_over_is_refused(cloud: Cloud) -> None:
@@ -297,7 +299,14 @@ def test_a_package_without_the_digest_of_its_evaluation_is_refused(cloud: Cloud)
 
 @pytest.mark.parametrize(
     "content",
-    [b"{", b"[]", b'{"metrics": {}}', b'{"metrics": {}, "gate": {}}', b'{"metrics": {}, "gate": {}, "sample": []}'],
+    [
+        b"{",
+        b"[]",
+        b'{"metrics": {}}',
+        b'{"metrics": {}, "gate": {}}',
+        b'{"metrics": {}, "gate": {}, "sample": []}',
+        b'{"metrics": {}, "gate": {}, "sample": {"digest": ""}, "baselines": []}',
+    ],
 )
 def test_an_evaluation_without_metrics_gate_and_sample_is_refused(cloud: Cloud, content: bytes) -> None:
     event = cloud.approve(3)
@@ -316,6 +325,50 @@ def test_what_another_run_wrote_over_is_refused(cloud: Cloud, file: str, what: s
     with pytest.raises(RefusedError, match=rf"^the {what} .*{file} was replaced after the version was registered$"):
         index.handler(event, None)
     assert cloud.executions == []
+
+
+def test_the_record_holds_the_baselines_of_the_models_monitors(cloud: Cloud) -> None:
+    index.handler(cloud.approve(3), None)
+    said, members = recorded(cloud)
+    held = {name: content for name, content in members.items() if name.startswith("baselines/")}
+    assert held == HELD
+    assert held.keys() < said["files"].keys()
+
+
+def test_a_baseline_that_another_run_wrote_over_is_refused(cloud: Cloud) -> None:
+    event = cloud.approve(3)
+    cloud.put(DATA, "flight_delays/evaluations/3/baselines/checks.json", b"{}")
+    with pytest.raises(
+        RefusedError, match=r"^the baseline .*checks\.json was replaced after the version was registered$"
+    ):
+        index.handler(event, None)
+    assert cloud.executions == []
+
+
+@pytest.mark.parametrize("name", ["../sample.json", "a/b/c.json", "record.mac", "/checks.json", "checks.json\n"])
+def test_a_baseline_of_another_name_is_refused(cloud: Cloud, name: str) -> None:
+    event = cloud.approve(3)
+    key = "flight_delays/evaluations/3/evaluation.json"
+    report = json.loads(cloud.objects[DATA, key][-1][1]) | {"baselines": {name: {"digest": "sha256:0"}}}
+    content = json.dumps(report).encode()
+    cloud.put(DATA, key, content)
+    statistics = cloud.packages[f"{VERSIONS}3"]["ModelMetrics"]["ModelQuality"]["Statistics"]
+    statistics["ContentDigest"] = releases.digest_of(content)
+    with pytest.raises(RefusedError, match="names the baseline"):
+        index.handler(event, None)
+
+
+def test_a_version_without_baselines_is_released_without(cloud: Cloud) -> None:
+    event = cloud.approve(3)
+    key = "flight_delays/evaluations/3/evaluation.json"
+    report = json.loads(cloud.objects[DATA, key][-1][1])
+    del report["baselines"]
+    content = json.dumps(report).encode()
+    cloud.put(DATA, key, content)
+    statistics = cloud.packages[f"{VERSIONS}3"]["ModelMetrics"]["ModelQuality"]["Statistics"]
+    statistics["ContentDigest"] = releases.digest_of(content)
+    index.handler(event, None)
+    assert not [name for name in recorded(cloud)[1] if name.startswith("baselines/")]
 
 
 def test_an_evaluation_without_a_sample_is_refused(cloud: Cloud) -> None:
