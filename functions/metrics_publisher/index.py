@@ -1,0 +1,131 @@
+"""Publishes what a monitoring job has found: its container has no network, so it leaves `metrics.json` behind.
+
+An alarm of CloudWatch looks back seven days at most, and counts periods, not windows (user guide, "Alarm evaluation").
+So how many of the last windows were beyond the line is counted here: `sustained_deviation` is the M-th largest
+deviation of the last N windows, and above the line exactly when at least M of them are. Windows of another version do
+not count: its baseline was another.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from windows import Span, before, ended_before, moment
+
+Client = Any
+Document = dict[str, Any]
+_SHAPE = re.compile(r"([0-9]{8}T[0-9]{4})Z")
+_FORMAT = 1
+# API_PutMetricData: 1,000 metrics a request. CloudWatch bills each for itself, so a wide table publishes its worst.
+_MOST_FEATURES = 50
+# Without leave to list the bucket, S3 says of a key that is missing that access is denied (GetObject).
+_NOT_THERE = {"AccessDenied", "NoSuchKey"}
+
+
+def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
+    """Publishes one window.
+
+    Args:
+        event: `model`, `window` (its id), `status` of the execution, `every` (how long a window is), `windowsToAlarm`
+            (M) and `evaluationWindows` (N).
+        context: Of no use here.
+
+    Returns:
+        What was published, under `said`.
+
+    Raises:
+        ValueError: The event is not what the rule sends, or the job has left something else than metrics.
+        ClientError: AWS refused or failed.
+    """
+    model, window = str(event["model"]), str(event["window"])
+    if event["status"] != "Succeeded":
+        _publish([_datum(model, "failed", 1.0)])
+        return _told(f"{model}: the window {window} was not looked at, its execution has {event['status']}")
+    s3 = boto3.client("s3")
+    metrics = _read(s3, model, window)
+    if metrics is None:
+        raise ValueError(f"{model}: the job of the window {window} has left no metrics.json")
+    earlier = list(_earlier(s3, model, _span(window, str(event["every"])), event, metrics["model_version"]))
+    data = list(_data(model, metrics, earlier, int(event["windowsToAlarm"])))
+    _publish(data)
+    return _told(f"{model}: {len(data)} metrics of the window {window}")
+
+
+def _data(model: str, metrics: Document, earlier: Sequence[Document], needed: int) -> Iterator[Document]:
+    told: dict[str, Document] = metrics["checks"]
+    for monitor, said in told.items():
+        failed, empty = "failed" in said, "no_data" in said
+        yield _datum(model, "failed", float(failed), monitor)
+        yield _datum(model, "no_data", float(empty), monitor)
+        if failed or empty:
+            print(f"{model}: {monitor}: {said.get('failed') or said.get('no_data')}")
+            continue
+        deviations = [float(said["deviation"])]
+        deviations += [float(one[monitor]["deviation"]) for one in earlier if "deviation" in one.get(monitor, {})]
+        yield _datum(model, "deviation", deviations[0], monitor)
+        yield _datum(model, "sustained_deviation", sustained(deviations, needed), monitor)
+        yield _datum(model, "rows", float(said["rows"]), monitor)
+        yield _datum(model, "violations", float(said["violations"]), monitor)
+        worst = sorted(said["features"].items(), key=lambda item: (-item[1], item[0]))[:_MOST_FEATURES]
+        for feature, deviation in worst:
+            yield _datum(model, "feature_deviation", float(deviation), monitor, Feature=feature)
+        for name, pair in said["values"].items():
+            yield _datum(model, "value", float(pair["value"]), monitor, Metric=name)
+            yield _datum(model, "baseline", float(pair["baseline"]), monitor, Metric=name)
+    yield _datum(model, "failed", float(any("failed" in said for said in told.values())))
+    yield _datum(model, "no_data", float(any("no_data" in said for said in told.values())))
+
+
+def sustained(deviations: Sequence[float], needed: int) -> float:
+    """The `needed`-th largest deviation; 0 as long as there are fewer windows."""
+    return sorted(deviations, reverse=True)[needed - 1] if len(deviations) >= needed else 0.0
+
+
+def _span(window: str, every: str) -> Span:
+    matched = _SHAPE.fullmatch(window)
+    if matched is None:
+        raise ValueError(f"{window!r} is no window; accepted: a name such as 20130501T0000Z")
+    return ended_before(moment(f"{matched[1]}+00:00"), every)
+
+
+def _earlier(s3: Client, model: str, span: Span, event: Document, version: str) -> Iterator[Document]:
+    """The checks of the windows before one, of the same version of the model, as far as they are there."""
+    for _ in range(int(event["evaluationWindows"]) - 1):
+        span = before(span, str(event["every"]))
+        found = _read(s3, model, span.id)
+        if found is not None and found["model_version"] == version:
+            yield found["checks"]
+
+
+def _read(s3: Client, model: str, window: str) -> Document | None:
+    key = f"{model}/monitoring/{window}/metrics.json"
+    try:
+        body = s3.get_object(Bucket=os.environ["CAPTURE_BUCKET"], Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _NOT_THERE:
+            return None
+        raise
+    found: Document = json.loads(body)
+    if found.get("version") != _FORMAT:
+        raise ValueError(f"{key} has version {found.get('version')}; accepted: {_FORMAT}")
+    return found
+
+
+def _datum(model: str, name: str, value: float, monitor: str = "", **more: str) -> Document:
+    named = {"Model": model, **({"Monitor": monitor} if monitor else {}), **more}
+    dimensions = [{"Name": dimension, "Value": text} for dimension, text in named.items()]
+    return {"MetricName": name, "Dimensions": dimensions, "Value": value}
+
+
+def _publish(data: Sequence[Document]) -> None:
+    boto3.client("cloudwatch").put_metric_data(Namespace=os.environ["NAMESPACE"], MetricData=list(data))
+
+
+def _told(said: str) -> dict[str, str]:
+    print(said)
+    return {"said": said}
