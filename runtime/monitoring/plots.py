@@ -6,7 +6,7 @@ Matplotlib is imported when the first plot is drawn: it takes a second or two, w
 import io
 import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -19,15 +19,18 @@ from runtime.monitoring.sketch import Distribution, Floats
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.typing import RcKeyType
 
-_BASELINE, _WINDOW, _BROKEN, _INK, _GRID = "#b4c0cb", "#14506e", "#a4262c", "#3c4955", "#e3e8ec"
+_BASELINE, _WINDOW, _BROKEN, _INK = "#b4c0cb", "#14506e", "#a4262c", "#3c4955"
+_GRID, _BAND, _BASELINE_DOT = "#dfe4e9", "#f3f5f7", "#6b7986"
 _SMALL, _WIDE = 3.5, 7.4  # inches, of which a page has 96 pixels each
 _NAME_CELLS, _WIDE_NAME_CELLS = 18, 30  # of a label beside an axis
 _BINS = 20
+_LARGEST = 1e300  # of a number that round bins are looked for
 _BEYOND = 0.005  # share of the values at either end that may lie beyond the axis
 _FEW_TICKS, _LONG_TICK = 5, 8
 _COARSE = 0.05  # share from which on whole percents will do
-_STYLE = {
+_STYLE: "Mapping[RcKeyType, object]" = {
     "font.size": 8.0,
     "text.parse_math": False,  # a column may be called $x$
     "text.color": _INK,
@@ -115,7 +118,7 @@ def numbers(baseline: Distribution, window: Distribution, *, whole: bool) -> str
         positions = np.arange(bins + 1)
         axes.stairs(shares[0], positions, fill=True, color=_BASELINE)
         axes.stairs(shares[1], positions, color=_WINDOW, linewidth=1.4)
-        axes.set_xlim(0, bins)
+        axes.set_xlim(0, bins * 1.01)  # the last edge in full
         # A bin of width 1 holds one whole number, and is called so; any other is told by its ends.
         single = len(edges) == 1 or (whole and bool(np.all(np.diff(edges) == 1)))
         names = [_tick(edge) for edge in edges[: bins + (not single)]]
@@ -173,8 +176,10 @@ def dots(rows: Sequence[Dot], *, label: str, at: Sequence[float], limits: tuple[
     def draw(axes: "Axes") -> None:
         axes.set_xlim(low - room, high + room)
         for place, row in enumerate(rows):
+            if place % 2 == 0:
+                axes.axhspan(place - 0.5, place + 0.5, color=_BAND, linewidth=0, zorder=0)
             if row.baseline:
-                _dot(axes, place - 0.17, row.baseline, (low, high), color="#6b7986", mark="s", filled=False)
+                _dot(axes, place - 0.17, row.baseline, (low, high), color=_BASELINE_DOT, mark="s", filled=False)
             color, mark = (_BROKEN, "D") if row.broken else (_WINDOW, "o")
             _dot(axes, place + (0.17 if row.baseline else 0), row.window, (low, high), color=color, mark=mark)
         for number, position in enumerate(at):
@@ -182,7 +187,7 @@ def dots(rows: Sequence[Dot], *, label: str, at: Sequence[float], limits: tuple[
         _names_on(axes, [f"✗ {row.name}" if row.broken else row.name for row in rows], _WIDE_NAME_CELLS)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlabel(label)
-        axes.grid(axis="both")
+        axes.grid(axis="x")
 
     return _svg((_WIDE, height), (0.3, 0.55 / height, 0.66, 1 - 0.6 / height), draw)
 
@@ -225,26 +230,22 @@ def _edges(baseline: Distribution, window: Distribution, *, whole: bool) -> Floa
         return np.array([low])
     if whole and high - low < _BINS + 5:
         return np.arange(np.floor(low), np.floor(high) + 2)
-    with np.errstate(all="ignore"):
-        edges: Floats = MaxNLocator(nbins=_BINS, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high)
-    if not _ascends(edges):  # near the largest float
+    if max(abs(low), abs(high)) < _LARGEST:
+        locator = MaxNLocator(nbins=_BINS, steps=[1, 2, 2.5, 5, 10], integer=whole)
+        edges: Floats = np.asarray(locator.tick_values(low, high), dtype=np.float64)
+    else:
         steps = np.linspace(0.0, 1.0, _BINS + 1)
         edges = low * (1 - steps) + high * steps
-    return edges if _ascends(edges) else np.array([low, high])
-
-
-def _ascends(edges: Floats) -> bool:
-    with np.errstate(all="ignore"):
-        return bool(np.all(np.isfinite(edges)) and np.all(np.diff(edges) > 0))
+    # Neighbours among the floats have none between them.
+    return edges if bool(np.all(np.diff(edges) > 0)) else np.array([low, high])
 
 
 def _binned(side: Distribution, edges: Floats) -> Floats:
     """The share of a side in each bin, shape (bins,); the outermost bins take what lies beyond them."""
     if len(edges) == 1:
         return np.ones(1)
-    index = np.searchsorted(edges, side.points, side="right") - 1
-    index = np.clip(index, 0, len(edges) - 2)
-    counts: Floats = np.bincount(index, weights=side.weights, minlength=len(edges) - 1)
+    index = np.clip(np.searchsorted(edges, side.points, side="right") - 1, 0, len(edges) - 2)
+    counts = np.bincount(index, weights=side.weights, minlength=len(edges) - 1).astype(np.float64)
     return counts / side.count
 
 

@@ -29,6 +29,8 @@ _MOST_DOTS = 30  # metrics of a plot
 _MOST_ROWS = 100  # of a table or a list
 _LONGEST = 200  # letters of a text
 _LONGEST_NAME = 60
+_RATIO = "DI"  # of all metrics of bias the only one whose balance is not 0
+_LEAST_CHANCE = 0.001  # that is told from a smaller one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,13 @@ def report(*, title: str, facts: Mapping[str, str], checked: Checked) -> str:
         keep_trailing_newline=True,
         finalize=_finalized,
     )
-    environment.filters |= {"number": _number, "deviation": _deviation, "percent": _percent, "name": _name}
+    environment.filters |= {
+        "number": _number,
+        "deviation": _deviation,
+        "percent": _percent,
+        "chance": _chance,
+        "name": _name,
+    }
     sections = {
         "data_quality": _data_quality(checked.data_quality) if checked.data_quality else None,
         "model_quality": _model_quality(checked.model_quality) if checked.model_quality else None,
@@ -314,29 +322,35 @@ def _worse(one: ComparedMetric) -> Estimate | None:
 def _bias(outcome: ComparedBias) -> _Metrics:
     broken = {(one.facet, one.facet_value, one.metric_name) for one in outcome.violations}
     before = {(each.facet, each.value_or_threshold): each.metrics for each in outcome.baseline.facets}
-    metrics, rows, undrawn = [], [], []
+    metrics: list[_Metric] = []
+    counting: list[_Metric] = []
+    rows: list[_Metric] = []
+    undrawn: list[str] = []
     several = len(outcome.current.facets) > 1
     for each in outcome.current.facets:
         key = (each.facet, each.value_or_threshold)
         for name, now in each.metrics.items():
             of = f" of {_name(each.facet)} {_name(each.value_or_threshold)}" if several else ""
             then = before.get(key, {}).get(name, Estimate(value=None))
-            values = (_finite(then.value), _finite(now.value))
-            both = values[0] is not None and values[1] is not None
+            before_and_now = [_finite(side.value) for side in (then, now)]
+            values = [value for value in before_and_now if value is not None]
+            both = len(values) == len(before_and_now)
             one = _Metric(
                 name=name + of,
                 description=f"{now.description}{of}",
                 baseline=then,
                 current=now,
                 broken=(*key, name) in broken,
-                change=values[1] - values[0] if values[0] is not None and values[1] is not None else None,
+                change=values[1] - values[0] if both else None,
             )
             metrics.append(one)
-            if name in BOUNDED and both:
+            if both and name in BOUNDED:
+                counting.append(one)
+            if both and name != _RATIO and max(map(abs, values)) <= 1:
                 rows.append(one)
             else:
                 undrawn.append(one.name)
-    worst = max(rows, key=lambda one: abs(one.change or 0.0), default=None)
+    worst = max(counting, key=lambda one: abs(one.change or 0.0), default=None)
     said = [
         _Broken(
             of=f"{one.metric_name} of {_name(one.facet)} {_name(one.facet_value)}",
@@ -453,7 +467,15 @@ def _number(value: float | None) -> str:
 
 def _deviation(value: float | None) -> str:
     found = _finite(value)
-    return "not known" if found is None else f"{found:.3f}"
+    if found is None:
+        return "not known"
+    # As many digits as it takes to tell it from the line: 0.1004 is above it.
+    return next(f"{found:.{digits}f}" for digits in range(3, 18) if (round(found, digits) > LINE) is (found > LINE))
+
+
+def _chance(value: float | None) -> str:
+    found = _finite(value)
+    return "-" if found is None else f"{found:.2g}" if found >= _LEAST_CHANCE else f"< {_LEAST_CHANCE}"
 
 
 def _percent(value: float | None) -> str:
