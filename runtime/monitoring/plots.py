@@ -263,7 +263,8 @@ def _names_on(axes: "Axes", names: Sequence[str], cells: int) -> None:
 def _shares_on(axis: "Axis", largest: float) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    axis.set_major_locator(MaxNLocator(nbins=4))
+    # No step of 2.5, which a whole percent would misstate.
+    axis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 3, 5, 10]))
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0 if largest > _COARSE else None))
 
 

@@ -342,6 +342,12 @@ def test_whole_numbers_in_a_small_range_have_a_bin_each() -> None:
     assert _drawn(plots.numbers(_steps(1, 2, 3), _steps(3, 4), whole=True))[:4] == ["1", "2", "3", "4"]
 
 
+def test_an_axis_of_shares_has_ticks_at_equal_steps() -> None:
+    drawn = _drawn(plots.numbers(_steps(*range(24)), _steps(*range(11)), whole=True))  # up to 9.1 %
+    ticks = [int(text.removesuffix("%")) for text in drawn if text.endswith("%")]
+    assert len(ticks) >= 3 and len(set(np.diff(ticks).tolist())) == 1
+
+
 @pytest.mark.parametrize(
     ("baseline", "window"),
     [
