@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runtime.monitoring.data_quality import DataQuality, FeatureDrift
     from runtime.monitoring.fairness_check import Facet
     from runtime.monitoring.quality_check import Compared, Problem
+    from runtime.monitoring.report import Checked
     from runtime.monitoring.statistics import Statistics
 
 
@@ -80,7 +81,8 @@ def monitor(
         str | None, typer.Option(metavar="NAME", help="Bias: the column within which shares are compared too.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="Where statistics, constraints and violations go.")
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="Where the documents of a run go, and its report.html."),
     ] = None,
 ) -> None:
     """Compare data with a baseline, as the monitor of a deployed model does; exit 1 if a constraint is broken."""
@@ -121,6 +123,7 @@ def monitor(
 def _data_quality(baseline: Path, data: Path, features: list[str] | None, output: Path | None) -> int:
     from runtime.monitoring.constraints import read_constraints, suggested
     from runtime.monitoring.data_quality import check
+    from runtime.monitoring.report import Checked, DataQualityOutcome
     from runtime.monitoring.statistics import read_statistics, statistics_of
     from runtime.monitoring.summary import Kind as Held
     from runtime.monitoring.tables import files_of, summarized
@@ -143,13 +146,17 @@ def _data_quality(baseline: Path, data: Path, features: list[str] | None, output
     outcome = check(constraints=constraints, baseline=then, current=now, that_matter=features)
     if output is not None:
         files = {"statistics.json": now.text(), "constraints.json": constraints.text()}
-        _write(output, files | {"constraint_violations.json": outcome.text()})
+        page = _page(
+            baseline, data, Checked(data_quality=DataQualityOutcome(baseline=then, current=now, outcome=outcome))
+        )
+        _write(output, files | {"constraint_violations.json": outcome.text()} | page)
     _show_data_quality(then, now, outcome)
     return len(outcome.violations)
 
 
 def _model_quality(problem: "Problem", baseline: Path, data: Path, labels: Path | None, output: Path | None) -> int:
     from runtime.monitoring.quality_check import compared, constraints_beside, quality_of, read_quality
+    from runtime.monitoring.report import Checked
     from runtime.monitoring.tables import files_of
 
     truth = None if labels is None else files_of(labels)
@@ -160,18 +167,19 @@ def _model_quality(problem: "Problem", baseline: Path, data: Path, labels: Path 
     now = quality_of(problem, files_of(data), truth)
     outcome = compared(problem, baseline=then, current=now, constraints=constraints)
     if output is not None:
-        _write(output, outcome.files())
+        _write(output, outcome.files() | _page(baseline, data, Checked(model_quality=outcome)))
     _show_model_quality(outcome)
     return len(outcome.violations)
 
 
 def _bias(facet: "Facet", baseline: Path, data: Path, output: Path | None) -> int:
     from runtime.monitoring.fairness_check import compared
+    from runtime.monitoring.report import Checked
     from runtime.monitoring.tables import files_of
 
     outcome = compared(facet, baseline=baseline, data=files_of(data))
     if output is not None:
-        _write(output, outcome.files())
+        _write(output, outcome.files() | _page(baseline, data, Checked(bias=outcome)))
     before = {name: one.value for each in outcome.baseline.facets for name, one in each.metrics.items()}
     rows = [
         [one.description, _number(before.get(name)), _number(one.value), _interval(one.lower, one.upper)]
@@ -187,11 +195,12 @@ def _bias(facet: "Facet", baseline: Path, data: Path, output: Path | None) -> in
 
 def _explainability(baseline: Path, data: Path, output: Path | None) -> int:
     from runtime.monitoring.attribution_check import CHECK, compared
+    from runtime.monitoring.report import Checked
     from runtime.monitoring.tables import files_of
 
     outcome = compared(baseline=baseline, data=files_of(data))
     if output is not None:
-        _write(output, outcome.files())
+        _write(output, outcome.files() | _page(baseline, data, Checked(explainability=outcome)))
     then, now = outcome.baseline.global_attributions, outcome.current.global_attributions
     names = sorted({**then, **now}, key=lambda name: -then.get(name, 0.0))
     rows = [[name, _number(then.get(name)), _number(now.get(name))] for name in names]
@@ -217,6 +226,14 @@ def _refuse_nothing(found: "Statistics", path: Path, option: str) -> None:
             f"monitor: {option} {path} holds no row ({faults}); accepted: .parquet, .csv, .jsonl, .json, .ndjson, "
             "those of text also with .gz."
         )
+
+
+def _page(baseline: Path, data: Path, checked: "Checked") -> dict[str, str]:
+    """The report by the name of its file."""
+    from runtime.monitoring.report import report
+
+    facts = {"Window": str(data), "Baseline": str(baseline)}
+    return {"report.html": report(title=f"{data.name} against {baseline.name}", facts=facts, checked=checked)}
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

@@ -157,10 +157,10 @@ def _build(root: Path, folder: Path) -> None:
                 str(lock),
             ]
         )
-        for module in _modules(root):
-            target = partial / "program" / module.relative_to(root)
+        for path in _program(root):
+            target = partial / "program" / path.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(module, target)
+            shutil.copy2(path, target)
         (partial / _COMPLETE).touch()
         partial.rename(folder)
     except BaseException:
@@ -216,7 +216,7 @@ def _program_layer(root: Path) -> bytes:
     """The program as a layer: names, contents and nothing that changes from one machine to the next."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for path in _modules(root):
+        for path in _program(root):
             content = path.read_bytes()
             entry = tarfile.TarInfo(f"opt/program/{path.relative_to(root).as_posix()}")
             entry.size, entry.mode = len(content), 0o644
@@ -224,10 +224,10 @@ def _program_layer(root: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _modules(root: Path) -> list[Path]:
-    """What the Dockerfile copies: the modules of the runtime, and of the package in it."""
+def _program(root: Path) -> list[Path]:
+    """What the Dockerfile copies: the modules of the runtime and of the package in it, and that package's templates."""
     folder = root / "runtime"
-    return sorted([*folder.glob("*.py"), *folder.glob("monitoring/*.py")])
+    return sorted(path for pattern in ("*.py", "monitoring/*.py", "monitoring/*.html") for path in folder.glob(pattern))
 
 
 def _upload(client: Client, repository: str, content: bytes) -> None:

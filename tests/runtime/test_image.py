@@ -59,12 +59,13 @@ def test_everything_copied_exists_and_is_let_into_the_build() -> None:
             assert source in allowed
 
 
-def test_every_module_of_the_runtime_is_copied() -> None:
+def test_every_module_and_template_of_the_runtime_is_copied() -> None:
     assert {path.suffix for path in RUNTIME.rglob("*") if path.is_file() and "__pycache__" not in path.parts} <= {
-        ".py", ".txt", ".in", "", ".dockerignore",
+        ".py", ".html", ".txt", ".in", "", ".dockerignore",
     }  # fmt: skip
     copied = [path for line in of("COPY") for source in line.split()[:-1] for path in RUNTIME.glob(source)]
-    assert sorted(RUNTIME.rglob("*.py")) == sorted(path for path in copied if path.suffix == ".py")
+    for suffix in (".py", ".html"):
+        assert sorted(RUNTIME.rglob(f"*{suffix}")) == sorted(path for path in copied if path.suffix == suffix)
 
 
 def test_pip_takes_every_flag_that_the_image_gives_it() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +52,20 @@ def test_columns_that_do_not_count_are_left_out_of_the_deviation(baseline: Path,
 def test_what_is_written_is_a_baseline_again(baseline: Path, tmp_path: Path) -> None:
     first = _monitored(baseline, baseline, "--output", str(tmp_path / "out"))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "constraint_violations.json", "constraints.json", "statistics.json",
+        "constraint_violations.json", "constraints.json", "report.html", "statistics.json",
     ]  # fmt: skip
     assert json.loads((tmp_path / "out" / "constraint_violations.json").read_text()) == {"violations": []}
     second = _monitored(tmp_path / "out" / "statistics.json", baseline)
     assert (first.code, second.code, first.stdout) == (0, 0, second.stdout)
+
+
+def test_the_report_has_the_deviation_that_is_printed(baseline: Path, tmp_path: Path) -> None:
+    WINDOW.with_columns(hour=pl.col("hour") // 2).write_parquet(tmp_path / "window.parquet")
+    ended = _monitored(baseline, tmp_path / "window.parquet", "--output", str(tmp_path / "out"))
+    (deviation,) = re.findall(r"^deviation (\S+), the most of hour", ended.stdout, re.MULTILINE)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f'The deviation is <b class="bad">{deviation}</b>, above the line' in page
+    assert "<title>window.parquet against baseline.parquet</title>" in page
 
 
 def test_a_folder_is_one_window_and_what_cannot_be_read_is_said(baseline: Path, tmp_path: Path) -> None:
@@ -166,6 +176,7 @@ def test_what_a_judgement_writes_is_a_baseline_again(tmp_path: Path) -> None:
     first = _judged(table, table, "--output", str(tmp_path / "out"))
     second = _judged(tmp_path / "out" / "statistics.json", table)
     assert (first.code, second.code, first.stdout) == (0, 0, second.stdout)
+    assert "The deviation is " in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     document = json.loads((tmp_path / "out" / "statistics.json").read_text())
     assert set(document["binary_classification_metrics"]["auc"]) == {
         "value", "standard_deviation", "lower_confidence", "upper_confidence",
@@ -249,6 +260,7 @@ def test_a_group_that_falls_behind_is_told_by_metric(tmp_path: Path) -> None:
     violations = json.loads((tmp_path / "out" / "constraint_violations.json").read_text())["violations"]
     (told,) = [one for one in violations if one["metric_name"] == "DPPL"]
     assert (told["facet"], told["facet_value"], told["constraint_check_type"]) == ("carrier", "AA", "bias_drift_check")
+    assert "DPPL of carrier AA" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     again = _fair(tmp_path / "out" / "analysis.json", tmp_path / "window.parquet")
     assert (again.code, again.stdout.splitlines()[-1]) == (0, "deviation 0.000; no constraint is broken")
 
@@ -300,6 +312,7 @@ def test_answers_for_the_same_reasons_break_nothing(tmp_path: Path) -> None:
     assert (ended.code, ended.stderr) == (0, "")
     assert [line.split()[0] for line in ended.stdout.splitlines()[:4]] == ["feature", "hour", "carrier", "temp"]
     assert ended.stdout.endswith("\ndeviation 0.000; no constraint is broken\n")
+    assert '<h2 id="explainability">' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert _reasons(tmp_path / "out" / "analysis.json", baseline).code == 0
 
 

@@ -50,6 +50,13 @@ def test_a_stand_in_holds_an_interpreter_and_the_program(checkout: Path) -> None
     ]
 
 
+def test_a_stand_in_holds_the_templates_that_the_program_reads(checkout: Path) -> None:
+    (checkout / "runtime" / "monitoring").mkdir()
+    (checkout / "runtime" / "monitoring" / "report.html").write_text("a page")
+    made = images.build_stand_in(root=checkout, tag="one")
+    assert (made.folder / "program" / "runtime" / "monitoring" / "report.html").read_text() == "a page"
+
+
 def test_it_is_made_once(checkout: Path) -> None:
     made = images.build_stand_in(root=checkout, tag="one")
     before = (made.folder / "venv" / "pyvenv.cfg").stat().st_mtime_ns
