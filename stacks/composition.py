@@ -9,6 +9,7 @@ from stacks.access import AccessStack
 from stacks.delivered import DeliveredStack
 from stacks.delivery import DeliveryStack
 from stacks.foundation import FoundationStack
+from stacks.monitoring import MonitoringStack
 from stacks.operations import OperationsStack
 from stacks.organization import OrganizationStack
 from stacks.release import ReleaseStack
@@ -77,6 +78,11 @@ def _environment(app: App, deployment: Deployment, models: Sequence[Model], imag
     for model in models if deployment.serves else ():
         access = AccessStack(stage, f"access-{model.slug}", deployment=deployment, model=model, registered_in=registry)
         access.add_stack_dependency(operations)
+        if deployment.monitors and model.monitoring is not None:
+            monitoring = MonitoringStack(
+                stage, f"monitoring-{model.slug}", deployment=deployment, model=model, monitoring=model.monitoring
+            )
+            monitoring.add_stack_dependency(access)
     for model in models if deployment.trains else ():
         training = TrainingStack(
             stage,

@@ -12,6 +12,7 @@ from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.event_forwarding import EventForwarding
 from mlops_constructs.job_log_groups import JobLogGroups
+from mlops_constructs.monitor_functions import MonitorFunctions
 from plumbline.configuration import Deployment
 from stacks.environment_stack import EnvironmentStack
 
@@ -57,6 +58,8 @@ class OperationsStack(EnvironmentStack):
             key_arn=values.operations_key_arn,
             vpc_id=values.vpc,
         )
+        if deployment.monitors:
+            MonitorFunctions(self, "Monitors", deployment=deployment, values=values, failures=failures)
         if told is not None:
             EventForwarding(self, "Told", deployment=deployment, told=told, failures=failures)
         AuditorRole(self, "Auditor", deployment=deployment)

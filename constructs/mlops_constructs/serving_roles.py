@@ -16,7 +16,7 @@ class ServingRoles(Construct):
     | role | reads | writes |
     |---|---|---|
     | serve | the model's artifacts that are served here | capture |
-    | monitor | capture, code, baselines and labels below `monitoring/` | reports below `monitoring/` |
+    | monitor | capture, labels and windows; artifacts with their baselines | reports below `monitoring/` |
 
     They live apart from the endpoint, so that whoever releases a version makes no role.
 
@@ -46,7 +46,7 @@ class ServingRoles(Construct):
         super().__init__(scope, construct_id)
         storage = Storage(deployment=deployment, data_key_arn=values.data_key_arn, models_key_arn=values.models_key_arn)
         capture = storage.capture(f"{model.name}/")
-        monitoring = storage.data(f"{model.name}/monitoring/")
+        artifacts = deployment.artifacts_prefix(model)
         self.serve = JobRole(
             self,
             "Serve",
@@ -56,7 +56,7 @@ class ServingRoles(Construct):
             values=values,
             log_group=endpoint_log_group(deployment, model),
             metrics_namespace="/aws/sagemaker/Endpoints",
-            reads=[storage.artifacts(deployment.artifacts_prefix(model))],
+            reads=[storage.artifacts(artifacts)],
             writes=[capture],
             volume_key_arn=values.models_key_arn,
         )
@@ -69,7 +69,7 @@ class ServingRoles(Construct):
             values=values,
             log_group=PROCESSING_LOG_GROUP,
             metrics_namespace=PROCESSING_LOG_GROUP,
-            reads=[capture, storage.models(f"{model.name}/code/"), monitoring],
-            writes=[monitoring],
+            reads=[capture, storage.models(artifacts)],
+            writes=[storage.data(f"{model.name}/monitoring/")],
             volume_key_arn=values.data_key_arn,
         )

@@ -1,7 +1,6 @@
 """The SageMaker pipeline of one model, from its rendered definition."""
 
 from collections.abc import Mapping
-from datetime import date
 
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -14,12 +13,11 @@ from mlops_constructs.object_prefix import ObjectPrefix
 from mlops_constructs.pipeline_definition import read_definition
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
+from mlops_constructs.running_jobs import pass_job_roles, pipeline_jobs, run_jobs
 from mlops_constructs.service_trust import sagemaker_trust
-from mlops_constructs.waiver import Waiver, waive
+from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import OBJECT_NAMES, ONE_A_MODEL
 from plumbline.configuration import Deployment, Model, ModelJob
-
-_REVIEW = date(2027, 11, 30)
 
 
 class TrainingPipeline(Construct):
@@ -96,8 +94,15 @@ class TrainingPipeline(Construct):
             description=f"Training runs of {model.name}",
             trust=[sagemaker_trust(deployment)],
             statements=[
-                *_run_jobs(deployment, model, values),
-                _pass_roles([role.role_arn for role in roles.values()]),
+                *run_jobs(
+                    deployment,
+                    values,
+                    machines={
+                        "Processing": [model.compute.prepare, model.compute.evaluate],
+                        "Training": [model.compute.train],
+                    },
+                ),
+                pass_job_roles([role.role_arn for role in roles.values()]),
                 *_register(deployment, model),
                 _read_reports(evaluations),
                 *decrypt_objects(deployment, [evaluations]),
@@ -117,96 +122,14 @@ class TrainingPipeline(Construct):
     def _waive(self, deployment: Deployment, model: Model, evaluations: ObjectPrefix) -> None:
         waive(
             self.role,
-            Waiver(
-                id="pipeline-jobs",
-                rule="AwsSolutions::AwsSolutions-IAM5",
-                reason="SageMaker Pipelines names its jobs pipelines-<execution>-<step>-<attempt>; iam:PassRole bounds "
-                "what such a job can do to the three job roles of this model.",
-                owner="platform",
-                until=_REVIEW,
-                findings=tuple(f"Resource::{arn}" for arn in _job_arns(deployment)),
-            ),
+            pipeline_jobs(deployment, ["Processing", "Training"]),
             ONE_A_MODEL.on(_versions_arn(deployment, model)),
             OBJECT_NAMES.on(evaluations.objects_arn),
         )
 
 
-def _job_arns(deployment: Deployment) -> tuple[str, str]:
-    return (
-        deployment.arn("sagemaker", "processing-job/pipelines-*"),
-        deployment.arn("sagemaker", "training-job/pipelines-*"),
-    )
-
-
 def _versions_arn(deployment: Deployment, model: Model) -> str:
     return deployment.arn("sagemaker", f"model-package/{deployment.model_package_group(model)}/*")
-
-
-def _run_jobs(deployment: Deployment, model: Model, values: EnvironmentValues) -> list[Statement]:
-    """Starting jobs, when they are as the platform makes them, and looking after them."""
-    jobs = list(_job_arns(deployment))
-    compute = model.compute
-    with_volume_key = [
-        f"sagemaker:Create{kind}Job"
-        for kind, machines in (("Processing", [compute.prepare, compute.evaluate]), ("Training", [compute.train]))
-        if not any(machine.local_nvme for machine in machines)
-    ]
-    create = ["sagemaker:CreateProcessingJob", "sagemaker:CreateTrainingJob"]
-    keys = [values.data_key_arn, values.models_key_arn]
-    # The service reference names each of these keys one way, older pages the other; which of them a request carries is
-    # not documented. Neither may have another value, and a key is missing when it is under neither name.
-    volume = ("sagemaker:VolumeKmsKey", "sagemaker:VolumeKmsKeyArn")
-    output = ("sagemaker:OutputKmsKey", "sagemaker:OutputKmsKeyArn")
-    denied_without = [("Output", create, output)]
-    if with_volume_key:
-        denied_without.append(("Volume", with_volume_key, volume))
-    return [
-        Statement(
-            sid="StartJobsInTheVpc",
-            actions=create,
-            resources=jobs,
-            conditions={
-                "Bool": {"sagemaker:InterContainerTrafficEncryption": "true", "sagemaker:NetworkIsolation": "true"},
-                "ForAllValues:StringEquals": {
-                    "sagemaker:VpcSecurityGroupIds": values.job_security_group,
-                    "sagemaker:VpcSubnets": values.subnets,
-                },
-                # ForAllValues holds for a request without the key, too.
-                "Null": {"sagemaker:VpcSecurityGroupIds": "false", "sagemaker:VpcSubnets": "false"},
-                "StringEqualsIfExists": dict.fromkeys((*volume, *output), keys),
-            },
-        ),
-        *(
-            Statement(
-                sid=f"DenyJobsWithout{what}Key",
-                effect="Deny",
-                actions=actions,
-                resources=jobs,
-                conditions={"Null": dict.fromkeys(names, "true")},
-            )
-            for what, actions, names in denied_without
-        ),
-        Statement(
-            sid="LookAfterJobs",
-            actions=[
-                "sagemaker:AddTags",
-                "sagemaker:DescribeProcessingJob",
-                "sagemaker:DescribeTrainingJob",
-                "sagemaker:StopProcessingJob",
-                "sagemaker:StopTrainingJob",
-            ],
-            resources=jobs,
-        ),
-    ]
-
-
-def _pass_roles(role_arns: list[str]) -> Statement:
-    return Statement(
-        sid="PassJobRoles",
-        actions=["iam:PassRole"],
-        resources=role_arns,
-        conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-    )
 
 
 def _register(deployment: Deployment, model: Model) -> list[Statement]:

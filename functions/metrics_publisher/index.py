@@ -23,6 +23,8 @@ _SHAPE = re.compile(r"([0-9]{8}T[0-9]{4})Z")
 _FORMAT = 1
 # API_PutMetricData: 1,000 metrics a request. CloudWatch bills each for itself, so a wide table publishes its worst.
 _MOST_FEATURES = 50
+# The monitors whose numbers a dashboard draws beside their baselines; the others' are in the job's report.
+_BESIDE_BASELINE = ("model-quality",)
 # Without leave to list the bucket, S3 says of a key that is missing that access is denied (GetObject).
 _NOT_THERE = {"AccessDenied", "NoSuchKey"}
 
@@ -74,7 +76,7 @@ def _data(model: str, metrics: Document, earlier: Sequence[Document], needed: in
         worst = sorted(said["features"].items(), key=lambda item: (-item[1], item[0]))[:_MOST_FEATURES]
         for feature, deviation in worst:
             yield _datum(model, "feature_deviation", float(deviation), monitor, Feature=feature)
-        for name, pair in said["values"].items():
+        for name, pair in said["values"].items() if monitor in _BESIDE_BASELINE else ():
             yield _datum(model, "value", float(pair["value"]), monitor, Metric=name)
             yield _datum(model, "baseline", float(pair["baseline"]), monitor, Metric=name)
     yield _datum(model, "failed", float(any("failed" in said for said in told.values())))
@@ -105,7 +107,7 @@ def _earlier(s3: Client, model: str, span: Span, event: Document, version: str) 
 def _read(s3: Client, model: str, window: str) -> Document | None:
     key = f"{model}/monitoring/{window}/metrics.json"
     try:
-        body = s3.get_object(Bucket=os.environ["CAPTURE_BUCKET"], Key=key)["Body"].read()
+        body = s3.get_object(Bucket=os.environ["DATA_BUCKET"], Key=key)["Body"].read()
     except ClientError as error:
         if error.response["Error"]["Code"] in _NOT_THERE:
             return None

@@ -46,7 +46,11 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     served = _served(sagemaker, endpoint)
     if served is None:
         return _told(f"{model}: there is no endpoint {endpoint} yet, and nothing to watch")
-    version, artifact, variants = served
+    version, container, variants = served
+    artifact, image = str(container["ModelDataUrl"]), str(container["Image"])
+    _, pinned, digest = image.partition("@sha256:")
+    if not pinned:
+        raise ValueError(f"{version} runs the image {image}; accepted: an image by its digest")
     places = [f"{model}/{endpoint}/{variant}/" for variant in variants]
     captures, answers = _captured(s3, places, asked), _captured(s3, places, answered)
     # The truth of the older window may have arrived at any time since.
@@ -78,6 +82,7 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
             {"Name": "WindowId", "Value": asked.id},
             {"Name": "BaselineUri", "Value": f"{artifact.rpartition('/')[0]}/baselines/"},
             {"Name": "ModelUri", "Value": artifact},
+            {"Name": "ImageDigest", "Value": digest},
         ],
         # 32 to 128 characters (API_StartPipelineExecution).
         ClientRequestToken=hashlib.sha256(f"{model} {asked.id} {version}".encode()).hexdigest(),
@@ -85,8 +90,8 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     return _told(f"{model}: {len(files) - 1} files of the window {asked.id} are looked at", execution=execution)
 
 
-def _served(sagemaker: Client, endpoint: str) -> tuple[str, str, list[str]] | None:
-    """The version that an endpoint serves, its artifact, and the names of all variants; None without an endpoint.
+def _served(sagemaker: Client, endpoint: str) -> tuple[str, Document, list[str]] | None:
+    """The version that an endpoint serves, its container, and the names of all variants; None without an endpoint.
 
     Of several variants the first one's version is watched.
     """
@@ -102,7 +107,7 @@ def _served(sagemaker: Client, endpoint: str) -> tuple[str, str, list[str]] | No
     version = str(container["ModelPackageName"])
     package = sagemaker.describe_model_package(ModelPackageName=version)
     (served,) = package["InferenceSpecification"]["Containers"]
-    return version, str(served["ModelDataUrl"]), sorted(variant["VariantName"] for variant in variants)
+    return version, served, sorted(variant["VariantName"] for variant in variants)
 
 
 def _captured(s3: Client, places: Iterable[str], span: Span) -> list[str]:

@@ -35,6 +35,7 @@ class ModelJob(StrEnum):
     TRAIN = "train"
     EVALUATE = "evaluate"
     MONITOR = "monitor"
+    MONITOR_PIPELINE = "monitor-pipeline"
     SERVE = "serve"
     DELIVER = "deliver"
     RELEASE = "release"
@@ -113,6 +114,11 @@ class Deployment(Placement):
         return self.platform.runtime_repository_uri(self.image_account)
 
     @property
+    def monitors(self) -> bool:
+        """Whether endpoints are watched here (production, where the traffic is)."""
+        return self.is_production
+
+    @property
     def data_bucket(self) -> str:
         """Bucket of datasets, prepared data and evaluations."""
         return self.bucket("data")
@@ -157,6 +163,19 @@ class Deployment(Placement):
     pipeline_name = model_name
     model_package_group = model_name
     endpoint_name = model_name
+
+    def monitor_pipeline_name(self, model: "Model") -> str:
+        """Name of the pipeline that runs a model's monitors."""
+        return f"{self.model_name(model)}-monitor"
+
+    def drift_alarm(self, model: "Model") -> str:
+        """Name of the alarm that a model deviates from its baselines."""
+        return f"{self.model_name(model)}-drift"
+
+    @property
+    def monitoring_namespace(self) -> str:
+        """CloudWatch namespace of what monitors find."""
+        return f"{self.platform.name}/monitoring"
 
     @property
     def artifacts_prefix_name(self) -> str:

@@ -8,7 +8,7 @@ container has no network.
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -22,6 +22,7 @@ from runtime.monitoring.checks import BIAS, CHECKS_FILE, DATA_QUALITY, EXPLAINAB
 from runtime.monitoring.constraints import read_constraints
 from runtime.monitoring.data_quality import check
 from runtime.monitoring.documents import document_text, read_model
+from runtime.monitoring.report import Checked, DataQualityOutcome, report
 from runtime.monitoring.statistics import read_statistics, statistics_of
 from runtime.monitoring.summary import Kind
 from runtime.monitoring.tables import summarized
@@ -29,7 +30,7 @@ from runtime.monitoring.window import WINDOW_FILE, Window, files_in, invocations
 from runtime.prediction import loaded
 from runtime.predictor import Predictor
 
-METRICS_FILE = "metrics.json"
+METRICS_FILE, REPORT_FILE = "metrics.json", "report.html"
 _FORMAT = 1
 
 
@@ -111,6 +112,16 @@ def monitor(job: ProcessingJob) -> None:
         "checks": told,
     }
     (output / METRICS_FILE).write_text(document_text(document), encoding="utf-8")
+    facts = {
+        "Model": window.model,
+        "Version": window.version,
+        "Endpoint": window.endpoint,
+        "Asked": f"{window.asked.since:%Y-%m-%d %H:%M} to {window.asked.until:%Y-%m-%d %H:%M} UTC",
+        "Answered": f"{window.answered.since:%Y-%m-%d %H:%M} to {window.answered.until:%Y-%m-%d %H:%M} UTC",
+        **{name: str(said[why]) for name, said in told.items() for why in ("no_data", "failed") if why in said},
+    }
+    page = report(title=f"{window.model}, window {window.id}", facts=facts, checked=looking.checked)
+    (output / REPORT_FILE).write_text(page, encoding="utf-8")
     for name, said in told.items():
         print(f"{name}: {said.get('failed') or said.get('no_data') or said.get('deviation')}")
 
@@ -129,9 +140,9 @@ def _told(checked: Callable[[], Outcome], folder: Path) -> dict[str, object]:
     return outcome.document()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Looking:
-    """The checks of one window."""
+    """The checks of one window, and what those that were made have found."""
 
     checks: Checks
     window: Window
@@ -139,6 +150,7 @@ class _Looking:
     baseline: Path
     predictor: Predictor
     scratch: Path
+    checked: Checked = field(default_factory=Checked)
 
     def check(self, name: str) -> Callable[[], Outcome]:
         made: Mapping[str, Callable[[], Outcome]] = {
@@ -160,6 +172,8 @@ class _Looking:
         outcome = check(constraints=constraints, baseline=then, current=now, that_matter=matter)
         if outcome.deviation is None:
             raise NothingToCheckError(f"no row was asked{_why(now.dataset.faults)}")
+        shown = DataQualityOutcome(baseline=then, current=now, outcome=outcome)
+        self.checked = replace(self.checked, data_quality=shown)
         return Outcome(
             rows=outcome.rows,
             deviation=outcome.deviation,
@@ -184,13 +198,16 @@ class _Looking:
             current=quality_check.quality_of(problem, [self.scratch], None),
             constraints=quality_check.constraints_beside(beside),
         )
+        self.checked = replace(self.checked, model_quality=outcome)
         return Outcome(
             rows=outcome.current.quality.item_count,
             deviation=outcome.deviation,
             worst=outcome.worst,
             violations=len(outcome.violations),
             values={
-                one.name: (one.baseline, one.current.value) for one in outcome.metrics if one.current.value is not None
+                one.name: (one.baseline, one.current.value)
+                for one in outcome.metrics
+                if one.current.value is not None and one.name in problem.counting
             },
             left_out=counts + outcome.current.counts,
             files=outcome.files(),
@@ -201,6 +218,7 @@ class _Looking:
         outcome = fairness_check.compared(
             self.checks.facet, baseline=self.baseline / BIAS / fairness_check.ANALYSIS, data=[self.scratch]
         )
+        self.checked = replace(self.checked, bias=outcome)
         then, now = _values(outcome.baseline), _values(outcome.current)
         return Outcome(
             rows=pl.scan_parquet(self.scratch).select(pl.len()).collect().item(),
@@ -223,6 +241,7 @@ class _Looking:
         outcome = attribution_check.compared(
             baseline=self.baseline / EXPLAINABILITY / attribution_check.ANALYSIS, data=[self.scratch]
         )
+        self.checked = replace(self.checked, explainability=outcome)
         then, now = outcome.baseline.global_attributions, outcome.current.global_attributions
         return Outcome(
             rows=usable.height,

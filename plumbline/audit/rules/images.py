@@ -10,6 +10,8 @@ from plumbline.audit.rules.template import Resource
 
 _ACCEPTED = "a digest, or a tag that says its content in a repository with immutable tags"
 _IMAGE = re.compile(r"^(?:(?P<registry>[^/]+)/)?(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?P<digest>@sha256:.+)?$")
+# Whatever a run puts behind it, it is a digest, of a repository that the template names.
+_DIGEST_OF_A_REPOSITORY = re.compile(r"^[^:@${}]+@sha256:.+$")
 _CONTENT = re.compile(r"^(?:[a-z0-9]+[-_])?[0-9a-f]{12,64}$")
 # Analyzers that AWS keeps without tags (SageMaker developer guide, "Monitor by pre-built container",
 # "Pre-built SageMaker Clarify containers").
@@ -36,7 +38,8 @@ def pinned(image: Part, resource: Resource, *, subject: str = "") -> Iterator[Vi
             return False
         return bool(_CONTENT.match(tag)) or _is_immutable(resource, registry.partition(".")[0], repository)
 
-    yield from must_be(image, is_pinned, _ACCEPTED, subject=subject)
+    if not _DIGEST_OF_A_REPOSITORY.match(image.text):
+        yield from must_be(image, is_pinned, _ACCEPTED, subject=subject)
 
 
 def _is_immutable(resource: Resource, account: str, repository: str) -> bool:

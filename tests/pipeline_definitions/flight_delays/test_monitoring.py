@@ -108,6 +108,16 @@ def test_a_window_like_the_baseline_is_below_the_line_in_every_check(check: Chec
     assert (told["window"], told["model_version"]) == ("20130402T0000Z", VERSION)
 
 
+def test_a_page_shows_what_was_found(
+    check: Check, jobs: Jobs, test_rows: pl.DataFrame, request: pytest.FixtureRequest
+) -> None:
+    check(test_rows.head(400), labels=False)
+    page = (jobs.container(f"monitor-{request.node.name}").processing_output("report") / "report.html").read_text()
+    assert "2013-04-01 00:00 to 2013-04-02 00:00 UTC" in page
+    assert "no answer has its truth (400 answers without a label)" in page
+    assert "sched_dep_time" in page
+
+
 def test_the_truth_of_the_test_rows_gives_the_baseline_again(check: Check, test_rows: pl.DataFrame) -> None:
     """What the endpoint was asked, joined to its truth by id, must be the rows that the baseline was measured on."""
     quality = check(test_rows)["checks"]["model-quality"]

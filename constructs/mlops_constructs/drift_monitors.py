@@ -1,0 +1,265 @@
+"""The monitors of a deployed model: a job a window, started by a schedule."""
+
+import json
+
+from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.event_forwarding import retries
+from mlops_constructs.monitor_functions import PUBLISHER, WINDOW
+from mlops_constructs.platform_role import PlatformRole
+from mlops_constructs.running_jobs import pass_job_roles, pipeline_jobs, run_jobs
+from mlops_constructs.service_trust import sagemaker_trust
+from mlops_constructs.waiver import waive
+from plumbline.configuration import Deployment, Model, ModelJob, Monitoring
+
+_PROCESSING = "/opt/ml/processing"
+# The image is the served version's: what has trained it, and measured its baselines, looks at it.
+_PARAMETERS = ("WindowId", "BaselineUri", "ModelUri", "ImageDigest")
+
+
+class DriftMonitors(Construct):
+    """A SageMaker pipeline of one processing job, the schedule of its windows, and what publishes its findings.
+
+    Works in every account, for it needs neither Model Monitor nor Clarify, which take no new customers.
+
+    Guarantees: the job has neither network nor credentials, runs with the monitoring role of the model, in the job
+    subnets and security group, and its volume and output are encrypted; a window without a file starts no job; what
+    cannot be delivered is kept in a queue, and told.
+
+    Leaves out: alarms (`ModelAlarms`); the functions, which all models share (`MonitorFunctions`); baselines, which the
+    training run has measured and the release has brought.
+
+    Attributes:
+        role: The role of the pipeline.
+        pipeline: The pipeline.
+        schedule: When a window has ended.
+        ended: When its job has.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        model: Model,
+        monitoring: Monitoring,
+        values: EnvironmentValues,
+    ) -> None:
+        """Defines pipeline, schedule and rule.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Id below the parent.
+            deployment: The environment.
+            model: The model.
+            monitoring: What is watched of it.
+            values: Network and keys of the environment.
+        """
+        super().__init__(scope, construct_id)
+        self._deployment, self._model = deployment, model
+        job_role = deployment.role_arn(model, ModelJob.MONITOR)
+        self.role = PlatformRole(
+            self,
+            "Role",
+            platform=deployment.platform,
+            account=deployment.account,
+            role_name=deployment.role_name(model, ModelJob.MONITOR_PIPELINE),
+            description=f"Monitoring runs of {model.name}",
+            trust=[sagemaker_trust(deployment)],
+            statements=[
+                *run_jobs(deployment, values, machines={"Processing": [model.compute.monitor]}),
+                pass_job_roles([job_role]),
+            ],
+        )
+        waive(self.role, pipeline_jobs(deployment, ["Processing"]))
+        self.pipeline = sagemaker.CfnPipeline(
+            self,
+            "Pipeline",
+            pipeline_name=deployment.monitor_pipeline_name(model),
+            pipeline_description=f"Looks at a window of what {model.name} was asked and has answered",
+            pipeline_definition={
+                "PipelineDefinitionBody": Stack.of(self).to_json_string(self._definition(job_role, values))
+            },
+            role_arn=self.role.role_arn,
+        )
+        windows = {"every": monitoring.every.value}
+        self.schedule = self._rule(
+            "Schedule",
+            name=f"{deployment.model_name(model)}-window",
+            description=f"A window of {model.name} has ended ({monitoring.every})",
+            schedule=monitoring.every.schedule,
+            function=WINDOW,
+            constants={**windows, "labelsAfterHours": monitoring.labels_after_hours},
+            taken={"time": "$.time"},
+        )
+        self.ended = self._rule(
+            "Ended",
+            name=f"{deployment.model_name(model)}-watched",
+            description=f"A window of {model.name} was looked at, or could not be",
+            pattern={
+                "source": ["aws.sagemaker"],
+                "detail-type": ["SageMaker Model Building Pipeline Execution Status Change"],
+                "resources": [deployment.arn("sagemaker", f"pipeline/{deployment.monitor_pipeline_name(model)}")],
+                "detail": {"currentPipelineExecutionStatus": ["Succeeded", "Failed", "Stopped"]},
+            },
+            function=PUBLISHER,
+            constants={
+                **windows,
+                "windowsToAlarm": monitoring.windows_to_alarm,
+                "evaluationWindows": monitoring.evaluation_windows,
+            },
+            taken={
+                "window": "$.detail.pipelineExecutionDisplayName",
+                "status": "$.detail.currentPipelineExecutionStatus",
+            },
+        )
+
+    def _definition(self, job_role: str, values: EnvironmentValues) -> dict[str, object]:
+        """The pipeline's definition (SageMaker developer guide, "Pipeline Definition JSON Schema")."""
+        deployment, model = self._deployment, self._model
+        compute = model.compute.monitor
+        window = {"Get": "Parameters.WindowId"}
+        windows = [f"s3://{deployment.capture_bucket}/{model.name}/windows/", window]
+        cluster: dict[str, object] = {
+            "InstanceCount": 1,
+            "InstanceType": compute.instance_type,
+            "VolumeSizeInGB": compute.volume_gb,
+        }
+        if not compute.local_nvme:
+            cluster["VolumeKmsKeyId"] = values.data_key_arn
+        arguments = {
+            "AppSpecification": {
+                "ImageUri": _joined(f"{deployment.image_repository_uri}@sha256:", {"Get": "Parameters.ImageDigest"}),
+                "ContainerEntrypoint": ["python", "-m", "runtime", "monitor"],
+                "ContainerArguments": ["--window", _joined("windows/", window, "/window.json")],
+            },
+            "ProcessingInputs": [
+                _input("data", _joined(*windows, "/manifest.json"), kind="ManifestFile"),
+                _input("baseline", {"Get": "Parameters.BaselineUri"}),
+                _input("model", {"Get": "Parameters.ModelUri"}),
+            ],
+            "ProcessingOutputConfig": {
+                "KmsKeyId": values.data_key_arn,
+                "Outputs": [
+                    {
+                        "OutputName": "report",
+                        "S3Output": {
+                            "LocalPath": f"{_PROCESSING}/output/report",
+                            "S3UploadMode": "EndOfJob",
+                            "S3Uri": _joined(f"s3://{deployment.data_bucket}/{model.name}/monitoring/", window),
+                        },
+                    }
+                ],
+            },
+            "ProcessingResources": {"ClusterConfig": cluster},
+            "NetworkConfig": {
+                "EnableNetworkIsolation": True,
+                "EnableInterContainerTrafficEncryption": True,
+                "VpcConfig": {"SecurityGroupIds": [values.job_security_group], "Subnets": values.subnets},
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": compute.max_runtime_seconds},
+            "RoleArn": job_role,
+        }
+        return {
+            "Version": "2020-12-01",
+            "Parameters": [{"Name": name, "Type": "String"} for name in _PARAMETERS],
+            "Steps": [{"Name": "Monitor", "Type": "Processing", "Arguments": arguments, "RetryPolicies": _RETRIES}],
+        }
+
+    def _rule(
+        self,
+        construct_id: str,
+        *,
+        name: str,
+        description: str,
+        function: str,
+        constants: dict[str, object],
+        taken: dict[str, str],
+        schedule: str | None = None,
+        pattern: dict[str, object] | None = None,
+    ) -> events.CfnRule:
+        """A rule that calls a function with the model's settings and what it takes of the event."""
+        deployment = self._deployment
+        function_name = deployment.function_name(function)
+        told = json.dumps({"model": self._model.name, **constants})[:-1]
+        # EventBridge puts quotes around a text that stands by itself ("Input transformation").
+        template = told + "".join(f', "{key}": <{key}>' for key in taken) + "}"
+        rule = events.CfnRule(
+            self,
+            construct_id,
+            name=name,
+            description=description,
+            schedule_expression=schedule,
+            event_pattern=pattern,
+            targets=[
+                events.CfnRule.TargetProperty(
+                    id="Function",
+                    arn=deployment.arn("lambda", f"function:{function_name}"),
+                    input_transformer=events.CfnRule.InputTransformerProperty(
+                        input_paths_map=taken, input_template=template
+                    ),
+                    retry_policy=retries(),
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
+                        arn=deployment.arn("sqs", deployment.dead_letter_queue("events"))
+                    ),
+                )
+            ],
+        )
+        permission = lambda_.CfnPermission(
+            self,
+            f"{construct_id}Invoke",
+            action="lambda:InvokeFunction",
+            function_name=function_name,
+            principal="events.amazonaws.com",
+            source_account=deployment.account,
+            source_arn=deployment.arn("events", f"rule/{name}"),
+        )
+        rule.add_resource_dependency(permission)
+        return rule
+
+
+# As the jobs of a training run: throttling, then a wait for instances, then a failure of the service's own.
+_RETRIES: list[dict[str, object]] = [
+    {
+        "ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"],
+        "IntervalSeconds": 10,
+        "BackoffRate": 2.0,
+        "MaxAttempts": 5,
+    },
+    {
+        "ExceptionType": ["SageMaker.RESOURCE_LIMIT"],
+        "IntervalSeconds": 60,
+        "BackoffRate": 2.0,
+        "ExpireAfterMin": 120,
+    },
+    {
+        "ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"],
+        "IntervalSeconds": 60,
+        "BackoffRate": 2.0,
+        "MaxAttempts": 3,
+    },
+]
+
+
+def _joined(*parts: object) -> dict[str, object]:
+    return {"Std:Join": {"On": "", "Values": list(parts)}}
+
+
+def _input(name: str, uri: object, *, kind: str = "S3Prefix") -> dict[str, object]:
+    return {
+        "InputName": name,
+        "S3Input": {
+            "S3Uri": uri,
+            "LocalPath": f"{_PROCESSING}/input/{name}",
+            "S3DataType": kind,
+            "S3InputMode": "File",
+            "S3DataDistributionType": "FullyReplicated",
+            "S3CompressionType": "None",
+        },
+    }
