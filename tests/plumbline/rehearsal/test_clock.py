@@ -145,6 +145,18 @@ def test_what_a_schedule_cannot_deliver_goes_to_its_dead_letter_queue(later: Clo
     assert json.loads(letter["body"])["time"] == _iso(midnight + _HOUR)
 
 
+def test_a_scheduled_target_gets_the_scheduled_time_by_its_transformer(later: Cloud) -> None:
+    midnight, told = _midnight(later), queue(later, OWNER, fresh("told"))
+    transformer = {
+        "InputPathsMap": {"time": "$.time"},
+        "InputTemplate": '{"model":"flight_delays","time":<time>}',
+    }
+    _schedule(later, "cron(30 4 * * ? *)", told.arn, InputTransformer=transformer)
+    later.advance_clock(midnight + 2 * _DAY)
+    times = [midnight + datetime.timedelta(days=day, hours=4, minutes=30) for day in range(2)]
+    assert told.received() == [{"model": "flight_delays", "time": _iso(time)} for time in times]
+
+
 def test_so_much_time_that_its_events_are_too_many_does_not_pass(later: Cloud) -> None:
     _schedule(later, "rate(1 minute)", Letters(later).arn)
     before = _now(later)
