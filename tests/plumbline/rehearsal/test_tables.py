@@ -1,7 +1,6 @@
 """Tables of DynamoDB: what a transaction needs, what it says when it is not made, and what a stack gives a table."""
 
 import itertools
-import json
 from typing import Any
 
 import pytest
@@ -16,6 +15,12 @@ pytestmark = pytest.mark.rehearsal
 
 _numbers = itertools.count()
 _PARTS = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+
+_PROPERTIES: dict[str, Any] = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": "model", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "model", "KeyType": "HASH"}],
+}
 
 
 def _table(cloud: Cloud) -> str:
@@ -120,13 +125,11 @@ def test_a_query_finds_what_begins_with_a_text_as_it_was_just_written(cloud: Clo
 def test_a_table_of_a_stack_is_encrypted_recoverable_and_protected(cloud: Cloud) -> None:
     stack, client = Stack(cloud, "tables"), cloud.administrator(ACCOUNT).client("dynamodb")
     key = cloud.administrator(ACCOUNT).client("kms").create_key()["KeyMetadata"]["Arn"]
-    properties: dict[str, Any] = {
+    properties = _PROPERTIES | {
         "TableName": "protected",
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "model", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "model", "KeyType": "HASH"}],
         "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
-        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 35},
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "TimeToLiveSpecification": {"AttributeName": "until", "Enabled": True},
         "DeletionProtectionEnabled": True,
     }
     resources = {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": properties}}
@@ -136,9 +139,35 @@ def test_a_table_of_a_stack_is_encrypted_recoverable_and_protected(cloud: Cloud)
     assert table["DeletionProtectionEnabled"] is True
     backups = client.describe_continuous_backups(TableName="protected")["ContinuousBackupsDescription"]
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
-    with pytest.raises(ClientError, match="protect"):
-        client.delete_table(TableName="protected")
-    assert json.dumps(table["KeySchema"]) == json.dumps(properties["KeySchema"])
-    properties["DeletionProtectionEnabled"] = False
-    assert stack.update(resources) == "UPDATE_COMPLETE", stack.reasons()
+    expiry = client.describe_time_to_live(TableName="protected")["TimeToLiveDescription"]
+    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}
+
+
+def test_a_table_that_is_protected_is_not_deleted_with_its_stack(cloud: Cloud) -> None:
+    stack, client = Stack(cloud, "guarded"), cloud.administrator(ACCOUNT).client("dynamodb")
+    properties = _PROPERTIES | {"TableName": "guarded", "DeletionProtectionEnabled": True}
+    resources = {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": properties}}
+    assert stack.create(resources) == "CREATE_COMPLETE", stack.reasons()
+    assert stack.delete() == "DELETE_FAILED"
+    assert client.describe_table(TableName="guarded")["Table"]["TableStatus"] == "ACTIVE"
+    client.update_table(TableName="guarded", DeletionProtectionEnabled=False)
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_a_table_of_a_stack_changes_its_key_and_keeps_its_backups(cloud: Cloud) -> None:
+    stack, client = Stack(cloud, "rekeyed"), cloud.administrator(ACCOUNT).client("dynamodb")
+    key = cloud.administrator(ACCOUNT).client("kms").create_key()["KeyMetadata"]
+    properties = _PROPERTIES | {
+        "TableName": "rekeyed",
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+    }
+    table = {"Type": "AWS::DynamoDB::Table", "Properties": properties}
+    assert stack.create({"Table": table}) == "CREATE_COMPLETE", stack.reasons()
+    encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key["KeyId"]}
+    changed = table | {"Properties": properties | {"SSESpecification": encryption}}
+    assert stack.update({"Table": changed}) == "UPDATE_COMPLETE", stack.reasons()
+    described = client.describe_table(TableName="rekeyed")["Table"]["SSEDescription"]
+    assert described == {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key["Arn"]}
+    backups = client.describe_continuous_backups(TableName="rekeyed")["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
     assert stack.delete() == "DELETE_COMPLETE"
