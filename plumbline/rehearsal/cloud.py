@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ import httpx
 from plumbline.configuration import Platform
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.control import (
+    ADVANCE_CLOCK,
     ASSUME_SERVICE_ROLE,
     COMPLETE_CONNECTION,
     HEADER,
@@ -33,7 +35,23 @@ from plumbline.rehearsal.state import StateFolder, abandoned, folders, is_kept, 
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
+_ANSWER_SECONDS = 30.0
+# Thousands of events may be due.
+_ADVANCE_SECONDS = 600.0
 _SERVER = "plumbline.rehearsal.server"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Advance:
+    """What came of the time that passed.
+
+    Attributes:
+        now: What the cloud's clock showed afterwards.
+        fired: How many events each scheduled rule sent, by the rule's ARN.
+    """
+
+    now: datetime.datetime
+    fired: Mapping[str, int]
 
 
 class Cloud:
@@ -208,10 +226,32 @@ class Cloud:
         started = given["started"]
         return [str(one) for one in started] if isinstance(started, list) else []
 
-    def _ask(self, question: str, given: Mapping[str, str]) -> dict[str, object]:
+    def advance_clock(self, to: datetime.datetime) -> "Advance":
+        """Lets time pass in the cloud: what is due until then is done, in the order of its times.
+
+        It does not wait for functions, jobs and pipelines that events start: a caller who wants these to see their own
+        time moves the clock step by step, and waits between two steps.
+
+        Args:
+            to: What the cloud's clock is to show, with its time zone.
+
+        Raises:
+            PlumblineError: The clock is past that time, or too much is due until then.
+        """
+        given = self._ask(ADVANCE_CLOCK, {"to": to.isoformat()}, seconds=_ADVANCE_SECONDS)
+        if "error" in given:
+            raise PlumblineError(str(given["error"]), exit_code=1)
+        fired = given["fired"]
+        return Advance(
+            now=datetime.datetime.fromisoformat(str(given["now"])), fired=fired if isinstance(fired, dict) else {}
+        )
+
+    def _ask(self, question: str, given: Mapping[str, str], *, seconds: float = _ANSWER_SECONDS) -> dict[str, object]:
         token = (self.options.state / TOKEN_FILE).read_text(encoding="utf-8")
         with _connection(self.options) as connection:
-            answer = connection.post(f"{self.options.endpoint}{question}", json=given, headers={HEADER.decode(): token})
+            answer = connection.post(
+                f"{self.options.endpoint}{question}", json=given, headers={HEADER.decode(): token}, timeout=seconds
+            )
         answered: dict[str, object] = answer.json()
         return answered
 
@@ -385,7 +425,7 @@ def _answers(options: ServerOptions, port: int) -> bool:
 def _connection(options: ServerOptions) -> httpx.Client:
     trusted = ssl.create_default_context(cafile=str(options.certificate_authority))
     # No proxy of the person's own may come between.
-    return httpx.Client(verify=trusted, trust_env=False, timeout=30)
+    return httpx.Client(verify=trusted, trust_env=False, timeout=_ANSWER_SECONDS)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -5,11 +5,13 @@ One path a question, ``POST /_plumbline/<question>``, for the holder of the toke
 - ``assume-service-role`` gives the credentials with which a service works in a role, so that what the role may not do
   can be tried for real;
 - ``repository-changed`` tells of a push: it starts the pipelines that listen;
-- ``complete-connection`` does what a person does in the console: a connection to a provider of Git becomes available.
+- ``complete-connection`` does what a person does in the console: a connection to a provider of Git becomes available;
+- ``advance-clock`` lets time pass until a given one, and tells what scheduled rules sent meanwhile.
 """
 
 import asyncio
 import dataclasses
+import datetime
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -20,6 +22,7 @@ PREFIX = "/_plumbline/"
 ASSUME_SERVICE_ROLE = f"{PREFIX}assume-service-role"
 REPOSITORY_CHANGED = f"{PREFIX}repository-changed"
 COMPLETE_CONNECTION = f"{PREFIX}complete-connection"
+ADVANCE_CLOCK = f"{PREFIX}advance-clock"
 TOKEN_FILE = "control.token"  # noqa: S105 - a file's name
 HEADER = b"x-plumbline-token"
 
@@ -98,10 +101,24 @@ def _complete_connection(request: Mapping[str, str]) -> Answer:
     return 200, {}
 
 
+def _advance_clock(request: Mapping[str, str]) -> Answer:
+    from plumbline.rehearsal import advancing, clock
+
+    try:
+        to = datetime.datetime.fromisoformat(request["to"])
+        if to.tzinfo is None:
+            return 400, {"error": f"{request['to']} does not say in which time zone it is"}
+        passed = advancing.advance(to.timestamp())
+    except ValueError as error:
+        return 400, {"error": str(error)}
+    return 200, {"now": clock.written(passed.now, "microseconds"), "fired": dict(passed.fired)}
+
+
 _QUESTIONS: Mapping[str, Callable[[Mapping[str, str]], Answer]] = {
     ASSUME_SERVICE_ROLE: _assume,
     REPOSITORY_CHANGED: _repository_changed,
     COMPLETE_CONNECTION: _complete_connection,
+    ADVANCE_CLOCK: _advance_clock,
 }
 
 

@@ -5,12 +5,13 @@ request or from its bucket, and its metadata from the request or from the source
 reference, CopyObject). Conditions on the source and its tags are refused by name, for nothing here needs them.
 """
 
-import datetime
 from collections.abc import Mapping
 from urllib.parse import parse_qs, unquote
 
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import s3
+
+from plumbline.rehearsal import clock
 
 Answer = tuple[int, dict[str, str], bytes]
 _own_copy_object = s3._copy_object
@@ -57,10 +58,9 @@ def _result(written: Answer, source: Mapping[str, str]) -> Answer:
         return written
     found = {name.lower(): value for name, value in (*source.items(), *headers.items())}
     etag = found["etag"].strip('"')
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     body = (
         '<?xml version="1.0" encoding="UTF-8"?><CopyObjectResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-        f"<LastModified>{now}</LastModified><ETag>&quot;{etag}&quot;</ETag></CopyObjectResult>"
+        f"<LastModified>{clock.iso_now()}</LastModified><ETag>&quot;{etag}&quot;</ETag></CopyObjectResult>"
     ).encode()
     version = {name.lower(): value for name, value in source.items()}.get("x-amz-version-id")
     answered = {name: value for name, value in headers.items() if name.lower() not in ("etag", "content-length")}

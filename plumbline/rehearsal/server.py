@@ -172,6 +172,7 @@ def _add_services(options: ServerOptions) -> _Services:
         cloudwatch,
         codebuild,
         codepipeline,
+        emulator_clock,
         enforcement,
         eventbridge,
         function_code,
@@ -186,6 +187,7 @@ def _add_services(options: ServerOptions) -> _Services:
     from plumbline.rehearsal.sagemaker.containers import isolation
     from plumbline.rehearsal.sagemaker.options import Options
 
+    emulator_clock.register()
     enforcement.install(options)
     cloudwatch.register()
     eventbridge.register(

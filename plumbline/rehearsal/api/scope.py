@@ -1,7 +1,8 @@
 """Where a resource lives: one account in one region."""
 
 import dataclasses
-import time
+
+from plumbline.rehearsal import clock
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,4 +26,4 @@ class Scope:
 
 def timestamp() -> float:
     """The present as the APIs write it: seconds since the epoch, to the millisecond."""
-    return round(time.time(), 3)
+    return round(clock.now(), 3)

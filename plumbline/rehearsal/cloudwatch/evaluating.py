@@ -2,19 +2,20 @@
 
 Sources: CloudWatch user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data". AWS
 evaluates every minute and looks back further than its periods when data is missing; here an alarm is evaluated when a
-data point of its metric arrives, over its last periods, counted back from now.
+data point of its metric arrives, and whenever the rehearsal's clock is moved, over its last periods, counted back from
+now.
 """
 
 import dataclasses
 import json
 import logging
 import operator
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import cloudwatch
 
+from plumbline.rehearsal import clock
 from plumbline.rehearsal.emulator_loop import soon_on_loop
 
 Alarm = dict[str, object]
@@ -76,21 +77,35 @@ def install() -> None:
     cloudwatch._evaluate_all_alarms = _evaluate_all_alarms
 
 
+def evaluate_again() -> None:
+    """Evaluates every alarm of every account at the time that the clock shows, also those without any data."""
+    scopes = dict.fromkeys((account, region) for account, region, _ in list(cloudwatch._alarms._data))
+    for account, region in scopes:
+        with request_scope(account, region):
+            for alarm in list(cloudwatch._alarms.values()):
+                _evaluate(alarm, cloudwatch._metrics.get(_metric_of(alarm)) or ())
+
+
 def _evaluate_all_alarms() -> None:
     for alarm in list(cloudwatch._alarms.values()):
         evaluate_alarm(alarm)
 
 
 def evaluate_alarm(alarm: Alarm) -> None:
-    """Stands in for the emulator's own: evaluates an alarm on one metric, and tells of its change."""
-    namespace, name = alarm.get("Namespace"), alarm.get("MetricName")
-    if not namespace or not name:
+    """Stands in for the emulator's own: evaluates an alarm whose metric has ever had data, and tells of its change."""
+    points = cloudwatch._metrics.get(_metric_of(alarm))
+    if points is not None:
+        _evaluate(alarm, points)
+
+
+def _metric_of(alarm: Mapping[str, object]) -> tuple[object, object, str]:
+    return alarm.get("Namespace"), alarm.get("MetricName"), str(cloudwatch._dims_key(_dimensions(alarm)))
+
+
+def _evaluate(alarm: Alarm, points: Sequence[Mapping[str, object]]) -> None:
+    if not alarm.get("MetricName"):
         return
-    wanted = (namespace, name, cloudwatch._dims_key(_dimensions(alarm)))
-    points = cloudwatch._metrics.get(wanted)
-    if points is None:
-        return
-    verdict = judge(alarm, points, now=time.time())
+    verdict = judge(alarm, points, now=clock.now())
     old = str(alarm["StateValue"])
     if verdict.state is None or verdict.state == old:
         return
@@ -98,7 +113,7 @@ def evaluate_alarm(alarm: Alarm) -> None:
         "StateValue": verdict.state,
         "StateReason": verdict.reason,
         "StateReasonData": _reason_data(alarm, verdict),
-        "StateUpdatedTimestamp": int(time.time()),
+        "StateUpdatedTimestamp": int(clock.now()),
     }
     cloudwatch._record_history(alarm["AlarmName"], old, verdict.state, verdict.reason)
     cloudwatch._dispatch_alarm_actions(alarm, old, verdict.state, verdict.reason)

@@ -4,7 +4,6 @@ Sources: SNS developer guide, "Enable compatibility between event sources from A
 CloudWatch user guide, "Alarm events and EventBridge". A message that a topic or its key refuses is lost.
 """
 
-import datetime
 import json
 import uuid
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch, eventbridge
 
+from plumbline.rehearsal import clock
 from plumbline.rehearsal.enforcement.service_principals import publishes
 
 _CLOUDWATCH = "cloudwatch.amazonaws.com"
@@ -54,7 +54,7 @@ def _arn(alarm: Mapping[str, object]) -> str:
 
 
 def _detail(alarm: Mapping[str, object], old_state: str, new_state: str, reason: str) -> dict[str, object]:
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.moment()
     state: dict[str, object] = {
         "value": new_state,
         "reason": reason,

@@ -10,13 +10,14 @@ calls with AWS CloudTrail".
 """
 
 import contextvars
-import datetime
 import json
 import uuid
 from collections.abc import Mapping
 
 from ministack.core.responses import get_region, request_scope
 from ministack.services import cloudtrail, eventbridge, sts
+
+from plumbline.rehearsal import clock
 
 _DETAIL_TYPE = "AWS API Call via CloudTrail"
 # The role that the request being served asks for.
@@ -73,7 +74,7 @@ def _record(role_arn: str, session: Mapping[str, object], *, account: str, regio
     return {
         "eventVersion": "1.11",
         "userIdentity": {"type": kind, "arn": caller, "accountId": "".join(caller.split(":")[4:5])},
-        "eventTime": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "eventTime": clock.written(clock.now()),
         "eventSource": "sts.amazonaws.com",
         "eventName": "AssumeRole",
         "awsRegion": region,

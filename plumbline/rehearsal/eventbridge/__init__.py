@@ -5,6 +5,7 @@ This package adds
 - events that go to another account's bus, one hop, and targets that are started in a role;
 - permissions of every delivery, decided each time and logged: the target's role, or the target's own policy;
 - retries, dead-letter queues and the metrics of ``AWS/Events``;
+- rules with a schedule, which are due by the rehearsal's clock;
 - archives that hold what they say and replays that put it back;
 - keys of buses and archives, which must let EventBridge use them.
 

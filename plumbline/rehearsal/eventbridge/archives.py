@@ -6,12 +6,12 @@ in Amazon EventBridge": what a replay has put on a bus is not archived again.
 
 import json
 import re
-import time
 from collections.abc import Mapping
 
 from ministack.core.responses import error_response_json
 from ministack.services import eventbridge
 
+from plumbline.rehearsal import clock
 from plumbline.rehearsal.eventbridge import bus_keys
 from plumbline.rehearsal.eventbridge.delivery import Event, Members
 
@@ -56,7 +56,7 @@ def events_of(archive: dict[str, object]) -> list[dict[str, object]]:
 def _count(archive: dict[str, object]) -> None:
     """Drops what is older than the archive keeps, and says how much is left."""
     kept, days = archive.get("Events"), int(str(archive.get("RetentionDays") or 0))
-    since = time.time() - days * _DAY if days else 0
+    since = clock.now() - days * _DAY if days else 0
     events = [one for one in kept if one["Time"] > since] if isinstance(kept, list) else []
     archive["Events"] = events
     archive["EventCount"] = len(events)

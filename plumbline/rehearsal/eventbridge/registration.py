@@ -8,6 +8,7 @@ from plumbline.rehearsal.eventbridge import (
     put_events,
     replays,
     rule_targets,
+    scheduled_rules,
 )
 from plumbline.rehearsal.eventbridge.options import Options
 from plumbline.rehearsal.eventbridge.targets import functions
@@ -24,6 +25,7 @@ def register(options: Options) -> None:
     bus_policies.install()
     put_events.install()
     rule_targets.install()
+    scheduled_rules.install()
     archives.install()
     replays.install()
     functions.install()

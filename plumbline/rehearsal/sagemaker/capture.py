@@ -11,6 +11,7 @@ import random
 import threading
 import uuid
 
+from plumbline.rehearsal import clock
 from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker.sessions import RoleSession
 from plumbline.rehearsal.sagemaker.transfer import S3Uri
@@ -53,7 +54,7 @@ class Capture:
         """Captures an invocation, or lets it pass when the sample leaves it out."""
         if random.random() * 100 >= self._config["InitialSamplingPercentage"]:  # noqa: S311 - a sample, not a secret
             return
-        now = datetime.datetime.now(datetime.UTC)
+        now = clock.moment()
         data = {}
         if "Input" in self._options or "InputAndOutput" in self._options:
             data["endpointInput"] = self._side(asked, "INPUT")

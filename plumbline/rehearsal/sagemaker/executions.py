@@ -4,9 +4,9 @@ import copy
 import dataclasses
 import datetime
 import threading
-import time
 from collections.abc import Mapping
 
+from plumbline.rehearsal import clock
 from plumbline.rehearsal.api.errors import ApiError
 from plumbline.rehearsal.api.scope import timestamp
 from plumbline.rehearsal.api.shapes import Document
@@ -42,7 +42,7 @@ class StepCache:
 
     def find(self, step: Step, key: str) -> CachedRun | None:
         """The latest run of a step with the same key that is not too old."""
-        oldest = time.time() - (step.cache_seconds or 0)
+        oldest = clock.now() - (step.cache_seconds or 0)
         with self._lock:
             runs = [run for run in self._runs.get(step.name, []) if run.key == key and run.time >= oldest]
         return runs[-1] if runs else None
@@ -218,7 +218,7 @@ class Execution:
         self._outputs[step.name] = outcome.output
         if key is not None:
             arn = self.document["PipelineExecutionArn"]
-            self._cache.add(step, CachedRun(key=key, time=time.time(), execution_arn=arn, outcome=outcome))
+            self._cache.add(step, CachedRun(key=key, time=clock.now(), execution_arn=arn, outcome=outcome))
         self._step_becomes(step, "Succeeded", metadata=outcome.metadata)
         return False
 

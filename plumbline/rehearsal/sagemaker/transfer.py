@@ -1,4 +1,8 @@
-"""Data between S3 and a job's folder, moved by the platform with the job's role."""
+"""Data between S3 and a job's folder, moved by the platform with the job's role.
+
+Sources: SageMaker API reference, "ProcessingS3Input" and "S3DataSource" for ``S3DataType``: a manifest is a JSON array
+that begins with an object ``{"prefix": …}`` and goes on with what follows the prefix in the key of each object.
+"""
 
 import contextlib
 import dataclasses
@@ -65,13 +69,13 @@ def find(source: Document, *, session: RoleSession) -> list[RemoteFile]:
         session: The role that lists them.
 
     Raises:
-        PlatformError: There are none.
+        PlatformError: There are none, or the manifest is none.
         botocore.exceptions.ClientError: The role may not look.
     """
     uri = S3Uri.parse(source["S3Uri"])
     kind = source.get("S3DataType", "S3Prefix")
     if kind == "ManifestFile":
-        files = list(_manifest(json.loads(read(uri, session=session))))
+        files = _manifest(uri, read(uri, session=session))
     elif kind == "S3Prefix":
         files = list(_listed(uri, session))
     else:
@@ -92,6 +96,10 @@ def download(files: list[RemoteFile], folder: Path, *, session: RoleSession) -> 
 
     Returns:
         The number of bytes.
+
+    Raises:
+        PlatformError: One of them is not there.
+        botocore.exceptions.ClientError: The role may not read one.
     """
     client = session.client("s3")
     size = 0
@@ -99,7 +107,14 @@ def download(files: list[RemoteFile], folder: Path, *, session: RoleSession) -> 
         target = folder / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(target.name + ".partial")
-        body = client.get_object(Bucket=file.source.bucket, Key=file.source.key)["Body"]
+        try:
+            body = client.get_object(Bucket=file.source.bucket, Key=file.source.key)["Body"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "NoSuchKey":
+                raise
+            raise PlatformError(
+                f'ClientError: Data download failed:NoSuchKey (404): The specified key does not exist: "{file.source}"'
+            ) from error
         with partial.open("wb") as stream:
             for chunk in body.iter_chunks(_CHUNK):
                 size += stream.write(chunk)
@@ -257,14 +272,30 @@ def _relative(key: str, prefix: str) -> str:
     return key.removeprefix(folder) if key.startswith(folder) else key[prefix.rfind("/") + 1 :]
 
 
-def _manifest(entries: list[str | dict[str, str]]) -> Iterator[RemoteFile]:
-    head = entries[0]
-    if not isinstance(head, dict) or "prefix" not in head:
-        raise PlatformError('ClientError: a manifest begins with {"prefix": "s3://…"}')
+def _manifest(uri: S3Uri, content: bytes) -> list[RemoteFile]:
+    try:
+        entries = json.loads(content)
+    except ValueError as error:
+        raise _no_manifest(uri, f"it is no JSON ({error})") from error
+    head = entries[0] if isinstance(entries, list) and entries else None
+    if not isinstance(head, dict) or not isinstance(head.get("prefix"), str):
+        raise _no_manifest(uri, 'it does not begin with {"prefix": "s3://…"}')
+    names = entries[1:]
+    if not names:
+        raise _no_manifest(uri, "it names no objects")
     prefix = S3Uri.parse(head["prefix"])
-    for name in entries[1:]:
-        path = str(name).lstrip("/")
-        yield RemoteFile(source=S3Uri(bucket=prefix.bucket, key=prefix.key + path), path=PurePosixPath(path))
+    return [_entry(uri, prefix, name) for name in names]
+
+
+def _entry(uri: S3Uri, prefix: S3Uri, name: object) -> RemoteFile:
+    path = PurePosixPath(name.lstrip("/")) if isinstance(name, str) else PurePosixPath()
+    if not path.name or ".." in path.parts:
+        raise _no_manifest(uri, f"{json.dumps(name)} is no path below the prefix")
+    return RemoteFile(source=S3Uri(bucket=prefix.bucket, key=f"{prefix.key}{name}"), path=path)
+
+
+def _no_manifest(uri: S3Uri, why: str) -> PlatformError:
+    return PlatformError(f'ClientError: Data download failed: the manifest "{uri}" cannot be used: {why}')
 
 
 def _nothing_there(uri: S3Uri, session: RoleSession) -> str:

@@ -1,6 +1,13 @@
 """CloudFormation types that MiniStack lacks though it has their service, and properties that it drops."""
 
-from plumbline.rehearsal.provisioning.types import archives, budgets, composite_alarms, kept_properties, trails
+from plumbline.rehearsal.provisioning.types import (
+    archives,
+    budgets,
+    composite_alarms,
+    kept_properties,
+    tables,
+    trails,
+)
 
 
 def register() -> None:
@@ -9,4 +16,5 @@ def register() -> None:
     budgets.register()
     composite_alarms.register()
     kept_properties.register()
+    tables.register()
     trails.register()

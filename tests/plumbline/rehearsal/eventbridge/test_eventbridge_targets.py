@@ -1,5 +1,6 @@
 """What each kind of target needs before it gets an event, and what it gets."""
 
+import datetime
 import io
 import json
 import time
@@ -139,6 +140,36 @@ def test_a_function_that_fails_is_tried_again_and_its_event_goes_to_its_own_queu
     assert json.loads(failed.wait()["body"])["requestPayload"]["detail"] == {"number": 1}
     assert letters.read() == []
     assert rule.counted("FailedInvocations") == 0
+
+
+_MODEL_AND_TIME = {
+    "InputPathsMap": {"time": "$.time", "number": "$.detail.inner.number", "inner": "$.detail.inner"},
+    "InputTemplate": '{"model":"flight_delays","time":<time>,"number":<number>,"inner":<inner>}',
+}
+
+
+@pytest.mark.parametrize(("given", "wanted"), [
+    ({"Input": '{"model": "flight_delays", "limit": 1}'}, {"model": "flight_delays", "limit": 1}),
+    ({"InputPath": "$.detail.inner"}, {"number": 1}),
+    (
+        {"InputTransformer": _MODEL_AND_TIME},
+        {"model": "flight_delays", "time": None, "number": 1, "inner": {"number": 1}},
+    ),
+])  # fmt: skip
+def test_a_function_gets_what_the_target_says(
+    cloud: Cloud, function: str, given: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    failed = Letters(cloud)
+    client = cloud.administrator(OWNER).client("lambda")
+    client.update_function_configuration(FunctionName=function, DeadLetterConfig={"TargetArn": failed.arn})
+    rule = Rule(cloud, Arn=function, **given)
+    _permit(cloud, function, rule.arn)
+    rule.send(inner={"number": 1})
+    got = json.loads(failed.wait()["body"])["requestPayload"]
+    if "time" in got:
+        datetime.datetime.strptime(got["time"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
+        got["time"] = None
+    assert got == wanted
 
 
 @pytest.fixture(scope="module")

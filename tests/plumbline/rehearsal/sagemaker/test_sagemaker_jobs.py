@@ -1,6 +1,7 @@
 """Jobs, end to end: data, isolation, limits, ends."""
 
 import io
+import json
 import subprocess
 import tarfile
 
@@ -38,6 +39,35 @@ print("the total is", total)
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     assert world.get("s3://tiny-111111111111/jobs/total/total") == b"3"
     assert "the total is 3" in world.log("/aws/sagemaker/ProcessingJobs", job["ProcessingJobName"])
+
+
+def test_a_job_reads_what_a_manifest_names_where_its_keys_say(world: World, job_role: str) -> None:
+    for name in ("day=1/one.csv", "day=2/two.csv", "day=3/three.csv"):
+        world.put(f"jobs/days/{name}", name)
+    prefix = world.put("jobs/days/none", "").removesuffix("none")
+    manifest = world.put("jobs/manifest", json.dumps([{"prefix": prefix}, "day=1/one.csv", "day=3/three.csv"]))
+    code = """
+import pathlib
+base = pathlib.Path("/opt/ml/processing/input/days")
+print("files:", *sorted(path.relative_to(base).as_posix() for path in base.rglob("*.csv")))
+"""
+    given = processing_input("days", manifest)
+    given["S3Input"]["S3DataType"] = "ManifestFile"
+    job = world.processing(code, role=job_role, inputs=[given])
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    log = world.log("/aws/sagemaker/ProcessingJobs", job["ProcessingJobName"])
+    assert "files: day=1/one.csv day=3/three.csv" in log
+
+
+def test_a_job_whose_manifest_names_what_is_not_there_fails_naming_it(world: World, job_role: str) -> None:
+    prefix = world.put("jobs/gone/one", "").removesuffix("one")
+    manifest = world.put("jobs/gone-manifest", json.dumps([{"prefix": prefix}, "one", "two"]))
+    given = processing_input("gone", manifest)
+    given["S3Input"]["S3DataType"] = "ManifestFile"
+    job = world.processing("", role=job_role, inputs=[given])
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Data download failed:NoSuchKey (404)")
+    assert f'"{prefix}two"' in job["FailureReason"]
 
 
 def test_an_isolated_job_sees_nothing_of_the_machine_and_no_credentials(world: World, job_role: str) -> None:
