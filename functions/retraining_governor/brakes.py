@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from settings import Settings
-from signals import Kind, End, Signal
+from signals import End, Signal
 
 
 class Brake(StrEnum):

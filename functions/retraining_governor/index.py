@@ -6,10 +6,10 @@ while a run of the model is in flight, inside the cool-down, over the runs of a 
 that is older than the model's last run, and every signal after some failed runs in a row, until a person resumes.
 
 Events arrive twice, late and in any order (EventBridge user guide, "At least once"). A signal is decided on once, by
-its id. **The clock is never asked**: the time of a decision is the event's own, `detail.state.timestamp` of an alarm and
-`time` of everything else, so that an event that comes again, from the queue of failed ones or from an archive, meets the
-same hours, days and months. Only whether a run is in flight, which dataset is the newest, which commit was delivered
-and who is champion are as they are found.
+its id. **The clock is never asked**: the time of a decision is the event's own, `detail.state.timestamp` of an alarm
+and `time` of everything else, so that an event that comes again, from the queue of failed ones or from an archive,
+meets the same hours, days and months. Only whether a run is in flight, which dataset is the newest, which commit was
+delivered and who is champion are as they are found.
 
 Events (source, detail-type):
     aws.cloudwatch, "CloudWatch Alarm State Change": of `<PRODUCTION_PREFIX>-<slug>-drift` in PRODUCTION_ACCOUNT.

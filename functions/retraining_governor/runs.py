@@ -138,13 +138,17 @@ class Runs:
         return str(containers[0].get("ModelDataUrl", "")) if containers else ""
 
     def under_way(self, model: str) -> str:
-        """An execution of the model's pipeline that has not ended, whoever started it; empty when there is none."""
+        """An execution of the model's pipeline that has not ended, whoever started it; empty when there is none.
+
+        A list may be behind, so each is asked for once more.
+        """
         answer = self._sagemaker.list_pipeline_executions(
             PipelineName=self._named(model), SortBy="CreationTime", SortOrder="Descending", MaxResults=_NEWEST
         )
         for execution in answer["PipelineExecutionSummaries"]:
-            if execution["PipelineExecutionStatus"] in _UNDER_WAY:
-                return str(execution["PipelineExecutionArn"])
+            arn = str(execution["PipelineExecutionArn"])
+            if execution["PipelineExecutionStatus"] in _UNDER_WAY and self._status(arn)[0] in _UNDER_WAY:
+                return arn
         return ""
 
     def end_of(self, model: str, execution: str, *, asked: datetime) -> End | None:
@@ -155,20 +159,10 @@ class Runs:
             execution: The execution's ARN.
             asked: The time that stands for the end of an execution of which SageMaker knows nothing any more.
         """
-        try:
-            found = self._sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
-        except ClientError as error:
-            if code_of(error) != "ResourceNotFound":
-                raise
-            return End(model=model, execution=execution, status="Gone", time=asked)
-        if found["PipelineExecutionStatus"] in _UNDER_WAY:
+        status, time = self._status(execution)
+        if status in _UNDER_WAY:
             return None
-        return End(
-            model=model,
-            execution=execution,
-            status=found["PipelineExecutionStatus"],
-            time=found["LastModifiedTime"].astimezone(UTC),
-        )
+        return End(model=model, execution=execution, status=status, time=time or asked)
 
     def start(self, decision: Decision, *, again: bool) -> str:
         """Starts the run that was decided on; the same decision starts one run, however often it is asked for.
@@ -202,6 +196,16 @@ class Runs:
             ClientRequestToken=f"governor-{decision.digest}",
         )
         return str(answer["PipelineExecutionArn"])
+
+    def _status(self, execution: str) -> tuple[str, datetime | None]:
+        """Status of an execution and since when it has it; `Gone` when SageMaker knows nothing of it any more."""
+        try:
+            found = self._sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+        except ClientError as error:
+            if code_of(error) != "ResourceNotFound":
+                raise
+            return "Gone", None
+        return str(found["PipelineExecutionStatus"]), found["LastModifiedTime"].astimezone(UTC)
 
     def _named_run(self, decision: Decision, name: str) -> str:
         pages = self._sagemaker.get_paginator("list_pipeline_executions").paginate(

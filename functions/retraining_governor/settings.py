@@ -9,7 +9,7 @@ from refusal import RefusedError
 from signals import Kind
 
 _HOURS_OF_A_YEAR = 8_760
-# It bounds the starts of a month that a state keeps: an item of DynamoDB has at most 400 KB (developer guide, "Quotas").
+# It bounds the starts of a month that a state keeps: DynamoDB takes items up to 400 KB (developer guide, "Quotas").
 _RUNS_A_DAY = 100
 _MOST = 10**9
 

@@ -139,7 +139,7 @@ def read(event: object, ours: Surroundings) -> Signal | Delivery | End | None:
     """
     if not isinstance(event, Mapping):
         raise RefusedError("this is no event of EventBridge")
-    reader = _READERS.get((event.get("source"), event.get("detail-type")))
+    reader = _READERS.get((str(event.get("source")), str(event.get("detail-type"))))
     sender = ours.production_account if reader is _alarm else ours.account
     if reader is None or event.get("account") != sender:
         return None

@@ -24,8 +24,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from brakes import Brake, Flight, State
-from signals import End, Kind
 from role import code_of
+from signals import End, Kind
 
 Document = dict[str, Any]
 
