@@ -346,7 +346,7 @@ class Pipelines:
     ) -> Document:
         assert (SortBy, SortOrder) == ("CreationTime", "Descending")
         found = [
-            {name: value for name, value in package.items() if name != "InferenceSpecification"}
+            {name: package[name] for name in package.keys() - {"InferenceSpecification", "ModelPackageStatusDetails"}}
             for package in reversed(self._cloud.packages)
             if package["ModelPackageGroupName"] == ModelPackageGroupName
             and package["ModelApprovalStatus"] == ModelApprovalStatus
@@ -455,7 +455,9 @@ def package(model: str, version: int, status: str, artifact: str = "") -> Docume
         "ModelPackageVersion": version,
         "ModelPackageArn": f"arn:aws:sagemaker:{REGION}:{STAGING}:model-package/{group}/{version}",
         "CreationTime": NOON,
+        "ModelPackageName": group,
         "ModelPackageStatus": "Completed",
+        "ModelPackageStatusDetails": {"ValidationStatuses": []},
         "ModelApprovalStatus": status,
         "InferenceSpecification": {"Containers": [container]},
     }
