@@ -64,8 +64,8 @@ def _data(model: str, metrics: Document, earlier: Sequence[Document], needed: in
         failed, empty = "failed" in said, "no_data" in said
         yield _datum(model, "failed", float(failed), monitor)
         yield _datum(model, "no_data", float(empty), monitor)
-        if failed or empty:
-            print(f"{model}: {monitor}: {said.get('failed') or said.get('no_data')}")
+        if "deviation" not in said:
+            print(f"{model}: {monitor}: {json.dumps(said)}")
             continue
         deviations = [float(said["deviation"])]
         deviations += [float(one[monitor]["deviation"]) for one in earlier if "deviation" in one.get(monitor, {})]

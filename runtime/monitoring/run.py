@@ -32,10 +32,15 @@ from runtime.predictor import Predictor
 
 METRICS_FILE, REPORT_FILE = "metrics.json", "report.html"
 _FORMAT = 1
+_REASONS = ("failed", "no_data", "not_yet")  # for which a check has no deviation
 
 
 class NothingToCheckError(Exception):
     """A window that holds nothing that a check could look at; says what is missing."""
+
+
+class NotYetError(Exception):
+    """A check that has nothing to look at since nothing was answered yet whose truth could be known; says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,18 +123,20 @@ def monitor(job: ProcessingJob) -> None:
         "Endpoint": window.endpoint,
         "Asked": f"{window.asked.since:%Y-%m-%d %H:%M} to {window.asked.until:%Y-%m-%d %H:%M} UTC",
         "Answered": f"{window.answered.since:%Y-%m-%d %H:%M} to {window.answered.until:%Y-%m-%d %H:%M} UTC",
-        **{name: str(said[why]) for name, said in told.items() for why in ("no_data", "failed") if why in said},
+        **{name: str(said[why]) for name, said in told.items() for why in _REASONS if why in said},
     }
     page = report(title=f"{window.model}, window {window.id}", facts=facts, checked=looking.checked)
     (output / REPORT_FILE).write_text(page, encoding="utf-8")
     for name, said in told.items():
-        print(f"{name}: {said.get('failed') or said.get('no_data') or said.get('deviation')}")
+        print(f"{name}: {next((said[why] for why in (*_REASONS, 'deviation') if why in said), '')}")
 
 
 def _told(checked: Callable[[], Outcome], folder: Path) -> dict[str, object]:
     """Makes a check, keeps its files, and says what came of it."""
     try:
         outcome = checked()
+    except NotYetError as error:
+        return {"not_yet": str(error)}
     except NothingToCheckError as error:
         return {"no_data": str(error)}
     except (JobError, RowError) as error:
@@ -262,6 +269,8 @@ class _Looking:
 
     def _labelled(self) -> Counter[str]:
         """Writes the answers whose truth is known to the scratch table."""
+        if not self.window.answers:
+            raise NotYetError("nothing was answered in the older window, whose truth is known by now")
         counts: Counter[str] = Counter()
         asked = self._invocations(files_in(self.data, self.window.answers), counts)
         labels = files_in(self.data, self.window.labels)

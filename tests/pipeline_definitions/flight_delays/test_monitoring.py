@@ -156,6 +156,17 @@ def test_without_labels_the_checks_that_need_them_have_no_data_and_the_others_ru
     assert told["data-quality"]["rows"] == told["explainability"]["rows"] == 400
 
 
+def test_a_day_after_the_first_answers_nothing_is_due_whose_truth_could_be_known(
+    jobs: Jobs, archive: Path, baselines: Path, check: Check, test_rows: pl.DataFrame, tmp_path: Path
+) -> None:
+    check(test_rows.head(40), labels=False)
+    path = tmp_path / "data" / "windows/w/window.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"answers": []}))
+    told = json.loads((jobs.monitor(archive, baselines, tmp_path / "data", name="early") / "metrics.json").read_text())
+    said = {"not_yet": "nothing was answered in the older window, whose truth is known by now"}
+    assert (told["checks"]["model-quality"], told["checks"]["bias"]) == (said, said)
+
+
 def test_a_window_that_cannot_be_read_has_no_data_and_says_why(check: Check, test_rows: pl.DataFrame) -> None:
     told = check(test_rows.head(0), extra={"captures/a.jsonl": "{broken\n"})["checks"]
     assert told["data-quality"]["no_data"].startswith("no row was asked (")

@@ -1,0 +1,235 @@
+"""Training runs, as SageMaker knows them, and what a run is started with.
+
+Sources: SageMaker API reference, StartPipelineExecution, ListPipelineExecutions, CustomerMetadataProperties of
+CreateModelPackage; S3 API reference, ListObjectsV2, HeadObject.
+"""
+
+import dataclasses
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from refusal import RefusedError
+from role import code_of
+from settings import Settings, parsed
+from signals import NOT_GIVEN, End, slug_of
+from table import Decision
+
+Client = Any
+
+# Errors after which the same request will not do: another has to be made, or somebody has to mend something.
+FOR_GOOD = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "ConflictException",
+    "ResourceLimitExceeded",
+    "ResourceNotFound",
+    "ValidationException",
+}
+_UNDER_WAY = {"Executing", "Stopping"}
+# The reason becomes a property of the model package: at most 256 characters, letters, digits, spaces and these. A run
+# would otherwise fail where it registers, after all that it cost.
+_PROPERTY_CHARACTERS, _PROPERTY_LENGTH = "_.:/=+-@", 256
+# One page of the newest: one runs at a time, so that what still does is not behind a hundred that were started later.
+_NEWEST = 100
+# By how much the clock of a signal's sender may differ from SageMaker's.
+_LEEWAY = timedelta(hours=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A dataset.
+
+    Attributes:
+        id: Its identifier.
+        version: The S3 version of its `dataset.json`.
+    """
+
+    id: str
+    version: str
+
+
+class Runs:
+    """The account's training pipelines and what they are started with.
+
+    Args:
+        prefix: What begins the names of pipelines and model package groups, before a hyphen and the model's slug.
+        data_bucket: The bucket of datasets.
+        commit_parameter: The SSM parameter that says which commit was delivered.
+        settings_prefix: Path of the parameters that hold models' settings, without a slash at its end.
+    """
+
+    def __init__(self, *, prefix: str, data_bucket: str, commit_parameter: str, settings_prefix: str) -> None:
+        self._prefix = prefix
+        self._data_bucket = data_bucket
+        self._commit_parameter = commit_parameter
+        self._settings_prefix = settings_prefix
+        self._sagemaker: Client = boto3.client("sagemaker")
+        self._s3: Client = boto3.client("s3")
+        self._ssm: Client = boto3.client("ssm")
+
+    def settings(self, model: str) -> Settings | None:
+        """The settings of a model; None when it has none.
+
+        Raises:
+            RefusedError: They are malformed.
+        """
+        try:
+            text = self._value(f"{self._settings_prefix}/{model}")
+        except ClientError as error:
+            if code_of(error) != "ParameterNotFound":
+                raise
+            return None
+        return parsed(text, model=model)
+
+    def models(self) -> list[str]:
+        """The models that have settings."""
+        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._settings_prefix)
+        return sorted(found["Name"].rpartition("/")[2] for page in pages for found in page["Parameters"])
+
+    def commit(self) -> str:
+        """The commit that was delivered last."""
+        return self._value(self._commit_parameter)
+
+    def newest_dataset(self, model: str, *, wanted: str) -> Dataset | None:
+        """The dataset of a model that was completed last; a dataset is complete with its `dataset.json`.
+
+        Args:
+            model: The model.
+            wanted: A dataset that has to be there, and that comes before others of the same second; empty for none.
+
+        Returns:
+            It, or None when there is none, or the wanted one is not there.
+
+        Raises:
+            RefusedError: Its bucket keeps no versions.
+        """
+        prefix = f"{model}/datasets/"
+        shape = re.compile(rf"{re.escape(prefix)}(?P<dataset>[^/]+)/dataset\.json")
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._data_bucket, Prefix=prefix)
+        listed = [(shape.fullmatch(entry["Key"]), entry) for page in pages for entry in page.get("Contents", [])]
+        found = {match["dataset"]: entry["LastModified"] for match, entry in listed if match}
+        if not found or (wanted and wanted not in found):
+            return None
+        newest = max(found, key=lambda dataset: (found[dataset], dataset == wanted, dataset))
+        head = self._s3.head_object(Bucket=self._data_bucket, Key=f"{prefix}{newest}/dataset.json")
+        version = head.get("VersionId", "null")
+        if version == "null":
+            raise RefusedError(f"the bucket {self._data_bucket} keeps no versions of dataset {newest}")
+        return Dataset(id=newest, version=str(version))
+
+    def champion(self, model: str) -> str:
+        """The artifact of the model's newest approved version; empty when none is approved."""
+        pages = self._sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=self._named(model),
+            ModelApprovalStatus="Approved",
+            SortBy="CreationTime",
+            SortOrder="Descending",
+        )
+        newest = next((package for page in pages for package in page["ModelPackageSummaryList"]), None)
+        if newest is None:
+            return ""
+        package = self._sagemaker.describe_model_package(ModelPackageName=newest["ModelPackageArn"])
+        containers = package.get("InferenceSpecification", {}).get("Containers", [])
+        return str(containers[0].get("ModelDataUrl", "")) if containers else ""
+
+    def under_way(self, model: str) -> str:
+        """An execution of the model's pipeline that has not ended, whoever started it; empty when there is none.
+
+        A list may be behind, so each is asked for once more.
+        """
+        answer = self._sagemaker.list_pipeline_executions(
+            PipelineName=self._named(model), SortBy="CreationTime", SortOrder="Descending", MaxResults=_NEWEST
+        )
+        for execution in answer["PipelineExecutionSummaries"]:
+            arn = str(execution["PipelineExecutionArn"])
+            if execution["PipelineExecutionStatus"] in _UNDER_WAY and self._status(arn)[0] in _UNDER_WAY:
+                return arn
+        return ""
+
+    def end_of(self, model: str, execution: str, *, asked: datetime) -> End | None:
+        """How an execution has ended; None while it goes on.
+
+        Args:
+            model: The model.
+            execution: The execution's ARN.
+            asked: The time that stands for the end of an execution of which SageMaker knows nothing any more.
+        """
+        status, time = self._status(execution)
+        if status in _UNDER_WAY:
+            return None
+        return End(model=model, execution=execution, status=status, time=time or asked)
+
+    def start(self, decision: Decision, *, again: bool) -> str:
+        """Starts the run that was decided on; the same decision starts one run, however often it is asked for.
+
+        Args:
+            decision: The decision.
+            again: Whether it may have been started already. Nobody says for how long SageMaker knows a request token,
+                so then the run is looked for first, by its name.
+
+        Returns:
+            The execution's ARN.
+
+        Raises:
+            ClientError: It could not be started.
+        """
+        name = f"{decision.kind}-{decision.digest[:32]}"
+        if again and (found := self._named_run(decision, name)):
+            return found
+        parameters = {
+            "CommitId": decision.commit,
+            "DatasetId": decision.dataset,
+            "DatasetVersion": decision.dataset_version,
+            "Trigger": str(decision.kind),
+            "TriggerReason": property_value(decision.reason),
+            **({"ChampionUri": decision.champion} if decision.champion else {}),
+        }
+        answer = self._sagemaker.start_pipeline_execution(
+            PipelineName=self._named(decision.model),
+            PipelineExecutionDisplayName=name,
+            PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
+            ClientRequestToken=f"governor-{decision.digest}",
+        )
+        return str(answer["PipelineExecutionArn"])
+
+    def _status(self, execution: str) -> tuple[str, datetime | None]:
+        """Status of an execution and since when it has it; `Gone` when SageMaker knows nothing of it any more."""
+        try:
+            found = self._sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+        except ClientError as error:
+            if code_of(error) != "ResourceNotFound":
+                raise
+            return "Gone", None
+        return str(found["PipelineExecutionStatus"]), found["LastModifiedTime"].astimezone(UTC)
+
+    def _named_run(self, decision: Decision, name: str) -> str:
+        pages = self._sagemaker.get_paginator("list_pipeline_executions").paginate(
+            PipelineName=self._named(decision.model), CreatedAfter=decision.time - _LEEWAY
+        )
+        for page in pages:
+            for execution in page["PipelineExecutionSummaries"]:
+                if execution.get("PipelineExecutionDisplayName") == name:
+                    return str(execution["PipelineExecutionArn"])
+        return ""
+
+    def _named(self, model: str) -> str:
+        return f"{self._prefix}-{slug_of(model)}"
+
+    def _value(self, parameter: str) -> str:
+        return str(self._ssm.get_parameter(Name=parameter)["Parameter"]["Value"])
+
+
+def property_value(reason: str) -> str:
+    """A reason as a property of a model package may say it."""
+    taken = (character if _allowed(character) else " " for character in reason)
+    return " ".join("".join(taken).split())[:_PROPERTY_LENGTH].rstrip() or NOT_GIVEN
+
+
+def _allowed(character: str) -> bool:
+    # Beyond U+FFFF a character may count as two.
+    return character <= "\uffff" and (unicodedata.category(character)[0] in "LN" or character in _PROPERTY_CHARACTERS)
