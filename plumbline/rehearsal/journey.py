@@ -31,6 +31,7 @@ from plumbline.rehearsal import (
     predictions,
     releasing,
     training,
+    watching,
 )
 from plumbline.rehearsal.alerts import Alerts, try_alerts
 from plumbline.rehearsal.assembly import SynthesizedStack, read_assembly
@@ -316,6 +317,7 @@ class Journey:
                 tell=step.detail,
             )
             step.outcome = f"{agreement.rows:,} answers equal to the artifact's, to {agreement.largest_difference:.0e}"
+        watched = self.watch(model, offline=offline)
         with self._steps.step("Try what must be refused") as step:
             refused = denials.try_all(
                 denials.probes(cloud=cloud, model=model, inputs=trained.inputs, model_package_arn=arn)
@@ -332,8 +334,34 @@ class Journey:
             release=run,
             served=served,
             agreement=agreement,
+            watched=watched,
         )
         return way, refused
+
+    def watch(self, model: Model, *, offline: predictions.Offline) -> watching.Watched | None:
+        """Lets windows of a model's traffic pass in production, until its monitors see that it has changed.
+
+        Args:
+            model: The model.
+            offline: Rows that production's endpoint was asked.
+
+        Returns:
+            What was seen; None for a model that nobody watches.
+        """
+        if model.monitoring is None:
+            return None
+        with self._steps.step(f"Watch {model.name} in production") as step:
+            watched = watching.watch(
+                cloud=self.cloud,
+                model=model,
+                monitoring=model.monitoring,
+                production=self.platform.deployment(Environment.PRODUCTION),
+                told=self.staging,
+                offline=offline,
+                tell=step.detail,
+            )
+            step.outcome = f"{len(watched.windows)} windows, {watched.alarm} told to {watched.heard}"
+        return watched
 
     def served(self, model: Model, deployment: Deployment) -> Served:
         """What an environment's endpoint of a model serves."""

@@ -9,6 +9,7 @@ from plumbline.rehearsal.pipeline_run import PipelineRun
 from plumbline.rehearsal.predictions import Agreement
 from plumbline.rehearsal.release import Served
 from plumbline.rehearsal.training_run import Run
+from plumbline.rehearsal.watching import Watched
 from plumbline.writing import write_whole
 
 FILE = "rehearsal.json"
@@ -53,6 +54,7 @@ class ModelSummary:
         release: The execution of its release pipeline.
         served: What each environment serves.
         agreement: Production's answers against the artifact's own.
+        watched: What its monitors saw; None for a model that nobody watches.
     """
 
     model: str
@@ -65,6 +67,7 @@ class ModelSummary:
     release: PipelineRun
     served: Mapping[str, Served]
     agreement: Agreement
+    watched: Watched | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

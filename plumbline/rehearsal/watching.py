@@ -1,0 +1,237 @@
+"""What production's monitors see of a model's traffic: windows pass, jobs look at them, an alarm goes off."""
+
+import dataclasses
+import datetime
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from plumbline.accounts.access import Client
+from plumbline.configuration import Deployment, Every, Model, Monitor, Monitoring
+from plumbline.errors import PlumblineError
+from plumbline.rehearsal.cloud import Cloud
+from plumbline.rehearsal.hearing import listen
+from plumbline.rehearsal.predictions import Offline
+from plumbline.rehearsal.release import invoke
+
+_LIMIT_SECONDS = 120.0
+_POLL_SECONDS = 0.25
+_ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
+_ROWS_A_REQUEST = 40
+# Past the quarter of an hour after a window's end at which it is looked at.
+_LOOKED_AT = datetime.timedelta(minutes=20)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What the monitors said of one window.
+
+    Attributes:
+        window: Its name.
+        deviations: By monitor, of those that had something to look at.
+        seconds: How long it took, from the end of the window to the published numbers.
+    """
+
+    window: str
+    deviations: Mapping[str, float]
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What was seen, and what came of it.
+
+    Attributes:
+        windows: The windows, in order.
+        alarm: The alarm that went off.
+        heard: The bus that was told of it.
+    """
+
+    windows: tuple[Seen, ...]
+    alarm: str
+    heard: str
+
+
+class Watching:
+    """Lets windows of a model's traffic pass in production.
+
+    Args:
+        cloud: The cloud.
+        deployment: Production.
+        model: The model.
+    """
+
+    def __init__(self, *, cloud: Cloud, deployment: Deployment, model: Model) -> None:
+        self._cloud = cloud
+        self._deployment = deployment
+        self._model = model
+        self._caller = cloud.administrator(deployment.account)
+        self._ahead = datetime.timedelta()
+
+    def ask(self, rows: Sequence[str]) -> None:
+        """Asks the endpoint for rows, and waits until all are captured."""
+        endpoint = self._deployment.endpoint_name(self._model)
+        client = self._caller.client("sagemaker-runtime")
+        before = self._captured()
+        for start in range(0, len(rows), _ROWS_A_REQUEST):
+            body = "".join(f"{row}\n" for row in rows[start : start + _ROWS_A_REQUEST]).encode()
+            invoke(endpoint=endpoint, caller=self._caller, rows=body, client=client)
+        _until(lambda: self._captured() > before, what=f"a capture of {endpoint}")
+
+    def pass_window(self, every: Every) -> Seen:
+        """Lets the time of a window pass, and waits until what its job found is published."""
+        began = time.monotonic()
+        ended = _next_end(datetime.datetime.now(datetime.UTC) + self._ahead, every)
+        window = f"{ended:%Y%m%dT%H%MZ}"
+        shown = self._cloud.advance_clock(ended + _LOOKED_AT).now
+        self._ahead = shown - datetime.datetime.now(datetime.UTC)
+        self._wait_for_job(window)
+        numbers = self._numbers(since=ended)
+        return Seen(window=window, deviations=numbers, seconds=round(time.monotonic() - began, 2))
+
+    def state_of(self, alarm: str) -> str:
+        """The state of an alarm of the model's."""
+        found = self._caller.client("cloudwatch").describe_alarms(
+            AlarmNames=[alarm], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+        alarms = [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
+        return str(alarms[0]["StateValue"]) if alarms else ""
+
+    def _captured(self) -> int:
+        prefix = f"{self._model.name}/{self._deployment.endpoint_name(self._model)}/"
+        pages = self._caller.client("s3").get_paginator("list_objects_v2")
+        found = pages.paginate(Bucket=self._deployment.capture_bucket, Prefix=prefix)
+        return sum(len(page.get("Contents", [])) for page in found)
+
+    def _wait_for_job(self, window: str) -> None:
+        sagemaker = self._caller.client("sagemaker")
+        name = self._deployment.monitor_pipeline_name(self._model)
+
+        def ended() -> bool:
+            for one in sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]:
+                if one.get("PipelineExecutionDisplayName") == window and one["PipelineExecutionStatus"] in _ENDED:
+                    if one["PipelineExecutionStatus"] != "Succeeded":
+                        raise PlumblineError(
+                            f"the monitors of {window} have {self._failure(sagemaker, one)}", exit_code=1
+                        )
+                    return True
+            return False
+
+        _until(ended, what=f"the run of {name} for the window {window}")
+
+    @staticmethod
+    def _failure(sagemaker: Client, execution: Mapping[str, object]) -> str:
+        steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution["PipelineExecutionArn"])
+        reasons = [str(step.get("FailureReason", "")) for step in steps["PipelineExecutionSteps"]]
+        return f"{execution['PipelineExecutionStatus']}: {'; '.join(filter(None, reasons)) or 'no reason was given'}"
+
+    def _numbers(self, *, since: datetime.datetime) -> dict[str, float]:
+        """The deviations published since a time; waits until what is published last is there."""
+        _until(lambda: self._point("failed", {}, since) is not None, what="the numbers of the monitors")
+        monitoring = self._model.monitoring
+        points = {
+            monitor.value: self._point("deviation", {"Monitor": monitor.value}, since)
+            for monitor in (monitoring.checks if monitoring else ())
+        }
+        return {name: value for name, value in points.items() if value is not None}
+
+    def _point(self, metric: str, dimensions: Mapping[str, str], since: datetime.datetime) -> float | None:
+        named = {"Model": self._model.name, **dimensions}
+        found = self._caller.client("cloudwatch").get_metric_statistics(
+            Namespace=self._deployment.monitoring_namespace,
+            MetricName=metric,
+            Dimensions=[{"Name": name, "Value": value} for name, value in named.items()],
+            StartTime=since,
+            EndTime=since + datetime.timedelta(days=1),
+            Period=60,
+            Statistics=["Maximum"],
+        )
+        points = sorted(found["Datapoints"], key=lambda point: point["Timestamp"])
+        return float(points[-1]["Maximum"]) if points else None
+
+
+def watch(
+    *,
+    cloud: Cloud,
+    model: Model,
+    monitoring: Monitoring,
+    production: Deployment,
+    told: Deployment,
+    offline: Offline,
+    tell: Callable[[str], None],
+) -> Watched:
+    """Lets a window of honest traffic pass, and then as many with other traffic as it takes for the alarm to go off.
+
+    Args:
+        cloud: The cloud; the endpoint has been asked before.
+        model: The model.
+        monitoring: What is watched of it.
+        production: Where.
+        told: Whose bus hears of the alarm.
+        offline: Rows that the endpoint was asked, like those of the baseline.
+        tell: Called with one line whenever a window has passed.
+
+    Raises:
+        PlumblineError: The honest window is beyond the line, the others are not, or nobody is told.
+    """
+    watching = Watching(cloud=cloud, deployment=production, model=model)
+    seen = [watching.pass_window(monitoring.every)]
+    _refuse(seen[0].deviations, monitoring, beyond=False)
+    tell(_sentence(seen[0]))
+    alarm = production.drift_alarm(model)
+    if (state := watching.state_of(alarm)) == "ALARM":
+        raise PlumblineError(f"the alarm {alarm} is in {state} after honest traffic", exit_code=1)
+    listener = listen(cloud=cloud, deployment=told, account=production.account)
+    for _ in range(monitoring.windows_to_alarm):
+        watching.ask(_alike(offline.rows))
+        seen.append(watching.pass_window(monitoring.every))
+        _refuse(seen[-1].deviations, monitoring, beyond=True)
+        tell(_sentence(seen[-1]))
+    listener.wait(alarm, what=f"the alarm {alarm} of {production.account}")
+    listener.stop()
+    return Watched(windows=tuple(seen), alarm=alarm, heard=told.event_bus)
+
+
+def _alike(rows: Sequence[str]) -> list[str]:
+    """Rows that all are like the first one in whatever it says in words: one carrier, one origin, one destination."""
+    first = json.loads(rows[0])
+    words = {name: value for name, value in first.items() if isinstance(value, str)}
+    return [json.dumps(json.loads(row) | words) for row in rows]
+
+
+def _refuse(deviations: Mapping[str, float], monitoring: Monitoring, *, beyond: bool) -> None:
+    """Refuses a window that is not where it should be: other traffic shows in data quality, honest traffic nowhere."""
+    if not deviations:
+        raise PlumblineError("the monitors have published no deviation", exit_code=1)
+    looked = {Monitor.DATA_QUALITY.value: deviations.get(Monitor.DATA_QUALITY, 0.0)} if beyond else deviations
+    for name, deviation in looked.items():
+        if (deviation > monitoring.line) is not beyond:
+            raise PlumblineError(
+                f"{name} deviates by {deviation:.3f}; expected {'more' if beyond else 'at most'} {monitoring.line:g}",
+                exit_code=1,
+            )
+
+
+def _sentence(seen: Seen) -> str:
+    return ", ".join(f"{name} {deviation:.3f}" for name, deviation in seen.deviations.items())
+
+
+def _next_end(now: datetime.datetime, every: Every) -> datetime.datetime:
+    """When the present window ends."""
+    hour = now.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
+    if every is Every.HOUR:
+        return hour + datetime.timedelta(hours=1)
+    midnight = hour.replace(hour=0)
+    if every is Every.DAY:
+        return midnight + datetime.timedelta(days=1)
+    if every is Every.WEEK:
+        return midnight + datetime.timedelta(days=7 - midnight.weekday())
+    return (midnight.replace(day=1) + datetime.timedelta(days=32)).replace(day=1)
+
+
+def _until(happened: Callable[[], bool], *, what: str) -> None:
+    deadline = time.monotonic() + _LIMIT_SECONDS
+    while not happened():
+        if time.monotonic() > deadline:
+            raise PlumblineError(f"{what} did not come within {_LIMIT_SECONDS:.0f} s", exit_code=1)
+        time.sleep(_POLL_SECONDS)
