@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from runtime.monitoring.documents import document_text, read_model
 from runtime.monitoring.sketch import ITEMS, SHRINKING, Distribution, Sketch
-from runtime.monitoring.summary import Column, Kind, Summary
+from runtime.monitoring.summary import LONGEST_TEXT, Column, Kind, Summary
 
 _BUCKETS = 10  # as Model Monitor has them, of equal width
 
@@ -179,9 +179,13 @@ class Statistics(_Part):
 
 def statistics_of(summary: Summary) -> Statistics:
     """What a summary is as a document."""
+    faults = summary.faults.copy()
+    if cut := sum(column.categories.cut for column in summary.columns.values()):
+        faults[f"ends of texts of more than {LONGEST_TEXT} characters"] += cut
+    most = summary.categories
     return Statistics(
-        dataset=Dataset(item_count=summary.rows, faults=dict(sorted(summary.faults.items()))),
-        features=[_feature(name, column) for name, column in summary.columns.items()],
+        dataset=Dataset(item_count=summary.rows, faults=dict(sorted(faults.items()))),
+        features=[_feature(name, column, most) for name, column in summary.columns.items()],
     )
 
 
@@ -194,7 +198,7 @@ def read_statistics(path: Path) -> Statistics:
     return read_model(path, Statistics)
 
 
-def _feature(name: str, column: Column) -> Feature:
+def _feature(name: str, column: Column, categories: int) -> Feature:
     common = Common(num_present=column.present, num_missing=column.missing)
     moments, numbers, texts = column.moments, None, None
     if column.kind in (Kind.INTEGRAL, Kind.FRACTIONAL):
@@ -208,7 +212,7 @@ def _feature(name: str, column: Column) -> Feature:
             distribution=NumericalDistribution(kll=_kll(column)),
         )
     else:
-        column.categories.trim()
+        column.categories.trim(categories)
         ranked = sorted(column.categories.counts.items(), key=lambda item: (-item[1], item[0]))
         texts = StringStatistics(
             common=common,
