@@ -2,19 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from runtime.errors import JobError
+from runtime.monitoring.analysis import ANALYSIS, read_explanations
 from runtime.monitoring.answers import table_of
-from runtime.monitoring.attribution import Explanation, deviation, document, global_attributions, of_document
-from runtime.monitoring.documents import document_text, read_document
+from runtime.monitoring.attribution import Explanation, deviation, document, global_attributions
+from runtime.monitoring.documents import document_text
 from runtime.monitoring.estimate import LINE
 from runtime.monitoring.tables import files_of
 
-ANALYSIS = "analysis.json"
 CHECK = "feature_attribution_drift_check"
 _LABEL = "label0"  # Clarify's name of the only label
 
@@ -23,13 +23,14 @@ def explanation_of(paths: Sequence[Path]) -> tuple[Explanation, Counter[str]]:
     """What the answers of tables of SHAP values owe to the features.
 
     Args:
-        paths: Tables with a column a feature, and a row an answer.
+        paths: Tables with a column a feature, at most 2,000, and a row an answer. The first has the features that
+            count; columns that a later one has besides are counted as left out, by name.
 
     Returns:
         The explanation, and what was left out.
 
     Raises:
-        JobError: There is no row, or a column is no number.
+        JobError: There is no row, a column is no number, or a table lacks a column of the first or has too many.
     """
     counts: Counter[str] = Counter()
     table = table_of(paths, None, counts)
@@ -56,6 +57,7 @@ class ComparedAttributions:
         left_out: What was left out of the window, by why, and how often.
         deviation: 1 - NDCG, 0 to 1.
         broken: A sentence if the ranking has changed by more than it may; empty otherwise.
+        left_out_of_baseline: What was left out of the baseline's tables; nothing, if it is an analysis.
     """
 
     baseline: Explanation
@@ -63,6 +65,7 @@ class ComparedAttributions:
     left_out: Counter[str]
     deviation: float
     broken: str
+    left_out_of_baseline: Counter[str] = field(default_factory=Counter)
 
     def files(self) -> dict[str, str]:
         """Contents of the files of a run, by name."""
@@ -86,11 +89,18 @@ def compared(*, baseline: Path, data: Sequence[Path]) -> ComparedAttributions:
     now, left_out = explanation_of(data)
     try:
         if baseline.name == ANALYSIS:
-            then = next(iter(of_document(read_document(baseline)).values()))
+            then, left_out_then = next(iter(read_explanations(baseline).values())), Counter[str]()
         else:
-            then, _ = explanation_of(files_of(baseline))
+            then, left_out_then = explanation_of(files_of(baseline))
         found = deviation(then.global_attributions, now.global_attributions)
     except ValueError as error:
         raise JobError(f"{error}.") from error
     broken = f"NDCG {1 - found:.4f} is less than {1 - LINE:.2f}" if found > LINE else ""
-    return ComparedAttributions(baseline=then, current=now, left_out=left_out, deviation=found, broken=broken)
+    return ComparedAttributions(
+        baseline=then,
+        current=now,
+        left_out=left_out,
+        deviation=found,
+        broken=broken,
+        left_out_of_baseline=left_out_then,
+    )

@@ -9,6 +9,9 @@ from pathlib import Path
 
 # A line that is longer than any row of a model.
 _LONGEST = 1 << 20
+# What readers of every kind of table say of a file.
+UNKNOWN_KIND, NO_ROWS = "files of an unknown kind", "files without a row"
+NAMED_TWICE = "files of CSV whose first line names a column twice"
 _NAMED = 20  # files of a fault: a folder may have any number of them
 _MARK = b"\xef\xbb\xbf"  # of byte order, with which some programs begin a file
 

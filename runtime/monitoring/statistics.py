@@ -24,7 +24,7 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-_Count = Annotated[int, Field(ge=0)]
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
 # A number of JSON has no infinities: a sum beyond the largest float is no number.
 _Number = Annotated[float | None, AfterValidator(_finite)]
 
@@ -59,7 +59,8 @@ class SketchData(_Part):
     """The items of a sketch: one of level i stands for 2^i values."""
 
     parameters: Parameters = Parameters()
-    data: list[list[Annotated[float, Field(allow_inf_nan=False)]]]
+    # An item of level 63 stands for more values than anyone can count.
+    data: Annotated[list[list[Annotated[float, Field(allow_inf_nan=False)]]], Field(max_length=64)]
 
 
 class Kll(_Part):

@@ -26,15 +26,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from runtime.monitoring.captures import is_capture, rows_asked
-from runtime.monitoring.lines import Scalar, lines_of, objects_of, suffix_of, unreadable_rest
+from runtime.monitoring.lines import (
+    NAMED_TWICE,
+    NO_ROWS,
+    UNKNOWN_KIND,
+    Scalar,
+    lines_of,
+    objects_of,
+    suffix_of,
+    unreadable_rest,
+)
 from runtime.monitoring.summary import Column, Summary
 
 # Of Parquet and of lines. Larger ones read no faster, and the memory is that of a batch of all columns.
 _BATCH, _LINES = 1 << 16, 1 << 14
 # Of a batch of either: rows may be as long as they like. What a parser makes of text takes up to twenty times its size.
 _BYTES, _CHARACTERS = 1 << 26, 1 << 23
-_NO_ROWS = "files without a row"
-UNKNOWN_KIND = "files of an unknown kind"
 
 _Reader = Callable[[Path, Summary, Collection[str], Sequence[str]], None]
 
@@ -56,7 +63,7 @@ def summarized(paths: Iterable[Path], *, texts: Collection[str] = (), names: Seq
         before = summary.rows
         reader(path, summary, texts, names)
         if summary.rows == before:
-            summary.faults[_NO_ROWS] += 1
+            summary.faults[NO_ROWS] += 1
     return summary
 
 
@@ -115,7 +122,7 @@ def _read_parquet(path: Path, summary: Summary, _texts: Collection[str], _names:
         with file, ThreadPoolExecutor(os.cpu_count()) as pool:
             for batch in file.iter_batches(batch_size=_batch_of(metadata)):
                 # All of a batch is read before any of it is counted: what cannot be read leaves no half of it.
-                read = dict(zip(batch.schema.names, pool.map(_read_array, batch.columns), strict=True))
+                read = dict(zip(batch.schema.names, map(_read_array, batch.columns), strict=True))
                 held = [(summary.column(name, cells=batch.num_rows), cells) for name, cells in read.items()]
                 list(pool.map(_add_cells_of, held))
                 _end_batch(summary, batch.num_rows, besides=read)
@@ -224,7 +231,7 @@ def _read_csv(path: Path, summary: Summary, texts: Collection[str], _names: Sequ
         if header is None:
             header = batch.pop(0)
             if len(set(header)) < len(header):
-                summary.faults["files of CSV whose first line names a column twice"] += 1
+                summary.faults[NAMED_TWICE] += 1
                 return
         rows = [row for row in batch if len(row) == len(header)]
         if len(rows) < len(batch):
