@@ -114,8 +114,11 @@ def _pairs(
     frames, found = [], list[tuple[str | None, Scalar]]()
     for path in paths:
         if suffix_of(path) in _LINES:
+            before = len(found)
             for one in objects_of(lines_of(path, counts), counts):
                 found += read(one, name, counts)
+            if len(found) == before:
+                counts[NO_ROWS] += 1
         else:
             frame = table_of([path], [ID, name], counts)
             if not frame.is_empty():
@@ -244,9 +247,13 @@ def table_of(paths: Iterable[Path], columns: Sequence[str] | None, counts: Count
         if columns is None:
             _refuse_many(path, frame.width)
             _count_besides(frame, kept, counts)
-        if nested := [name for name in kept if frame.schema[name].is_nested()]:
-            raise JobError(f"{nested[0]} of {path.name} holds lists or objects; accepted: numbers and texts.")
-        frames.append(frame.select(kept))
+        kinds = {name: frame.schema[name] for name in kept}
+        if odd := [name for name, kind in kinds.items() if kind.is_nested() or kind in (pl.Binary, pl.Duration)]:
+            raise JobError(
+                f"{odd[0]:.60} of {path.name} holds lists, objects, bytes or durations; accepted: numbers and texts."
+            )
+        texts = [name for name, kind in kinds.items() if kind in (pl.Categorical, pl.Enum)]
+        frames.append(frame.select(kept).with_columns(pl.col(texts).cast(pl.String)))
     if not frames:
         return pl.DataFrame(schema=dict.fromkeys(columns or (), pl.String))
     try:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from runtime.errors import JobError
@@ -30,7 +31,8 @@ def explanation_of(paths: Sequence[Path]) -> tuple[Explanation, Counter[str]]:
         The explanation, and what was left out.
 
     Raises:
-        JobError: There is no row, a column is no number, or a table lacks a column of the first or has too many.
+        JobError: There is no row, a column is no number or sums up to none, or a table lacks a column of the
+            first or has too many.
     """
     counts: Counter[str] = Counter()
     table = table_of(paths, None, counts)
@@ -43,7 +45,11 @@ def explanation_of(paths: Sequence[Path]) -> tuple[Explanation, Counter[str]]:
     if finite.is_empty():
         why = "; ".join(f"{count} {fault}" for fault, count in (+counts).items()) or "no row"
         raise JobError(f"there are no SHAP values ({why}).")
-    means = global_attributions(finite.to_numpy(), features=finite.columns)
+    try:
+        with np.errstate(over="ignore"):  # a sum beyond all numbers is refused
+            means = global_attributions(finite.to_numpy(), features=finite.columns)
+    except ValueError as error:
+        raise JobError(f"{error}.") from error
     return Explanation(global_attributions=means, expected_value=None), +counts
 
 

@@ -165,7 +165,7 @@ class Dataset(_Part):
 class Statistics(_Part):
     """A window of data."""
 
-    version: float = 0.0
+    version: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of Model Monitor's format: 0 is the only one there is
     dataset: Dataset
     features: list[Feature]
 

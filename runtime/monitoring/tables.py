@@ -107,30 +107,34 @@ def _end_batch(summary: Summary, rows: int, *, besides: Collection[str]) -> None
 
 # ------------------------------------------------------------------------------------------------ Parquet
 def _read_parquet(path: Path, summary: Summary, _texts: Collection[str], _names: Sequence[str]) -> None:
-    before = summary.rows
     try:
         metadata = pq.read_metadata(path)
         names = metadata.schema.to_arrow_schema().names
-        if len(set(names)) < len(names):
-            summary.faults["files of Parquet that name a column twice"] += 1
-            return
-        leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
-        # As dictionaries, texts are counted without being repeated, and a long one that many rows have is held once.
-        bytes_ = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and not _is_decimal(leaf)]
-        # Without buffering ahead: it would hold all row groups at once.
-        file = pq.ParquetFile(path, metadata=metadata, read_dictionary=bytes_, pre_buffer=False)
-        with file, ThreadPoolExecutor(os.cpu_count()) as pool:
-            for batch in file.iter_batches(batch_size=_batch_of(metadata)):
-                # All of a batch is read before any of it is counted: what cannot be read leaves no half of it.
-                read = dict(zip(batch.schema.names, map(_read_array, batch.columns), strict=True))
-                held = [(summary.column(name, cells=batch.num_rows), cells) for name, cells in read.items()]
-                list(pool.map(_add_cells_of, held))
-                _end_batch(summary, batch.num_rows, besides=read)
     except (pa.ArrowException, OSError, ValueError):
-        if summary.rows > before:
-            unreadable_rest(path, summary.faults)
-        else:
-            summary.faults["files that are no Parquet"] += 1
+        summary.faults["files that are no Parquet"] += 1
+        return
+    if len(set(names)) < len(names):
+        summary.faults["files of Parquet that name a column twice"] += 1
+        return
+    try:
+        _read_batches(path, metadata, summary)
+    except (pa.ArrowException, OSError, ValueError):
+        unreadable_rest(path, summary.faults)
+
+
+def _read_batches(path: Path, metadata: pq.FileMetaData, summary: Summary) -> None:
+    leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
+    # As dictionaries, texts are counted without being repeated, and a long one that many rows have is held once.
+    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and not _is_decimal(leaf)]
+    # Without buffering ahead: it would hold all row groups at once.
+    file = pq.ParquetFile(path, metadata=metadata, read_dictionary=texts, pre_buffer=False)
+    with file, ThreadPoolExecutor(os.cpu_count()) as pool:
+        for batch in file.iter_batches(batch_size=_batch_of(metadata)):
+            # All of a batch is read before any of it is counted: what cannot be read leaves no half of it.
+            read = dict(zip(batch.schema.names, map(_read_array, batch.columns), strict=True))
+            held = [(summary.column(name, cells=batch.num_rows), cells) for name, cells in read.items()]
+            list(pool.map(_add_cells_of, held))
+            _end_batch(summary, batch.num_rows, besides=read)
 
 
 def _is_decimal(leaf: pq.ColumnSchema) -> bool:

@@ -176,7 +176,7 @@ def test_an_id_is_neither_answer_nor_label(answer: str, label: str, tmp_path: Pa
 
 def test_answers_that_are_lists_are_refused(tmp_path: Path) -> None:
     pl.DataFrame({"probability": [[0.1], [0.2]], "label": [1, 0]}).write_parquet(tmp_path / "a.parquet")
-    with pytest.raises(JobError, match=r"^probability of a\.parquet holds lists or objects; accepted: numbers and "):
+    with pytest.raises(JobError, match=r"^probability of a\.parquet holds lists, objects, bytes or durations; "):
         joined([tmp_path / "a.parquet"], None, answer="probability", label="label")
 
 

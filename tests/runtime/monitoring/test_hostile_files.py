@@ -1,4 +1,4 @@
-"""Files that nobody meant to write: every check ends with an outcome or a sentence, and accounts for all it was given."""
+"""Files that nobody meant to write: a check ends with an outcome or a sentence, and accounts for all it was given."""
 
 import gzip
 import io
