@@ -31,7 +31,8 @@ def _facet(*, values: Sequence[str] = ("AA",), above: float | None = None, group
 
 
 def _table(folder: Path, **columns: Sequence[object]) -> Path:
-    return parquet(folder / "a.parquet", {"carrier": CARRIERS, "label": LABELS, "probability": ANSWERS} | columns)
+    whole: dict[str, Sequence[object]] = {"carrier": CARRIERS, "label": LABELS, "probability": ANSWERS}
+    return parquet(folder / "a.parquet", whole | columns)
 
 
 def _quality(paths: Sequence[Path], kind: Kind = "binary") -> Measured:
@@ -85,7 +86,7 @@ def test_a_line_without_the_label_is_counted_and_not_the_end(tmp_path: Path) -> 
     [("label", "labels that are no number"), ("probability", "answers that are no finite number")],
 )
 def test_a_row_of_not_a_number_is_left_out_of_bias(column: str, fault: str, tmp_path: Path) -> None:
-    values: list[float] = [math.nan, *({"label": LABELS, "probability": ANSWERS}[column])[1:]]
+    values = [math.nan, *(LABELS if column == "label" else ANSWERS)[1:]]
     analysis, counts = bias_of(_facet(), [_table(tmp_path, **{column: values})])
     assert counts == {fault: 1}
     whole, _ = bias_of(
@@ -201,7 +202,8 @@ def test_an_analysis_of_another_version_is_refused_by_the_path(tmp_path: Path) -
 
 
 def test_a_sketch_of_more_levels_than_there_are_values_is_refused(tmp_path: Path) -> None:
-    kll = {"kll": {"sketch": {"data": [[]] * 1100 + [[1.0]]}}}
+    levels = [list[float]()] * 1100 + [[1.0]]
+    kll = {"kll": {"sketch": {"data": levels}}}
     numbers = {"common": {"num_present": 1, "num_missing": 0}, "distribution": kll}
     feature = {"name": "a", "inferred_type": "Integral", "numerical_statistics": numbers}
     document = {"version": 0, "dataset": {"item_count": 1}, "features": [feature]}

@@ -5,6 +5,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from runtime.monitoring.answers import joined, table_of
 from runtime.monitoring.attribution_check import explanation_of
 from runtime.monitoring.constraints import read_constraints
 from runtime.monitoring.fairness_check import Facet, bias_of
+from runtime.monitoring.model_quality import Kind
 from runtime.monitoring.quality_check import Problem, quality_of, read_quality
 from runtime.monitoring.statistics import read_statistics, statistics_of
 from runtime.monitoring.tables import summarized
@@ -182,21 +184,21 @@ def test_answers_are_joined_or_refused(
     assert len(found.answers) or found.counts
 
 
+_KINDS: tuple[Kind, ...] = ("binary", "multiclass", "regression")
+
+
 def _quality(paths: Sequence[Path]) -> None:
-    for kind in ("binary", "multiclass", "regression"):
-        _only_sentences(
-            lambda kind=kind: quality_of(
-                Problem(kind=kind, answer="probability", label="label", positive="1", metrics=()), paths, None
-            )
-        )
+    for kind in _KINDS:
+        problem = Problem(kind=kind, answer="probability", label="label", positive="1", metrics=())
+        _only_sentences(partial(quality_of, problem, paths, None))
 
 
 def _bias(paths: Sequence[Path]) -> None:
-    for values, above, answer in ((["AA"], None, "probability"), ([], 0.5, None)):
+    for values, above, answer in ((["AA"], None, "probability"), (list[str](), 0.5, None)):
         facet = Facet(
             column="carrier", values=values, above=above, label="label", positive="1", answer=answer, group="a"
         )
-        _only_sentences(lambda facet=facet: bias_of(facet, paths))
+        _only_sentences(partial(bias_of, facet, paths))
 
 
 def _explained(paths: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ import gzip
 import json
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -283,8 +283,12 @@ def test_columns_of_texts_share_what_may_be_held_of_them() -> None:
 def test_a_batch_of_lines_has_no_more_rows_than_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tables, "_CHARACTERS", 100)
     sizes: list[int] = []
-    whole = add_rows
-    monkeypatch.setattr(tables, "add_rows", lambda summary, rows: (sizes.append(len(rows)), whole(summary, rows)))
+
+    def noted(summary: Summary, rows: Sequence[Mapping[str, Scalar]]) -> None:
+        sizes.append(len(rows))
+        add_rows(summary, rows)
+
+    monkeypatch.setattr(tables, "add_rows", noted)
     (tmp_path / "a.jsonl").write_text(f'{{"a": "{"x" * 40}"}}\n' * 9)
     assert summarized([tmp_path / "a.jsonl"]).rows == 9
     assert sizes == [3, 3, 3]  # of 50 characters each
