@@ -160,15 +160,17 @@ def _model_quality(problem: "Problem", baseline: Path, data: Path, labels: Path 
     from runtime.monitoring.tables import files_of
 
     truth = None if labels is None else files_of(labels)
+    left_out_then: Mapping[str, int] = {}
     if baseline.name == "statistics.json":
         then, constraints = read_quality(baseline, problem), constraints_beside(baseline)
     else:
-        then, constraints = quality_of(problem, files_of(baseline), None).metrics, None
+        measured = quality_of(problem, files_of(baseline), None)
+        then, constraints, left_out_then = measured.metrics, None, measured.counts
     now = quality_of(problem, files_of(data), truth)
     outcome = compared(problem, baseline=then, current=now, constraints=constraints)
     if output is not None:
         _write(output, outcome.files() | _page(baseline, data, Checked(model_quality=outcome)))
-    _show_model_quality(outcome)
+    _show_model_quality(outcome, left_out_then)
     return len(outcome.violations)
 
 
@@ -189,6 +191,7 @@ def _bias(facet: "Facet", baseline: Path, data: Path, output: Path | None) -> in
     console = _console()
     console.print(_table(("metric", "baseline", "window", "interval"), rows))
     said = [f"{one.metric_name} of {one.facet} {one.facet_value}: {one.description}" for one in outcome.violations]
+    _show_left_out_then(console, outcome.left_out_of_baseline)
     _conclude(console, outcome.left_out, said, outcome.deviation, "")
     return len(said)
 
@@ -207,6 +210,7 @@ def _explainability(baseline: Path, data: Path, output: Path | None) -> int:
     console = _console()
     console.print(_table(("feature", "baseline", "window"), rows))
     said = [f"{CHECK}: {outcome.broken}"] if outcome.broken else []
+    _show_left_out_then(console, outcome.left_out_of_baseline)
     _conclude(console, outcome.left_out, said, outcome.deviation, "")
     return len(said)
 
@@ -253,12 +257,11 @@ def _show_data_quality(then: "Statistics", now: "Statistics", outcome: "DataQual
     titles = ("column", "deviation", "distance", "by chance", "Jensen-Shannon", "stability index", "completeness")
     console.print(_table(titles, [_row(one) for one in sorted(outcome.features, key=lambda each: -each.deviation)]))
     said = [f"{one.feature_name}: {one.constraint_check_type}: {one.description}" for one in outcome.violations]
-    for fault, count in then.dataset.faults.items():
-        console.print(f"left out of the baseline: {count} {fault}", markup=False)
+    _show_left_out_then(console, then.dataset.faults)
     _conclude(console, now.dataset.faults, said, outcome.deviation or 0.0, outcome.worst)
 
 
-def _show_model_quality(outcome: "Compared") -> None:
+def _show_model_quality(outcome: "Compared", left_out_then: Mapping[str, int]) -> None:
     console = _console()
     console.print(f"{outcome.current.quality.item_count:,} answers with their truth\n")
     titles = ("metric", "baseline", "window", "interval", "worse by")
@@ -269,7 +272,13 @@ def _show_model_quality(outcome: "Compared") -> None:
     ]  # fmt: skip
     console.print(_table(titles, rows))
     said = [f"{one.metric_name}: {one.description}" for one in outcome.violations]
+    _show_left_out_then(console, left_out_then)
     _conclude(console, outcome.current.counts, said, outcome.deviation, outcome.worst)
+
+
+def _show_left_out_then(console: Console, left_out: Mapping[str, int]) -> None:
+    for fault, count in left_out.items():
+        console.print(f"left out of the baseline: {count} {fault}", markup=False)
 
 
 def _console() -> Console:

@@ -13,7 +13,7 @@ SageMaker developer guide.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,12 @@ import polars as pl
 
 from runtime.errors import JobError
 from runtime.monitoring.captures import is_capture, rows_answered
-from runtime.monitoring.lines import Scalar, lines_of, objects_of, suffix_of
+from runtime.monitoring.lines import NAMED_TWICE, NO_ROWS, UNKNOWN_KIND, Scalar, lines_of, objects_of, suffix_of
+from runtime.monitoring.summary import COLUMNS
 
 ID = "inference_id"
 _LINES = (".jsonl", ".json", ".ndjson")
+_NAMED = 20  # columns in a sentence, and columns left out that are told apart
 _WHOLE = 2.0**53  # beyond it a float is no certain whole number
 _Object = Mapping[str, Scalar]
 
@@ -92,12 +94,14 @@ def truth_of(paths: Iterable[Path], label: str, counts: Counter[str]) -> pl.Data
 
 def _kept(whole: pl.DataFrame, answer: str, label: str, counts: Counter[str], *, numeric: bool) -> Joined:
     if numeric:
-        if whole.schema[answer].is_nested():
-            raise JobError(f"the answers of {answer} are lists or objects; accepted: numbers.")
         numbers = whole[answer].cast(pl.Float64, strict=False)
         finite = numbers.is_finite().fill_null(value=False)
         counts["answers that are no finite number"] += whole.height - int(finite.sum())
         whole = whole.with_columns(numbers).filter(finite)
+    else:
+        told = whole.filter(as_texts(whole[answer]).is_not_null())
+        counts["answers that are no number"] += whole.height - told.height
+        whole = told
     present = whole.filter(as_texts(whole[label]).is_not_null())
     counts["labels that are no number"] += whole.height - present.height
     return Joined(labels=present[label], answers=present[answer], counts=+counts)
@@ -121,10 +125,15 @@ def _pairs(
     frames, found = [], list[tuple[str | None, Scalar]]()
     for path in paths:
         if suffix_of(path) in _LINES:
+            before = len(found)
             for one in objects_of(lines_of(path, counts), counts):
                 found += read(one, name, counts)
+            if len(found) == before:
+                counts[NO_ROWS] += 1
         else:
-            frames.append(table_of([path], [ID, name], counts))
+            frame = table_of([path], [ID, name], counts)
+            if not frame.is_empty():
+                frames.append(frame)
     ids = pl.Series(ID, [one for one, _ in found], dtype=pl.String)
     values = series_of(name, [value for _, value in found])
     frames.append(pl.DataFrame([ids, values]))
@@ -207,7 +216,7 @@ def _number_if_any(value: Scalar) -> Scalar:
 def _id_of(metadata: Scalar, names: tuple[str, ...]) -> str | None:
     if not isinstance(metadata, Mapping):
         return None
-    return next((str(metadata[name]) for name in names if metadata.get(name)), None)
+    return next((_text(found) for name in names if (found := plain(metadata.get(name)))), None)
 
 
 def _id(value: Scalar) -> str | None:
@@ -236,44 +245,124 @@ def as_texts(values: pl.Series) -> pl.Series:
 
 
 def table_of(paths: Iterable[Path], columns: Sequence[str] | None, counts: Counter[str]) -> pl.DataFrame:
-    """Reads tables into one.
+    """Reads tables into one. Files that are no table, or have no row, are counted and passed over.
 
     Args:
         paths: Parquet, CSV or JSON lines.
-        columns: The columns to keep; None for all of the first file.
+        columns: The columns to keep; None for all of the first table, at most 2,000. Columns that a later one has
+            besides are then counted by name, at most 20 of them.
         counts: Takes what cannot be read.
 
     Raises:
-        JobError: A table lacks one of the columns, or a file is no table.
+        JobError: A table lacks one of the columns, has too many, or a column holds lists or is of several types.
     """
-    frames = []
+    frames = list[pl.DataFrame]()
     for path in paths:
-        try:
-            frame = _read(path, counts)
-        except (pl.exceptions.PolarsError, OSError):
-            counts["files that cannot be read"] += 1
+        if (frame := _read(path, columns, counts)) is None:
             continue
-        columns = frame.columns if columns is None else columns
-        if absent := [name for name in columns if name not in frame.columns]:
-            raise JobError(f"{path.name} has no column {absent[0]}; it has: {', '.join(frame.columns)}.")
-        frames.append(frame.select(columns))
+        if frame.is_empty():
+            counts[NO_ROWS] += 1
+            continue
+        kept = columns if columns is not None else (frames[0].columns if frames else frame.columns)
+        _refuse_absent(path, kept, frame.columns)
+        if columns is None:
+            _refuse_many(path, frame.width)
+            _count_besides(frame, kept, counts)
+        kinds = {name: frame.schema[name] for name in kept}
+        if odd := [name for name, kind in kinds.items() if kind.is_nested() or kind in (pl.Binary, pl.Duration)]:
+            raise JobError(
+                f"{odd[0]:.60} of {path.name} holds lists, objects, bytes or durations; accepted: numbers and texts."
+            )
+        texts = [name for name, kind in kinds.items() if kind in (pl.Categorical, pl.Enum)]
+        frames.append(frame.select(kept).with_columns(pl.col(texts).cast(pl.String)))
     if not frames:
         return pl.DataFrame(schema=dict.fromkeys(columns or (), pl.String))
     try:
-        return pl.concat(frames, how="vertical_relaxed")
+        return pl.concat(_of_one_type(frames), how="vertical_relaxed")
     except pl.exceptions.PolarsError:
         raise JobError("a column is of one type in one file, and of another in the next; accepted: one type.") from None
 
 
-def _read(path: Path, counts: Counter[str]) -> pl.DataFrame:
+def _count_besides(frame: pl.DataFrame, kept: Collection[str], counts: Counter[str]) -> None:
+    """Counts the columns that the first table does not have, by name and rows."""
+    besides = [name for name in frame.columns if name not in kept]
+    for name in besides[:_NAMED]:
+        counts[f"rows with a column {name:.60}, which the first file does not have"] += frame.height
+    if more := len(besides) - len(besides[:_NAMED]):
+        counts["other columns that the first file does not have"] += more
+
+
+def _of_one_type(frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Makes a column texts in all tables, if it is of texts in some: 1.0 is `1` in each of them."""
+    kinds = {name: {frame.schema[name] for frame in frames} - {pl.Null()} for name in frames[0].columns}
+    for name, found in kinds.items():
+        # Polars would take a date for the number of its days.
+        if any(kind.is_temporal() for kind in found) and any(kind.is_numeric() for kind in found):
+            raise pl.exceptions.SchemaError(name)
+    mixed = [name for name, found in kinds.items() if pl.String() in found and len(found) > 1]
+    return [frame.with_columns(as_texts(frame[name]) for name in mixed) for frame in frames]
+
+
+def _read(path: Path, columns: Sequence[str] | None, counts: Counter[str]) -> pl.DataFrame | None:
+    """A table, with the columns asked for among others; None of a file that is none, which is counted."""
     kind = suffix_of(path)
-    if kind == ".parquet":
+    try:
+        if kind == ".parquet":
+            return _read_parquet(path, columns)
+        if kind == ".csv":
+            # An id may read as a number, and is none.
+            frame = pl.read_csv(path, infer_schema_length=None, schema_overrides={ID: pl.String})
+            if not any(f"{name}_duplicated_0" in frame.columns for name in frame.columns):  # as Polars renames them
+                return frame
+            counts[NAMED_TWICE] += 1
+        elif kind in _LINES:
+            return _read_lines(path, columns, counts)
+        else:
+            counts[UNKNOWN_KIND] += 1
+    except pl.exceptions.NoDataError:
+        counts[NO_ROWS] += 1
+    # A panic is what Polars makes of some files that are broken; it derives from no Exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
+        counts["files that cannot be read"] += 1
+    return None
+
+
+def _read_parquet(path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
+    present = pl.read_parquet_schema(path)
+    if columns is None:
+        _refuse_many(path, len(present))
         return pl.read_parquet(path)
-    if kind == ".csv":
-        # An id may read as a number, and is none.
-        return pl.read_csv(path, infer_schema_length=None, schema_overrides={ID: pl.String})
-    if kind in _LINES:
-        rows = list(objects_of(lines_of(path, counts), counts))
-        names = dict.fromkeys(name for row in rows for name in row)
-        return pl.DataFrame([series_of(name, [plain(row.get(name)) for row in rows]) for name in names])
-    raise JobError(f"{path.name} is no table; accepted: .parquet, .csv, .jsonl, .json, .ndjson.")
+    if all(name in present for name in columns):
+        return pl.read_parquet(path, columns=list(columns))
+    return pl.read_parquet(path, n_rows=1)  # enough to say what it has instead
+
+
+def _read_lines(path: Path, columns: Sequence[str] | None, counts: Counter[str]) -> pl.DataFrame:
+    values: dict[str, list[Scalar]] = {name: [] for name in columns or ()}
+    rows, others, lacking = 0, dict[str, None](), set(values)
+    for row in objects_of(lines_of(path, counts), counts):
+        if columns is None:
+            values |= {name: [None] * rows for name in row if name not in values}
+            _refuse_many(path, len(values))
+        else:
+            lacking -= row.keys()
+            if len(others) < _NAMED:
+                others |= dict.fromkeys(row)
+        for name, column in values.items():
+            column.append(plain(row.get(name)))
+        rows += 1
+    if rows and lacking:
+        _refuse_absent(path, list(columns or ()), [name for name in others if name not in lacking])
+    return pl.DataFrame([series_of(name, column) for name, column in values.items()])
+
+
+def _refuse_absent(path: Path, columns: Sequence[str], present: Sequence[str]) -> None:
+    if absent := [name for name in columns if name not in present]:
+        more = len(present) - _NAMED
+        said = ", ".join(f"{name:.60}" for name in present[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        raise JobError(f"{path.name} has no column {absent[0]}; it has: {said}.")
+
+
+def _refuse_many(path: Path, columns: int) -> None:
+    if columns > COLUMNS:
+        raise JobError(f"{path.name} has more than {COLUMNS:,} columns; accepted: {COLUMNS:,} at most.")

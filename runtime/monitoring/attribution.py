@@ -179,37 +179,6 @@ def document(explanations: Mapping[str, Explanation]) -> Mapping[str, Json]:
     return {"version": "1.0", "explanations": {_METHOD: labels}}
 
 
-def of_document(parsed: object) -> Mapping[str, Explanation]:
-    """The explanations by label in a parsed `analysis.json` or `constraints.json`; other sections are ignored.
-
-    Raises:
-        ValueError: The document has another shape or version, no label, a label without features, or an attribution
-            that is negative or no finite number.
-    """
-    root = _mapping(parsed, "the analysis")
-    if root.get("version") != "1.0":
-        raise ValueError(f"the analysis has version {root.get('version')!r}; accepted: '1.0'")
-    methods = _mapping(root.get("explanations"), "explanations")
-    return {
-        label: _explanation(explained, label) for label, explained in _mapping(methods.get(_METHOD), _METHOD).items()
-    }
-
-
-def _explanation(parsed: object, label: str) -> Explanation:
-    fields = _mapping(parsed, label)
-    values = _mapping(fields.get("global_shap_values"), f"global_shap_values of {label}")
-    attributions = {
-        feature: _number(value, f"the global SHAP value of {feature} of {label}") for feature, value in values.items()
-    }
-    for feature, value in attributions.items():
-        if value < 0:
-            raise ValueError(f"the global SHAP value of {feature} of {label} is {value}; accepted: 0 or more")
-    expected = None
-    if "expected_value" in fields:
-        expected = _number(fields["expected_value"], f"expected_value of {label}")
-    return Explanation(global_attributions=attributions, expected_value=expected)
-
-
 def _gain(gains: Mapping[str, float], *, ranked_by: Mapping[str, float]) -> float:
     """Discounted cumulative gain, features ranked from the largest down."""
     ranking = sorted(gains, key=lambda feature: -ranked_by[feature])
@@ -220,15 +189,3 @@ def _gain(gains: Mapping[str, float], *, ranked_by: Mapping[str, float]) -> floa
         terms.append(fsum(gains[feature] for feature in features) * fsum(discounts) / len(features))
         place += len(features)
     return fsum(terms)
-
-
-def _mapping(value: object, what: str) -> Mapping[str, object]:
-    if not isinstance(value, dict) or not value:
-        raise ValueError(f"{what} is {value!r:.60}; accepted: an object that is not empty")
-    return value
-
-
-def _number(value: object, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
-        raise ValueError(f"{what} is {value!r:.60}; accepted: a finite number")
-    return float(value)

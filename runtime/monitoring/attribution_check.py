@@ -2,19 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from runtime.errors import JobError
+from runtime.monitoring.analysis import ANALYSIS, read_explanations
 from runtime.monitoring.answers import table_of
-from runtime.monitoring.attribution import Explanation, deviation, document, global_attributions, of_document
-from runtime.monitoring.documents import document_text, read_document
+from runtime.monitoring.attribution import Explanation, deviation, document, global_attributions
+from runtime.monitoring.documents import document_text
 from runtime.monitoring.estimate import LINE
 from runtime.monitoring.tables import files_of
 
-ANALYSIS = "analysis.json"
 CHECK = "feature_attribution_drift_check"
 _LABEL = "label0"  # Clarify's name of the only label
 
@@ -23,13 +24,15 @@ def explanation_of(paths: Sequence[Path]) -> tuple[Explanation, Counter[str]]:
     """What the answers of tables of SHAP values owe to the features.
 
     Args:
-        paths: Tables with a column a feature, and a row an answer.
+        paths: Tables with a column a feature, at most 2,000, and a row an answer. The first has the features that
+            count; columns that a later one has besides are counted as left out, by name.
 
     Returns:
         The explanation, and what was left out.
 
     Raises:
-        JobError: There is no row, or a column is no number.
+        JobError: There is no row, a column is no number or sums up to none, or a table lacks a column of the
+            first or has too many.
     """
     counts: Counter[str] = Counter()
     table = table_of(paths, None, counts)
@@ -42,7 +45,11 @@ def explanation_of(paths: Sequence[Path]) -> tuple[Explanation, Counter[str]]:
     if finite.is_empty():
         why = "; ".join(f"{count} {fault}" for fault, count in (+counts).items()) or "no row"
         raise JobError(f"there are no SHAP values ({why}).")
-    means = global_attributions(finite.to_numpy(), features=finite.columns)
+    try:
+        with np.errstate(over="ignore"):  # a sum beyond all numbers is refused
+            means = global_attributions(finite.to_numpy(), features=finite.columns)
+    except ValueError as error:
+        raise JobError(f"{error}.") from error
     return Explanation(global_attributions=means, expected_value=None), +counts
 
 
@@ -56,6 +63,7 @@ class ComparedAttributions:
         left_out: What was left out of the window, by why, and how often.
         deviation: 1 - NDCG, 0 to 1.
         broken: A sentence if the ranking has changed by more than it may; empty otherwise.
+        left_out_of_baseline: What was left out of the baseline's tables; nothing, if it is an analysis.
     """
 
     baseline: Explanation
@@ -63,6 +71,7 @@ class ComparedAttributions:
     left_out: Counter[str]
     deviation: float
     broken: str
+    left_out_of_baseline: Counter[str] = field(default_factory=Counter)
 
     def files(self) -> dict[str, str]:
         """Contents of the files of a run, by name."""
@@ -86,11 +95,18 @@ def compared(*, baseline: Path, data: Sequence[Path]) -> ComparedAttributions:
     now, left_out = explanation_of(data)
     try:
         if baseline.name == ANALYSIS:
-            then = next(iter(of_document(read_document(baseline)).values()))
+            then, left_out_then = next(iter(read_explanations(baseline).values())), Counter[str]()
         else:
-            then, _ = explanation_of(files_of(baseline))
+            then, left_out_then = explanation_of(files_of(baseline))
         found = deviation(then.global_attributions, now.global_attributions)
     except ValueError as error:
         raise JobError(f"{error}.") from error
     broken = f"NDCG {1 - found:.4f} is less than {1 - LINE:.2f}" if found > LINE else ""
-    return ComparedAttributions(baseline=then, current=now, left_out=left_out, deviation=found, broken=broken)
+    return ComparedAttributions(
+        baseline=then,
+        current=now,
+        left_out=left_out,
+        deviation=found,
+        broken=broken,
+        left_out_of_baseline=left_out_then,
+    )

@@ -21,7 +21,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from runtime.monitoring.estimate import FEWEST_UNITS, MOST_UNDEFINED, Estimate
+from runtime.monitoring.estimate import FEWEST_UNITS, Estimate, Resamples, defined
 
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -65,6 +65,9 @@ _SECTIONS: Mapping[str, Mapping[str, str]] = {
 }
 _BALANCED: Mapping[str, float] = {"DI": 1.0}  # of a ratio; of all others it is 0
 _CHUNK = 100  # resamples at a time: of 1,000 groups, 6.4 MB a table
+# Of CDDL and CDDPL, which compare within groups: of one row each they say nothing, and a table of all resamples of
+# more would take more than 64 MB.
+MOST_GROUPS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +127,7 @@ class BiasMetric(Estimate):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Bootstrap:
+class Bootstrap(Resamples):
     """How to find out how sure a metric is: a normal bootstrap interval, as SageMaker Clarify uses it for bias drift.
 
     The interval is the metric plus and minus a quantile of the normal distribution times the standard deviation over
@@ -132,26 +135,11 @@ class Bootstrap:
     if the metric is undefined in more than 5 % of the resamples, which are left out otherwise.
 
     Attributes:
-        resamples: How many to draw.
-        confidence: Level of the interval, from 0 to 1.
-        seed: Of the units drawn.
         resample_by: The unit that each row belongs to, such as its day, shape (rows,). Units are drawn whole, since
             rows of one unit may have much in common. Each row is a unit if it is left out.
-
-    Raises:
-        ValueError: There are fewer than 2 resamples, or the confidence is not between 0 and 1.
     """
 
-    resamples: int
-    confidence: float
-    seed: int
     resample_by: Values | None = None
-
-    def __post_init__(self) -> None:
-        if self.resamples < 2:
-            raise ValueError(f"resamples is {self.resamples}; accepted: 2 or more")
-        if not 0 < self.confidence < 1:
-            raise ValueError(f"confidence is {self.confidence}; accepted: a number between 0 and 1")
 
 
 def pre_training(
@@ -169,7 +157,8 @@ def pre_training(
         bootstrap: Intervals are left out without it.
 
     Raises:
-        ValueError: The arrays are not of one length, or not boolean where they should be.
+        ValueError: The arrays are not of one length, or not boolean where they should be, or there are more than 10,000
+            groups.
     """
     counts = _Counts.of(facet=facet, labels=labels, predictions=np.zeros_like(labels), groups=groups)
     return counts.metrics(
@@ -200,7 +189,8 @@ def post_training(
         bootstrap: Intervals are left out without it.
 
     Raises:
-        ValueError: The arrays are not of one length, or not boolean where they should be.
+        ValueError: The arrays are not of one length, or not boolean where they should be, or there are more than 10,000
+            groups.
     """
     counts = _Counts.of(facet=facet, labels=labels, predictions=predictions, groups=groups)
     return counts.metrics(
@@ -266,51 +256,6 @@ class BiasAnalysis:
                     "label_value_or_threshold": self.label_value_or_threshold,
                 }
         return document
-
-    @staticmethod
-    def of_document(document: object) -> "BiasAnalysis":
-        """The analysis that a parsed `analysis.json` or `constraints.json` holds, one of Clarify's included.
-
-        Metrics that Clarify alone has, such as FT, are kept. Its "Infinity" is None here.
-
-        Raises:
-            ValueError: The document has another shape.
-        """
-        root = _mapping(document, "the bias analysis")
-        if root.get("version") != "1.0":
-            raise ValueError(f"the bias analysis has version {root.get('version')!r}; accepted: '1.0'")
-        labels: list[tuple[str, str]] = []
-        read: dict[tuple[str, str], dict[str, Mapping[str, BiasMetric]]] = {}
-        for section in _SECTIONS:
-            if section not in root:
-                continue
-            part = _mapping(root[section], section)
-            labels.append((_text(part, "label", section), _text(part, "label_value_or_threshold", section)))
-            for facet, entries in _mapping(part.get("facets"), f"facets of {section}").items():
-                for entry in _list(entries, f"facet {facet} of {section}"):
-                    of_facet = _mapping(entry, f"an entry of facet {facet}")
-                    key = (facet, _text(of_facet, "value_or_threshold", f"an entry of facet {facet}"))
-                    read.setdefault(key, {})[section] = dict(
-                        _metric(metric, facet) for metric in _list(of_facet.get("metrics"), f"metrics of facet {facet}")
-                    )
-        if len(set(labels)) != 1:
-            raise ValueError(
-                f"the bias analysis has {len(set(labels))} labels; accepted: one, in {' or '.join(_SECTIONS)}"
-            )
-        pre, post = _SECTIONS
-        return BiasAnalysis(
-            label=labels[0][0],
-            label_value_or_threshold=labels[0][1],
-            facets=[
-                FacetBias(
-                    facet=facet,
-                    value_or_threshold=value,
-                    pre_training=sections.get(pre, {}),
-                    post_training=sections.get(post, {}),
-                )
-                for (facet, value), sections in read.items()
-            ],
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -441,6 +386,8 @@ class _Counts:
             if name != "groups" and column.dtype != np.bool_:
                 raise ValueError(f"{name} has type {column.dtype}; accepted: bool, as members makes it")
         group, sizes = (np.zeros(len(facet), np.int64), 1) if groups is None else _codes(groups)
+        if sizes > MOST_GROUPS:
+            raise ValueError(f"there are {sizes:,} groups to compare within; accepted: {MOST_GROUPS:,} at most")
         return _Counts(cells=((group * 2 + facet) * 2 + labels) * 2 + predictions, groups=sizes)
 
     def metrics(
@@ -503,10 +450,10 @@ def _metric_of(name: str, value: float, resampled: Floats, bootstrap: Bootstrap 
     description = {**PRE_TRAINING, **POST_TRAINING}[name]
     if np.isnan(value):
         return BiasMetric(value=None, description=description)
-    defined = resampled[~np.isnan(resampled)]
-    if bootstrap is None or len(defined) < max(2, (1 - MOST_UNDEFINED) * len(resampled)):
+    drawn = defined(resampled)
+    if bootstrap is None or drawn is None:
         return BiasMetric(value=value, description=description)
-    deviation = float(defined.std(ddof=1))
+    deviation = float(drawn.std(ddof=1))
     reach = NormalDist().inv_cdf((1 + bootstrap.confidence) / 2) * deviation
     return BiasMetric(
         value=value, standard_deviation=deviation, lower=value - reach, upper=value + reach, description=description
@@ -600,47 +547,3 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 def _metric_document(name: str, metric: BiasMetric) -> Json:
     interval = metric.document() if metric.standard_deviation is not None else {"value": metric.value}
     return {"name": name, "description": metric.description, **interval}
-
-
-def _metric(document: object, facet: str) -> tuple[str, BiasMetric]:
-    what = f"a metric of facet {facet}"
-    fields = _mapping(document, what)
-    name = _text(fields, "name", what)
-    value, deviation, lower, upper = (
-        _number(fields.get(key), f"{key} of {name}")
-        for key in ("value", "standard_deviation", "lower_confidence", "upper_confidence")
-    )
-    return name, BiasMetric(
-        value=value,
-        standard_deviation=deviation,
-        lower=lower,
-        upper=upper,
-        description=_text(fields, "description", what),
-    )
-
-
-def _mapping(value: object, what: str) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{what} is {value!r:.60}; accepted: an object")
-    return value
-
-
-def _list(value: object, what: str) -> Sequence[object]:
-    if not isinstance(value, list):
-        raise ValueError(f"{what} is {value!r:.60}; accepted: a list")
-    return value
-
-
-def _text(fields: Mapping[str, object], key: str, what: str) -> str:
-    value = fields.get(key)
-    if not isinstance(value, str):
-        raise ValueError(f"{key} of {what} is {value!r:.60}; accepted: a text")
-    return value
-
-
-def _number(value: object, what: str) -> float | None:
-    if value is None or value in ("Infinity", "-Infinity"):
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
-        raise ValueError(f"{what} is {value!r:.60}; accepted: a finite number or null")
-    return float(value)

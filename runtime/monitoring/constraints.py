@@ -83,7 +83,7 @@ class FeatureConstraints(_Part):
 class Constraints(_Part):
     """What a window of data must keep."""
 
-    version: float = 0.0
+    version: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of Model Monitor's format: 0 is the only one there is
     features: list[FeatureConstraints]
     monitoring_config: MonitoringConfig = MonitoringConfig()
 

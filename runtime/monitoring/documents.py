@@ -26,12 +26,13 @@ def read_document(path: Path) -> dict[str, object]:
     return found
 
 
-def read_model(path: Path, model: type[_Model]) -> _Model:
-    """A file in the format of a model, which Model Monitor may have written.
+def read_model(path: Path, model: type[_Model], *, of: str = "Model Monitor") -> _Model:
+    """A file in the format of a model.
 
     Args:
         path: The file.
         model: The format.
+        of: Whose format it is, for the sentence.
 
     Raises:
         JobError: It is missing, or of another format; the sentence names the first place of all.
@@ -42,7 +43,7 @@ def read_model(path: Path, model: type[_Model]) -> _Model:
         fault = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in fault["loc"])
         said = f"{place}: {fault['msg']}" if place else str(fault["msg"])
-        raise JobError(f"{path}: {said}; accepted: {path.name} of Model Monitor.") from error
+        raise JobError(f"{path}: {said}; accepted: {path.name} of {of}.") from error
 
 
 def document_text(document: object) -> str:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from runtime.errors import JobError
+from runtime.monitoring.analysis import ANALYSIS, read_bias
 from runtime.monitoring.answers import as_texts, table_of
 from runtime.monitoring.bias import (
     Above,
@@ -24,13 +25,9 @@ from runtime.monitoring.bias import (
     value_or_threshold,
     violations,
 )
-from runtime.monitoring.documents import document_text, read_document
+from runtime.monitoring.documents import document_text
 from runtime.monitoring.estimate import LINE
 from runtime.monitoring.tables import files_of
-
-ANALYSIS = "analysis.json"
-
-_RESAMPLES, _CONFIDENCE, _SEED = 200, 0.95, 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +72,7 @@ def bias_of(facet: Facet, paths: Sequence[Path]) -> tuple[BiasAnalysis, Counter[
         The analysis, and what was left out.
 
     Raises:
-        JobError: A column is missing or holds what it must not, or there is no row.
+        JobError: A column is missing or holds what it must not, there is no row, or there are more than 10,000 groups.
     """
     counts: Counter[str] = Counter()
     names = [name for name in (facet.column, facet.label, facet.answer, facet.group) if name is not None]
@@ -83,12 +80,26 @@ def bias_of(facet: Facet, paths: Sequence[Path]) -> tuple[BiasAnalysis, Counter[
     needed = [name for name in (facet.label, facet.answer) if name is not None]
     whole = table.drop_nulls(needed)
     counts["rows without a label or an answer"] += table.height - whole.height
+    present = whole.filter(as_texts(whole[facet.label]).is_not_null())
+    counts["labels that are no number"] += whole.height - present.height
+    whole = present if facet.answer is None else _answered(facet.answer, present, counts)
     if whole.is_empty():
-        raise JobError(f"no row has {' and '.join(needed)}.")
+        why = "; ".join(f"{count} {fault}" for fault, count in (+counts).items()) or "no row"
+        raise JobError(f"no row has {' and '.join(needed)} ({why}).")
     try:
         return _analysis(facet, whole), +counts
     except ValueError as error:
         raise JobError(f"{error}.") from error
+
+
+def _answered(name: str, table: pl.DataFrame, counts: Counter[str]) -> pl.DataFrame:
+    """The rows whose answer is a number; where no answer is one, all of them, for the sentence that says so."""
+    answers = table[name].cast(pl.Float64, strict=False)
+    finite = answers.is_finite().fill_null(value=False)
+    if not finite.any():
+        return table
+    counts["answers that are no finite number"] += table.height - int(finite.sum())
+    return table.filter(finite)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +112,7 @@ class ComparedBias:
         left_out: What was left out of the window, by why, and how often.
         violations: The metrics that are further from balance than they may be.
         deviation: The largest absolute change of a metric that lies between -1 and 1, 0 to 1.
+        left_out_of_baseline: What was left out of the baseline's tables; nothing, if it is an analysis.
     """
 
     baseline: BiasAnalysis
@@ -108,6 +120,7 @@ class ComparedBias:
     left_out: Counter[str]
     violations: Sequence[BiasViolation]
     deviation: float
+    left_out_of_baseline: Counter[str] = field(default_factory=Counter)
 
     def files(self) -> dict[str, str]:
         """Contents of the files of a run, by name."""
@@ -132,15 +145,16 @@ def compared(facet: Facet, *, baseline: Path, data: Sequence[Path]) -> ComparedB
     now, left_out = bias_of(facet, data)
     try:
         if baseline.name == ANALYSIS:
-            then = BiasAnalysis.of_document(read_document(baseline))
+            then, left_out_then = read_bias(baseline), Counter[str]()
         else:
-            then, _ = bias_of(facet, files_of(baseline))
+            then, left_out_then = bias_of(facet, files_of(baseline))
         return ComparedBias(
             baseline=then,
             current=now,
             left_out=left_out,
             violations=violations(then, now, threshold=LINE),
             deviation=bias_deviation(then, now),
+            left_out_of_baseline=left_out_then,
         )
     except ValueError as error:
         raise JobError(f"{error}.") from error
@@ -149,16 +163,19 @@ def compared(facet: Facet, *, baseline: Path, data: Sequence[Path]) -> ComparedB
 def _analysis(facet: Facet, table: pl.DataFrame) -> BiasAnalysis:
     of = Above(threshold=facet.above) if facet.above is not None else list(facet.values)
     column = table[facet.column]
-    held = column if facet.above is not None else as_texts(column)
+    if facet.above is not None and not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
+        raise ValueError(f"facet {facet.column} holds no numbers; accepted with a threshold: numbers")
+    held = column.cast(pl.Float64) if facet.above is not None else as_texts(column)
     disadvantaged = members(np.array(held.to_list(), dtype=object), of=of)
     texts = as_texts(table[facet.label])
     labels = np.array(texts.to_list(), dtype=object) == facet.positive
     for found, what, column_of in ((disadvantaged, "of the facet", held), (labels, "with the positive label", texts)):
         if found.all() or not found.any():
-            there = ", ".join(sorted(column_of.cast(pl.String).drop_nulls().unique().to_list())[:5])
+            texts_there = sorted(column_of.cast(pl.String).drop_nulls().unique().to_list())
+            there = ", ".join(f"{text:.60}" for text in texts_there[:5])
             raise ValueError(f"{'all' if found.all() else 'no'} rows are {what}; the first values there are: {there}")
     groups = None if facet.group is None else np.array(as_texts(table[facet.group]).to_list(), dtype=object)
-    bootstrap = Bootstrap(resamples=_RESAMPLES, confidence=_CONFIDENCE, seed=_SEED)
+    bootstrap = Bootstrap()
     after: Mapping[str, BiasMetric] = {}
     if facet.answer is not None:
         answers = table[facet.answer].cast(pl.Float64, strict=False)

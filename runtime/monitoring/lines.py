@@ -9,6 +9,10 @@ from pathlib import Path
 
 # A line that is longer than any row of a model.
 _LONGEST = 1 << 20
+# What readers of every kind of table say of a file.
+UNKNOWN_KIND, NO_ROWS = "files of an unknown kind", "files without a row"
+NAMED_TWICE = "files of CSV whose first line names a column twice"
+_NAMED = 20  # files of a fault: a folder may have any number of them
 _MARK = b"\xef\xbb\xbf"  # of byte order, with which some programs begin a file
 
 Scalar = bool | int | float | str | None | Sequence[object] | Mapping[str, object]
@@ -17,6 +21,18 @@ Scalar = bool | int | float | str | None | Sequence[object] | Mapping[str, objec
 def suffix_of(path: Path) -> str:
     """What a file is by its name, compressed with gzip or not."""
     return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+
+
+def unreadable_rest(path: Path, faults: Counter[str]) -> None:
+    """Counts a file that was read in part, by its name; of more than 20 such files the others are not told apart.
+
+    Args:
+        path: The file.
+        faults: Takes it.
+    """
+    said = f"files whose rest cannot be read: {path.name}"
+    others = sum(fault.startswith("files whose rest cannot be read: ") for fault in faults) >= _NAMED
+    faults["files whose rest cannot be read, beyond those named" if others and said not in faults else said] += 1
 
 
 def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:

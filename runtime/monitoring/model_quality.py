@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from runtime.monitoring.estimate import FEWEST_UNITS, LINE, MOST_UNDEFINED, Estimate
+from runtime.monitoring.estimate import FEWEST_UNITS, LINE, Estimate, Resamples, defined
 
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -63,28 +63,14 @@ _LESS, _GREATER = "LessThanThreshold", "GreaterThanThreshold"
 _CELLS = 100_000  # of a table of row weights: 0.8 MB, which a processor's cache holds; one resample at least
 _MOST_POINTS = 200  # of a curve
 _SMALLEST = float(np.finfo(np.float64).eps)  # probability in the log loss, as in scikit-learn
+# The 1,000 of ImageNet and a few more: the confusion matrix has the square of it, a million numbers.
+MOST_CLASSES = 1_024
 _ROUNDING = 1e-12  # share of a sum of squares below which a variance is nothing but rounding
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resampling:
-    """How to find out how sure a metric is: a bootstrap with a percentile interval.
-
-    Attributes:
-        resamples: How many to draw.
-        confidence: Level of the central interval, between 0 and 1.
-        seed: Of the units drawn: the same seed draws the same ones.
-    """
-
-    resamples: int = 200
-    confidence: float = 0.95
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.resamples < 2:
-            raise ValueError(f"resamples is {self.resamples}; accepted: 2 or more")
-        if not 0 < self.confidence < 1:
-            raise ValueError(f"confidence is {self.confidence}; accepted: a number between 0 and 1")
+class Resampling(Resamples):
+    """How to find out how sure a metric is: a bootstrap with a percentile interval."""
 
     def counts(self, units: int) -> Iterator[Integers]:
         """How often each unit is drawn, shape (units,), a resample at a time.
@@ -240,13 +226,18 @@ def multiclass(
         resampling: How to draw.
 
     Raises:
-        ValueError: There are no rows, arrays of different lengths, or missing or non-finite values.
+        ValueError: There are no rows, arrays of different lengths, missing or non-finite values, or more than 1,024
+            classes.
     """
     _check({"labels": labels, "predictions": predictions, "groups": groups})
-    both = np.concatenate([_sortable(labels), _sortable(predictions)])
-    classes, index = np.unique(both, return_inverse=True)
+    both = [*_sortable(labels), *_sortable(predictions)]
+    classes = sorted(set(both))
+    if len(classes) > MOST_CLASSES:
+        raise ValueError(f"labels and answers have {len(classes):,} classes; accepted: {MOST_CLASSES:,} at most")
+    places = {value: place for place, value in enumerate(classes)}
+    index = np.fromiter((places[value] for value in both), np.int64, len(both))
     truth, predicted = index[: len(labels)], index[len(labels) :]
-    names = [_class_name(value) for value in classes.tolist()]
+    names = [_class_name(value) for value in classes]
     table = np.bincount(truth * len(names) + predicted, minlength=len(names) ** 2).reshape(len(names), -1).tolist()
     return ModelQuality(
         kind="multiclass",
@@ -446,8 +437,9 @@ def _probabilities(values: Values) -> Floats:
     return numbers
 
 
-def _sortable(values: Values) -> Values:
-    return values.astype(np.str_) if values.dtype.kind == "O" else values
+def _sortable(values: Values) -> list[str | float]:
+    # Not as an array of texts, of which each would take as much as the longest.
+    return [str(value) for value in values.tolist()] if values.dtype.kind == "O" else values.tolist()
 
 
 def _class_name(value: object) -> str:
@@ -673,15 +665,13 @@ def _weights(resampling: Resampling, *, unit: Integers | None, units: int, rows:
 def _estimate(value: float, resampled: Floats | None, confidence: float) -> Estimate:
     if not isfinite(value):
         return Estimate(value=None)
-    if resampled is None:
+    drawn = None if resampled is None else defined(resampled)
+    if drawn is None:
         return Estimate(value=value)
-    defined = resampled[np.isfinite(resampled)]
-    if len(resampled) - len(defined) > MOST_UNDEFINED * len(resampled):
-        return Estimate(value=value)
-    lower, upper = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
+    lower, upper = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(
         value=value,
-        standard_deviation=float(defined.std(ddof=1)),
+        standard_deviation=float(drawn.std(ddof=1)),
         lower=float(lower),
         upper=float(upper),
     )

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from runtime.errors import JobError
-from runtime.monitoring.answers import as_texts, joined
+from runtime.monitoring.answers import Joined, as_texts, joined
 from runtime.monitoring.documents import document_text, read_document
 from runtime.monitoring.estimate import Estimate
 from runtime.monitoring.model_quality import (
@@ -156,10 +156,13 @@ def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | N
         truth: Ground truth, or tables with labels; None if the labels are in the tables with the answers.
 
     Raises:
-        JobError: No answer has its truth, or an answer is no probability.
+        JobError: No answer has its truth, an answer is no probability, a label no number, or there are more than 1,024
+            classes.
     """
     numeric = problem.kind != "multiclass"
     found = joined(data, truth, answer=problem.answer, label=problem.label, numeric=numeric)
+    if problem.kind == "regression":
+        found = _without_infinite_labels(found)
     if found.labels.is_empty():
         why = "; ".join(f"{count} {fault}" for fault, count in found.counts.items()) or "no row"
         raise JobError(f"no answer has its truth ({why}); accepted: answers and labels with the same inference ids.")
@@ -252,6 +255,12 @@ def constraints_beside(path: Path) -> Mapping[str, object] | None:
     """
     beside = path.with_name("constraints.json")
     return read_document(beside) if beside.is_file() else None
+
+
+def _without_infinite_labels(found: Joined) -> Joined:
+    infinite = found.labels.cast(pl.Float64, strict=False).is_infinite().fill_null(value=False)
+    counts = found.counts + Counter({"labels that are infinite": int(infinite.sum())})
+    return Joined(labels=found.labels.filter(~infinite), answers=found.answers.filter(~infinite), counts=counts)
 
 
 def _measured(problem: Problem, labels: pl.Series, answers: pl.Series) -> ModelQuality:

@@ -16,6 +16,7 @@ import polars as pl
 from runtime.errors import JobError, RowError
 from runtime.jobs import ProcessingJob
 from runtime.monitoring import attribution_check, fairness_check, quality_check
+from runtime.monitoring.analysis import ANALYSIS
 from runtime.monitoring.baselines import explained
 from runtime.monitoring.bias import BiasAnalysis
 from runtime.monitoring.checks import BIAS, CHECKS_FILE, DATA_QUALITY, EXPLAINABILITY, MODEL_QUALITY, Checks
@@ -223,7 +224,7 @@ class _Looking:
     def _bias(self) -> Outcome:
         counts = self._labelled()
         outcome = fairness_check.compared(
-            self.checks.facet, baseline=self.baseline / BIAS / fairness_check.ANALYSIS, data=[self.scratch]
+            self.checks.facet, baseline=self.baseline / BIAS / ANALYSIS, data=[self.scratch]
         )
         self.checked = replace(self.checked, bias=outcome)
         then, now = _values(outcome.baseline), _values(outcome.current)
@@ -245,9 +246,7 @@ class _Looking:
         if usable.is_empty() or asked is None:
             raise NothingToCheckError(f"no answer can be explained{_why(counts)}")
         explained(self.predictor, usable, most=asked.rows).write_parquet(self.scratch)
-        outcome = attribution_check.compared(
-            baseline=self.baseline / EXPLAINABILITY / attribution_check.ANALYSIS, data=[self.scratch]
-        )
+        outcome = attribution_check.compared(baseline=self.baseline / EXPLAINABILITY / ANALYSIS, data=[self.scratch])
         self.checked = replace(self.checked, explainability=outcome)
         then, now = outcome.baseline.global_attributions, outcome.current.global_attributions
         return Outcome(

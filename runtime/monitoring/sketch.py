@@ -58,10 +58,15 @@ class Sketch:
 
     Attributes:
         levels: The items of each level, sorted.
+        seed: Of what is drawn, 0 or more. Sketches of several columns need several, or all of them err alike.
     """
 
     levels: list[Floats] = field(default_factory=lambda: [np.empty(0)])
-    _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(20130101), repr=False)
+    seed: int = 20130101
+    _random: np.random.Generator = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._random = np.random.default_rng(self.seed)
 
     @property
     def count(self) -> int:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from runtime.monitoring.documents import document_text, read_model
 from runtime.monitoring.sketch import ITEMS, SHRINKING, Distribution, Sketch
-from runtime.monitoring.summary import Column, Kind, Summary
+from runtime.monitoring.summary import LONGEST_TEXT, Column, Kind, Summary
 
 _BUCKETS = 10  # as Model Monitor has them, of equal width
 
@@ -24,7 +24,7 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-_Count = Annotated[int, Field(ge=0)]
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
 # A number of JSON has no infinities: a sum beyond the largest float is no number.
 _Number = Annotated[float | None, AfterValidator(_finite)]
 
@@ -59,7 +59,8 @@ class SketchData(_Part):
     """The items of a sketch: one of level i stands for 2^i values."""
 
     parameters: Parameters = Parameters()
-    data: list[list[Annotated[float, Field(allow_inf_nan=False)]]]
+    # An item of level 63 stands for more values than anyone can count.
+    data: Annotated[list[list[Annotated[float, Field(allow_inf_nan=False)]]], Field(max_length=64)]
 
 
 class Kll(_Part):
@@ -164,7 +165,7 @@ class Dataset(_Part):
 class Statistics(_Part):
     """A window of data."""
 
-    version: float = 0.0
+    version: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of Model Monitor's format: 0 is the only one there is
     dataset: Dataset
     features: list[Feature]
 
@@ -179,9 +180,13 @@ class Statistics(_Part):
 
 def statistics_of(summary: Summary) -> Statistics:
     """What a summary is as a document."""
+    faults = summary.faults.copy()
+    if cut := sum(column.categories.cut for column in summary.columns.values()):
+        faults[f"ends of texts of more than {LONGEST_TEXT} characters"] += cut
+    most = summary.categories
     return Statistics(
-        dataset=Dataset(item_count=summary.rows, faults=dict(sorted(summary.faults.items()))),
-        features=[_feature(name, column) for name, column in summary.columns.items()],
+        dataset=Dataset(item_count=summary.rows, faults=dict(sorted(faults.items()))),
+        features=[_feature(name, column, most) for name, column in summary.columns.items()],
     )
 
 
@@ -194,7 +199,7 @@ def read_statistics(path: Path) -> Statistics:
     return read_model(path, Statistics)
 
 
-def _feature(name: str, column: Column) -> Feature:
+def _feature(name: str, column: Column, categories: int) -> Feature:
     common = Common(num_present=column.present, num_missing=column.missing)
     moments, numbers, texts = column.moments, None, None
     if column.kind in (Kind.INTEGRAL, Kind.FRACTIONAL):
@@ -208,7 +213,7 @@ def _feature(name: str, column: Column) -> Feature:
             distribution=NumericalDistribution(kll=_kll(column)),
         )
     else:
-        column.categories.trim()
+        column.categories.trim(categories)
         ranked = sorted(column.categories.counts.items(), key=lambda item: (-item[1], item[0]))
         texts = StringStatistics(
             common=common,

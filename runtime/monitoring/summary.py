@@ -1,6 +1,7 @@
 """What a window of data comes down to: counts, moments and a sketch a column, which several instances can merge."""
 
 import math
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,15 @@ class Kind(StrEnum):
 
 # Of a text column with more values the rarest are counted together: identifiers are no categories.
 CATEGORIES = 10_000
+# Of all columns together, which share them out evenly: 50 columns of texts have 10,000 each. With texts of 256
+# characters it is about 0.3 GB between two sortings-out.
+TEXTS = 500_000
+# The most columns of a summary. Tables of models have tens or hundreds; objects whose keys are identifiers have a new
+# one a row. It is a choice: at 45 kB of a full sketch, 2,000 columns of numbers are 90 MB, and each text column still
+# has more categories (250) than a constraint may list (120).
+COLUMNS = 2_000
+# In characters, of a text and of a column's name. What tells categories apart stands at their beginning.
+LONGEST_TEXT = 256
 # A column holds the kind that this share of its values has, so that one bad cell does not change what it is.
 _MAJORITY = 0.9
 
@@ -75,12 +85,14 @@ class Categories:
     """How often each text occurs; of more than 10,000 the rarest are counted together.
 
     Attributes:
-        counts: Occurrences by text.
+        counts: Occurrences by text, of which the first 256 characters count.
         others: Occurrences of texts that are not in `counts`.
+        cut: How many texts were longer.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     others: int = 0
+    cut: int = 0
 
     @property
     def count(self) -> int:
@@ -89,25 +101,39 @@ class Categories:
 
     def add(self, counts: Mapping[str, int]) -> None:
         """Takes texts by how often each occurs."""
-        self.counts.update(counts)
-        self._bound()
+        if any(len(text) > LONGEST_TEXT for text in counts):
+            self.cut += sum(count for text, count in counts.items() if len(text) > LONGEST_TEXT)
+            for text, count in counts.items():
+                self.counts[text[:LONGEST_TEXT]] += count
+        else:
+            self.counts.update(counts)
+        self.bound(CATEGORIES)
 
     def merge(self, other: "Categories") -> None:
         """Takes all that another one stands for."""
         self.others += other.others
+        self.cut += other.cut
         self.add(other.counts)
 
-    def _bound(self) -> None:
-        # Twice the bound, so that the rarest are sorted out now and then and not at each batch.
-        if len(self.counts) > 2 * CATEGORIES:
-            self.trim()
+    def bound(self, most: int) -> None:
+        """Keeps about as many texts as are asked for.
 
-    def trim(self) -> None:
-        """Keeps the 10,000 most frequent texts, of equal ones the first of the alphabet."""
-        if len(self.counts) > CATEGORIES:
+        Args:
+            most: How many. The rarest are sorted out at twice as many: now and then, and not at each batch.
+        """
+        if len(self.counts) > 2 * most:
+            self.trim(most)
+
+    def trim(self, most: int = CATEGORIES) -> None:
+        """Keeps the most frequent texts, of equal ones the first of the alphabet.
+
+        Args:
+            most: How many.
+        """
+        if len(self.counts) > most:
             ranked = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
-            self.others += sum(count for _, count in ranked[CATEGORIES:])
-            self.counts = Counter(dict(ranked[:CATEGORIES]))
+            self.others += sum(count for _, count in ranked[most:])
+            self.counts = Counter(dict(ranked[:most]))
 
 
 @dataclass
@@ -199,11 +225,12 @@ class Column:
 
 @dataclass
 class Summary:
-    """A window of data.
+    """A window of data, in memory that does not grow with it.
 
     Attributes:
         rows: How many rows it has, those that could not be read not among them.
-        columns: Its columns by name, in the order in which they were first seen.
+        columns: Its columns by name, in the order in which they were first seen; at most 2,000, and none whose name is
+            longer than 256 characters. Cells of others are counted in `faults`.
         faults: What could not be read, by what is wrong with it, and how often.
     """
 
@@ -211,18 +238,57 @@ class Summary:
     columns: dict[str, Column] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
 
-    def column(self, name: str) -> Column:
-        """A column; one that is new was missing in all rows before."""
-        if name not in self.columns:
-            self.columns[name] = Column(missing=self.rows)
+    def column(self, name: str, *, cells: int) -> Column | None:
+        """A column; one that is new was missing in all rows before.
+
+        Args:
+            name: Its name.
+            cells: How many cells it is asked for: they are counted as left out, if it is not held.
+
+        Returns:
+            The column; None if its name is too long, or there are as many columns as there may be.
+        """
+        found = self.columns.get(name)
+        if found is not None:
+            return found
+        if len(name) > LONGEST_TEXT:
+            self._leave_out(f"cells of columns whose name is longer than {LONGEST_TEXT} characters", cells)
+            return None
+        if len(self.columns) >= COLUMNS:
+            self._leave_out(f"cells of columns beyond the first {COLUMNS:,}", cells)
+            return None
+        # By its name, and not by its place: columns that are read in another order come down to the same. With one
+        # seed for all, chance would err in all columns to the same side.
+        seed = zlib.crc32(name.encode("utf-8", "surrogatepass"))
+        self.columns[name] = Column(missing=self.rows, sketch=Sketch(seed=seed))
         return self.columns[name]
+
+    def bound(self) -> None:
+        """Sorts out the rarest texts of columns that have too many; for after each batch."""
+        most = self.categories
+        if most < CATEGORIES:
+            for column in self.columns.values():
+                column.categories.bound(most)
+
+    @property
+    def categories(self) -> int:
+        """How many texts a column keeps: 10,000, or fewer if many columns have texts."""
+        holding = sum(bool(column.categories.counts) for column in self.columns.values())
+        return min(CATEGORIES, TEXTS // max(1, holding))
 
     def merge(self, other: "Summary") -> None:
         """Takes all that another one stands for; a column that only one has is missing in the other's rows."""
         for name, column in other.columns.items():
-            self.column(name).merge(column)
+            held = self.column(name, cells=column.present)
+            if held is not None:
+                held.merge(column)
         for name, column in self.columns.items():
             if name not in other.columns:
                 column.add_missing(other.rows)
         self.rows += other.rows
         self.faults.update(other.faults)
+        self.bound()
+
+    def _leave_out(self, fault: str, cells: int) -> None:
+        if cells:
+            self.faults[fault] += cells

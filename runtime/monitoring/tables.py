@@ -16,9 +16,9 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -26,14 +26,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from runtime.monitoring.captures import is_capture, rows_asked
-from runtime.monitoring.lines import Scalar, lines_of, objects_of, suffix_of
+from runtime.monitoring.lines import (
+    NAMED_TWICE,
+    NO_ROWS,
+    UNKNOWN_KIND,
+    Scalar,
+    lines_of,
+    objects_of,
+    suffix_of,
+    unreadable_rest,
+)
 from runtime.monitoring.summary import Column, Summary
 
 # Of Parquet and of lines. Larger ones read no faster, and the memory is that of a batch of all columns.
 _BATCH, _LINES = 1 << 16, 1 << 14
-_NO_ROWS = "files without a row"
+# Of a batch of either: rows may be as long as they like. What a parser makes of text takes up to twenty times its size.
+_BYTES, _CHARACTERS = 1 << 26, 1 << 23
 
-_Item = TypeVar("_Item")
 _Reader = Callable[[Path, Summary, Collection[str], Sequence[str]], None]
 
 
@@ -49,12 +58,12 @@ def summarized(paths: Iterable[Path], *, texts: Collection[str] = (), names: Seq
     for path in paths:
         reader = _READERS.get(suffix_of(path))
         if reader is None:
-            summary.faults["files of an unknown kind"] += 1
+            summary.faults[UNKNOWN_KIND] += 1
             continue
         before = summary.rows
         reader(path, summary, texts, names)
         if summary.rows == before:
-            summary.faults[_NO_ROWS] += 1
+            summary.faults[NO_ROWS] += 1
     return summary
 
 
@@ -75,81 +84,145 @@ def add_rows(summary: Summary, rows: Sequence[Mapping[str, Scalar]]) -> None:
         summary: What takes them.
         rows: The rows.
     """
-    names = dict.fromkeys(name for row in rows for name in row)
-    for name in [*names, *(known for known in summary.columns if known not in names)]:
-        column = summary.column(name)
-        _add_values(column, [row.get(name) for row in rows])
-    summary.rows += len(rows)
+    cells: dict[str, list[Scalar]] = {}
+    for row in rows:
+        for name, value in row.items():
+            cells.setdefault(name, []).append(value)
+    for name, values in cells.items():
+        column = summary.column(name, cells=len(values))
+        if column is not None:
+            column.add_missing(len(rows) - len(values))
+            _add_values(column, values)
+    _end_batch(summary, len(rows), besides=cells)
 
 
-def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
-    found = iter(items)
-    while batch := list(islice(found, _LINES)):
-        yield batch
+def _end_batch(summary: Summary, rows: int, *, besides: Collection[str]) -> None:
+    """Counts the rows of a batch, and that they lack all columns but those that it had."""
+    for name, column in summary.columns.items():
+        if name not in besides:
+            column.add_missing(rows)
+    summary.rows += rows
+    summary.bound()
 
 
 # ------------------------------------------------------------------------------------------------ Parquet
 def _read_parquet(path: Path, summary: Summary, _texts: Collection[str], _names: Sequence[str]) -> None:
     try:
-        schema = pq.read_schema(path)
-        if len(set(schema.names)) < len(schema.names):
-            summary.faults["files of Parquet that name a column twice"] += 1
-            return
-        texts = [field.name for field in schema if _is_text(field.type)]
-        # Without buffering ahead: it would hold all row groups at once.
-        file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)
-        with file, ThreadPoolExecutor(os.cpu_count()) as pool:
-            for batch in file.iter_batches(batch_size=_BATCH):
-                held = {name: summary.column(name) for name in schema.names}
-                absent = [column for name, column in summary.columns.items() if name not in held]
-                for column in absent:
-                    column.add_missing(batch.num_rows)
-                list(pool.map(_add_array, held.values(), batch.columns))
-                summary.rows += batch.num_rows
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        metadata = pq.read_metadata(path)
+        names = metadata.schema.to_arrow_schema().names
+    except (pa.ArrowException, OSError, ValueError):
         summary.faults["files that are no Parquet"] += 1
+        return
+    if len(set(names)) < len(names):
+        summary.faults["files of Parquet that name a column twice"] += 1
+        return
+    try:
+        _read_batches(path, metadata, summary)
+    except (pa.ArrowException, OSError, ValueError):
+        unreadable_rest(path, summary.faults)
+
+
+def _read_batches(path: Path, metadata: pq.FileMetaData, summary: Summary) -> None:
+    leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
+    # As dictionaries, texts are counted without being repeated, and a long one that many rows have is held once.
+    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and not _is_decimal(leaf)]
+    # Without buffering ahead: it would hold all row groups at once.
+    file = pq.ParquetFile(path, metadata=metadata, read_dictionary=texts, pre_buffer=False)
+    with file, ThreadPoolExecutor(os.cpu_count()) as pool:
+        for batch in file.iter_batches(batch_size=_batch_of(metadata)):
+            # All of a batch is read before any of it is counted: what cannot be read leaves no half of it.
+            read = dict(zip(batch.schema.names, map(_read_array, batch.columns), strict=True))
+            held = [(summary.column(name, cells=batch.num_rows), cells) for name, cells in read.items()]
+            list(pool.map(_add_cells_of, held))
+            _end_batch(summary, batch.num_rows, besides=read)
+
+
+def _is_decimal(leaf: pq.ColumnSchema) -> bool:
+    return bool(leaf.logical_type.type == "DECIMAL")
+
+
+def _batch_of(metadata: pq.FileMetaData) -> int:
+    """How many rows are read at a time: a number takes 8 bytes, and a text what it takes in the file, unpacked."""
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    widest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=0.0)
+    return max(1, min(_BATCH, int(_BYTES / max(1.0, widest, 8.0 * metadata.num_columns))))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Cells:
+    """What an array comes down to."""
+
+    missing: int
+    unknown: int = 0
+    numbers: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+    whole: bool = False
+    texts: Counter[str] = field(default_factory=Counter)
+
+
+def _add_cells_of(one: tuple[Column | None, _Cells]) -> None:
+    column, cells = one
+    if column is None:
+        return
+    column.add_missing(cells.missing)
+    column.add_unknown(cells.unknown)
+    if cells.numbers is not None:
+        column.add_numbers(cells.numbers, whole=cells.whole)
+    if cells.texts:
+        column.add_texts(cells.texts)
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _add_array(column: Column, array: pa.Array) -> None:
-    """Takes an array of a batch."""
-    kind = array.type
-    column.add_missing(array.null_count)
-    if array.null_count:
+def _read_array(array: pa.Array) -> _Cells:
+    """Reads an array of a batch."""
+    kind, missing = array.type, array.null_count
+    if missing:
         array = array.drop_null()
     if len(array) == 0:
-        return
+        return _Cells(missing=missing)
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
-        column.add_numbers(array.cast(pa.float64(), safe=False).to_numpy(), whole=True)
-    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        column.add_numbers(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), whole=False)
-    elif pa.types.is_temporal(kind) and not pa.types.is_duration(kind) and not pa.types.is_time(kind):
+        return _Cells(missing=missing, numbers=array.cast(pa.float64(), safe=False).to_numpy(), whole=True)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        numbers = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        return _Cells(missing=missing, numbers=numbers)
+    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind) and not pa.types.is_time(kind):
         stamps = array.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-        column.add_numbers(stamps.to_numpy() / 1e6, whole=False)
-    elif pa.types.is_dictionary(kind) and _is_text(kind.value_type):
+        return _Cells(missing=missing, numbers=stamps.to_numpy() / 1e6)
+    if pa.types.is_dictionary(kind) and _is_text(kind.value_type):
         counts = np.bincount(array.indices.to_numpy(), minlength=len(array.dictionary)).tolist()
         texts = Counter(
             {text: count for text, count in zip(array.dictionary.to_pylist(), counts, strict=True) if count}
         )
-        column.add_missing(texts.pop("", 0))
-        column.add_texts(texts)
-    else:
-        column.add_unknown(len(array))
+        return _Cells(missing=missing + texts.pop("", 0), texts=texts)
+    return _Cells(missing=missing, unknown=len(array))
 
 
 # ------------------------------------------------------------------------------------------------ lines
 def _read_json(path: Path, summary: Summary, texts: Collection[str], names: Sequence[str]) -> None:
-    for rows in _batches(_rows(path, summary.faults, texts, names)):
-        add_rows(summary, rows)
+    for lines in _batches(lines_of(path, summary.faults)):
+        rows = _rows(lines, summary.faults, texts, names)
+        while batch := list(islice(rows, _LINES)):  # a line of a capture may have many rows
+            add_rows(summary, batch)
+
+
+def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    batch, characters = list[str](), 0
+    for line in lines:
+        batch.append(line)
+        characters += len(line)
+        if len(batch) == _LINES or characters >= _CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
 
 
 def _rows(
-    path: Path, faults: Counter[str], texts: Collection[str], names: Sequence[str]
+    lines: Iterable[str], faults: Counter[str], texts: Collection[str], names: Sequence[str]
 ) -> Iterator[Mapping[str, Scalar]]:
-    for found in objects_of(lines_of(path, faults), faults):
+    for found in objects_of(lines, faults):
         if is_capture(found):
             yield from rows_asked(found, faults, texts=texts, names=names)
         else:
@@ -157,31 +230,50 @@ def _rows(
 
 
 def _read_csv(path: Path, summary: Summary, texts: Collection[str], _names: Sequence[str]) -> None:
-    # The reader gets a line feed back at each end: a cell may hold one, between quotes.
-    cells = csv.reader(f"{line}\n" for line in lines_of(path, summary.faults))
-    try:
-        header = next(cells, None)
+    header: list[str] | None = None
+    for batch in _rows_of_csv(path, summary.faults):
         if header is None:
-            return
-        if len(set(header)) < len(header):
-            summary.faults["files of CSV whose first line names a column twice"] += 1
-            return
-        for batch in _batches(cells):
-            rows = [row for row in batch if len(row) == len(header)]
-            if len(rows) < len(batch):
-                summary.faults["lines of CSV with another number of cells than the first"] += len(batch) - len(rows)
+            header = batch.pop(0)
+            if len(set(header)) < len(header):
+                summary.faults[NAMED_TWICE] += 1
+                return
+        rows = [row for row in batch if len(row) == len(header)]
+        if len(rows) < len(batch):
+            summary.faults["lines of CSV with another number of cells than the first"] += len(batch) - len(rows)
+        if rows:
             _add_cells(summary, header, rows, texts)
+
+
+def _rows_of_csv(path: Path, faults: Counter[str]) -> Iterator[list[list[str]]]:
+    """The rows of a file, a batch at a time; what is read before it breaks off is a batch as well."""
+    batch, characters = list[list[str]](), 0
+
+    def lines() -> Iterator[str]:
+        nonlocal characters
+        for line in lines_of(path, faults):
+            characters += len(line)
+            if characters > 2 * _CHARACTERS:
+                raise csv.Error("a row goes on and on")
+            yield f"{line}\n"  # the reader gets a line feed back: a cell may hold one, between quotes
+
+    try:
+        for row in csv.reader(lines()):
+            batch.append(row)
+            if len(batch) == _LINES or characters >= _CHARACTERS:
+                yield batch
+                batch, characters = [], 0
     except csv.Error:
-        summary.faults["files of CSV that break off"] += 1
+        faults["files of CSV that break off"] += 1
+    if batch:
+        yield batch
 
 
 def _add_cells(summary: Summary, header: list[str], rows: list[list[str]], texts: Collection[str]) -> None:
     for index, name in enumerate(header):
-        _add_column(summary.column(name), [row[index] for row in rows], as_texts=name in texts)
-    for name, column in summary.columns.items():
-        if name not in header:
-            column.add_missing(len(rows))
-    summary.rows += len(rows)
+        column = summary.column(name, cells=len(rows))
+        if column is not None:
+            _add_column(column, [row[index] for row in rows], as_texts=name in texts)
+    _end_batch(summary, len(rows), besides=set(header))
 
 
 def _add_column(column: Column, cells: Sequence[str], *, as_texts: bool) -> None:

@@ -50,7 +50,8 @@ class CrashedError(Exception):
 
 def refusal(code: str, operation: str = "Operation", **more: Any) -> ClientError:
     """An error of AWS."""
-    return ClientError({"Error": {"Code": code, "Message": "no"}, **more}, operation)
+    response: Any = {"Error": {"Code": code, "Message": "no"}, **more}
+    return ClientError(response, operation)
 
 
 def settings(**changes: object) -> Document:

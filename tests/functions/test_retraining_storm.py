@@ -27,7 +27,7 @@ from tests.functions.governing import Cloud, CrashedError, refusal
 Document = dict[str, Any]
 HOUR = timedelta(hours=1)
 BEGIN = datetime(2026, 11, 24, tzinfo=UTC)  # so that a month ends in the middle
-TAKEN = {
+TAKEN: dict[str, dict[str, object]] = {
     "flight_delays": {"cooldown_hours": 3, "runs_a_day": 3, "monthly_budget": 20, "run_cost": 1.5, "failures": 2},
     "arrivals": {"cooldown_hours": 0, "runs_a_day": 2, "monthly_budget": 9, "run_cost": 0.9, "failures": 3},
     "fares": {"cooldown_hours": 12, "runs_a_day": 9, "monthly_budget": 99, "run_cost": 1, "failures": 1}

@@ -76,13 +76,14 @@ def test_each_account_gets_the_stacks_that_the_design_names(assembly: Assembly) 
             ("training", (dev, staging)),
             ("access", (staging, production)),
             ("serving", (staging, production)),
+            ("monitoring", (production,) if model.monitoring else ()),
         ):
             expected |= {deployment.stack_name(kind, model): deployment.account for deployment in deployments}
         expected[platform.release(model).prefix] = platform.delivery_account
     assert {name: template.account for name, template in assembly.templates.items()} == expected
 
 
-@pytest.mark.parametrize("kind", ["training", "serving"])
+@pytest.mark.parametrize("kind", ["training", "serving", "monitoring"])
 def test_training_and_serving_carry_no_asset_but_their_template(assembly: Assembly, kind: str) -> None:
     for template in _stacks(assembly, kind):
         assert [asset["source"]["path"] for asset in template.assets.values()] == [template.path.name]
@@ -111,9 +112,7 @@ def test_functions_are_in_operations_and_releases_only_and_there_is_no_custom_re
     for name, template in assembly.templates.items():
         types = {resource["Type"] for resource in template.resources.values()}
         assert not [t for t in types if t.startswith(("Custom::", "AWS::CloudFormation::"))], name
-        assert (
-            name.endswith("-operations") or name in releases or not [t for t in types if t.startswith("AWS::Lambda::")]
-        ), name
+        assert name.endswith("-operations") or name in releases or not types & {"AWS::Lambda::Function"}, name
 
 
 def test_nothing_is_exported_or_imported(assembly: Assembly) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
+from runtime.monitoring.analysis import ExplanationDocument
 from runtime.monitoring.attribution import (
     Attributions,
     Explanation,
@@ -20,7 +21,6 @@ from runtime.monitoring.attribution import (
     document,
     global_attributions,
     ndcg,
-    of_document,
 )
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -205,7 +205,7 @@ def test_a_document_has_clarifys_shape() -> None:
 
 
 def test_a_document_is_read_as_it_was_written() -> None:
-    assert of_document(json.loads(json.dumps(document(EXPLAINED)))) == EXPLAINED
+    assert ExplanationDocument.model_validate_json(json.dumps(document(EXPLAINED))).by_label() == EXPLAINED
 
 
 def of_label(explained: object) -> object:
@@ -215,28 +215,28 @@ def of_label(explained: object) -> object:
 @pytest.mark.parametrize(
     ("parsed", "message"),
     [
-        ([1], "the analysis is .*; accepted: an object"),
-        ({"version": "2.0"}, "the analysis has version '2.0'; accepted: '1.0'"),
-        ({"version": "1.0"}, "explanations is None; accepted: an object"),
-        ({"version": "1.0", "explanations": {"pdp": []}}, "kernel_shap is None; accepted: an object"),
+        ([1], "valid dictionary"),
+        ({"version": "2.0"}, "version\n  Input should be '1.0'"),
+        ({"version": "1.0"}, "explanations\n  Field required"),
+        ({"version": "1.0", "explanations": {"pdp": []}}, "explanations.kernel_shap\n  Field required"),
         (
             of_label({"global_shap_values": {}}),
-            "global_shap_values of label0 is {}; accepted: an object that is not empty",
+            "global_shap_values\n  Dictionary should have at least 1 item",
         ),
         (
-            of_label({"global_shap_values": {"a": 1}, "expected_value": None}),
-            "expected_value of label0 is None; accepted: a finite number",
+            of_label({"global_shap_values": {"a": 1}, "expected_value": math.inf}),
+            "expected_value\n  Input should be a finite number",
         ),
         (
             of_label({"global_shap_values": {"a": "1"}, "expected_value": 0}),
-            "the global SHAP value of a of label0 is '1'; accepted: a finite number",
+            "global_shap_values.a\n  Input should be a valid number",
         ),
         (
             of_label({"global_shap_values": {"a": -1}, "expected_value": 0}),
-            "the global SHAP value of a of label0 is -1.0; accepted: 0 or more",
+            "global_shap_values.a\n  Input should be greater than or equal to 0",
         ),
     ],
 )
 def test_another_document_is_refused(parsed: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        of_document(parsed)
+        ExplanationDocument.model_validate(parsed)

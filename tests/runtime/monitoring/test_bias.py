@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cityblock, jensenshannon
 from scipy.stats import entropy, ks_2samp
 
+from runtime.monitoring.analysis import BiasDocument
 from runtime.monitoring.bias import (
     BOUNDED,
     Above,
@@ -560,7 +561,7 @@ def test_a_document_has_clarifys_shape() -> None:
 @pytest.mark.parametrize("bootstrap", [None, BOOTSTRAP])
 def test_a_document_is_read_as_it_was_written(bootstrap: Bootstrap | None) -> None:
     written = whole(bootstrap)
-    assert BiasAnalysis.of_document(json.loads(json.dumps(written.document(), allow_nan=False))) == written
+    assert BiasDocument.model_validate_json(json.dumps(written.document(), allow_nan=False)).analysis() == written
 
 
 def test_clarifys_infinity_is_read_as_undefined() -> None:
@@ -576,18 +577,19 @@ def test_clarifys_infinity_is_read_as_undefined() -> None:
             },
         },
     }
-    assert BiasAnalysis.of_document(document).facets[0].metrics["TE"].value is None
+    assert BiasDocument.model_validate(document).analysis().facets[0].metrics["TE"].value is None
 
 
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ([], "the bias analysis is .*; accepted: an object"),
-        ({}, "the bias analysis has version None; accepted: '1.0'"),
+        ([], "valid dictionary"),
+        ({}, "version\n  Field required"),
+        ({"version": "2.0"}, "version\n  Input should be '1.0'"),
         ({"version": "1.0"}, "the bias analysis has 0 labels; accepted: one"),
         (
             {"version": "1.0", "pre_training_bias_metrics": {"label": "late", "facets": {}}},
-            "label_value_or_threshold of pre_training_bias_metrics is None; accepted: a text",
+            "pre_training_bias_metrics.label_value_or_threshold\n  Field required",
         ),
         (
             {
@@ -605,7 +607,7 @@ def test_clarifys_infinity_is_read_as_undefined() -> None:
                     },
                 },
             },
-            "value of CI is 'much'; accepted: a finite number or null",
+            r"metrics\.0\.value\n  Input should be a valid number",
         ),
         (
             {
@@ -616,13 +618,13 @@ def test_clarifys_infinity_is_read_as_undefined() -> None:
                     "facets": {"carrier": {"B6": []}},
                 },
             },
-            "facet carrier of pre_training_bias_metrics is .*; accepted: a list",
+            "facets.carrier\n  Input should be a valid list",
         ),
     ],
 )
 def test_another_document_is_refused(document: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        BiasAnalysis.of_document(document)
+        BiasDocument.model_validate(document)
 
 
 # Drift.

@@ -3,7 +3,8 @@
 import gzip
 import json
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runtime.monitoring.lines import Scalar
+from runtime.monitoring import tables
+from runtime.monitoring.lines import Scalar, unreadable_rest
 from runtime.monitoring.statistics import statistics_of
-from runtime.monitoring.summary import CATEGORIES, Kind, Summary
+from runtime.monitoring.summary import CATEGORIES, COLUMNS, LONGEST_TEXT, TEXTS, Kind, Summary
 from runtime.monitoring.tables import add_rows, files_of, summarized
 from tests.runtime.monitoring.tables import Columns, normal, parquet, summary_of
 
@@ -224,3 +226,142 @@ def test_numbers_at_both_ends_of_what_a_float_can_hold_have_buckets(tmp_path: Pa
     (feature,) = statistics_of(summarized([tmp_path / "a.csv"])).features
     assert feature.numerical_statistics is not None
     assert sum(bucket.count for bucket in feature.numerical_statistics.distribution.kll.buckets) == 2
+
+
+def test_keys_that_are_new_in_each_row_are_counted_beyond_the_most_columns(tmp_path: Path) -> None:
+    rows = "".join(f'{{"known": 1, "key{number}": 1}}\n' for number in range(COLUMNS + 100))
+    (tmp_path / "a.jsonl").write_text(rows)
+    found = summarized([tmp_path / "a.jsonl"])
+    assert (found.rows, len(found.columns)) == (COLUMNS + 100, COLUMNS)
+    assert found.faults == {"cells of columns beyond the first 2,000": 101}
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "table.csv", "table.jsonl"])
+def test_columns_beyond_the_most_are_counted_in_every_format(name: str, tmp_path: Path) -> None:
+    wide = pl.DataFrame({f"column{number}": [1, 2, 3] for number in range(COLUMNS + 2)})
+    WRITERS[name](wide, tmp_path / name)
+    found = summarized([tmp_path / name])
+    assert (len(found.columns), found.faults) == (COLUMNS, {"cells of columns beyond the first 2,000": 6})
+
+
+def test_a_name_that_is_as_long_as_a_text_is_no_column(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"{"n" * 300}": 1, "a": 1}}\n')
+    found = summarized([tmp_path / "a.jsonl"])
+    assert (list(found.columns), sum(found.faults.values())) == (["a"], 1)
+
+
+def test_merged_instances_have_no_more_columns_than_one() -> None:
+    sides = Summary(), Summary()
+    for number, side in enumerate(sides):
+        add_rows(side, [{f"{number} {key}": 1 for key in range(1500)}])
+    sides[0].merge(sides[1])
+    assert (sides[0].rows, len(sides[0].columns)) == (2, COLUMNS)
+    assert sides[0].faults == {"cells of columns beyond the first 2,000": 1000}
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "table.csv", "table.jsonl"])
+def test_long_texts_are_told_apart_by_their_beginning_and_counted(name: str, tmp_path: Path) -> None:
+    long = "x" * LONGEST_TEXT
+    WRITERS[name](pl.DataFrame({"a": [long + "1", long + "2", "short", None]}), tmp_path / name)
+    found = summarized([tmp_path / name])
+    assert found.columns["a"].categories.counts == {long: 2, "short": 1}
+    assert statistics_of(found).dataset.faults == {"ends of texts of more than 256 characters": 2}
+
+
+def test_columns_of_texts_share_what_may_be_held_of_them() -> None:
+    found, columns = Summary(), 200
+    for batch in range(6):
+        rows = [{f"c{column}": f"{batch} {row}" for column in range(columns)} for row in range(1000)]
+        add_rows(found, rows)
+    assert sum(len(column.categories.counts) for column in found.columns.values()) <= 2 * TEXTS
+    assert all(column.present == 6000 for column in found.columns.values())
+    for feature in statistics_of(found).features:
+        assert feature.string_statistics is not None
+        assert len(feature.string_statistics.counts()[0]) == TEXTS // columns
+
+
+def test_a_batch_of_lines_has_no_more_rows_than_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tables, "_CHARACTERS", 100)
+    sizes: list[int] = []
+
+    def noted(summary: Summary, rows: Sequence[Mapping[str, Scalar]]) -> None:
+        sizes.append(len(rows))
+        add_rows(summary, rows)
+
+    monkeypatch.setattr(tables, "add_rows", noted)
+    (tmp_path / "a.jsonl").write_text(f'{{"a": "{"x" * 40}"}}\n' * 9)
+    assert summarized([tmp_path / "a.jsonl"]).rows == 9
+    assert sizes == [3, 3, 3]  # of 50 characters each
+
+
+def test_a_row_of_csv_that_goes_on_and_on_breaks_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tables, "_CHARACTERS", 100)
+    (tmp_path / "a.csv").write_text("a\n1\n2\n" + '"x\nx",' * 500)
+    found = summarized([tmp_path / "a.csv"])
+    assert (found.rows, found.faults) == (2, {"files of CSV that break off": 1})
+
+
+def test_rows_before_csv_breaks_off_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n1\n2\n" + "x" * 200_000 + "\n")
+    found = summarized([tmp_path / "a.csv"])
+    assert (found.rows, found.columns["a"].present, found.faults) == (2, 2, {"files of CSV that break off": 1})
+
+
+def test_parquet_that_breaks_off_keeps_what_was_read_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tables, "_BATCH", 1000)
+    path = tmp_path / "half.parquet"
+    columns = {"a": normal(3000), "b": [f"text {number}" for number in range(3000)]}
+    pl.DataFrame(columns).write_parquet(path, row_group_size=1000)
+    broken = pq.read_metadata(path).row_group(2).column(1)
+    content = bytearray(path.read_bytes())
+    start = broken.dictionary_page_offset or broken.data_page_offset
+    content[start : start + broken.total_compressed_size] = b"\xff" * broken.total_compressed_size
+    path.write_bytes(content)
+    found = summarized([path])
+    assert found.rows == 2000
+    assert found.faults == {"files whose rest cannot be read: half.parquet": 1}
+    assert {column.present + column.missing for column in found.columns.values()} == {found.rows}
+
+
+def test_a_batch_of_parquet_that_cannot_be_counted_leaves_no_half(tmp_path: Path) -> None:
+    bad = pa.array([b"\xff"] * 3).view(pa.string())
+    pq.write_table(pa.table({"a": [1, 2, 3], "b": bad}), tmp_path / "a.parquet")
+    found = summarized([tmp_path / "a.parquet"])
+    assert (found.rows, found.columns) == (0, {})
+    assert found.faults == {"files whose rest cannot be read: a.parquet": 1, "files without a row": 1}
+
+
+def test_of_many_files_that_break_off_some_are_named() -> None:
+    faults: Counter[str] = Counter()
+    for number in range(30):
+        unreadable_rest(Path(f"{number}.parquet"), faults)
+    assert (len(faults), faults["files whose rest cannot be read, beyond those named"]) == (21, 10)
+
+
+def test_rows_of_parquet_that_are_long_are_read_a_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tables, "_BYTES", 1 << 14)
+    texts = [f"{number} " * 500 for number in range(100)]
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": texts}), path, use_dictionary=False, compression="none")
+    assert tables._batch_of(pq.read_metadata(path)) < 20
+    assert summarized([path]).rows == 100
+
+
+def test_columns_come_down_to_the_same_in_any_order(tmp_path: Path) -> None:
+    columns: Columns = {name: normal(20_000, seed=seed) for seed, name in enumerate("abc")}
+    backwards = dict(reversed(columns.items()))
+    one = summary_of(tmp_path, columns)
+    other = summary_of(tmp_path, backwards)
+    for name in columns:
+        for first, second in zip(one.columns[name].sketch.levels, other.columns[name].sketch.levels, strict=True):
+            assert np.array_equal(first, second)
+
+
+def test_columns_of_the_same_values_err_by_themselves(tmp_path: Path) -> None:
+    values = normal(50_000)
+    one, other = summary_of(tmp_path, {"a": values, "b": values}).columns.values()
+    assert not np.array_equal(one.sketch.levels[-1], other.sketch.levels[-1])
