@@ -145,6 +145,12 @@ def judge(alarm: Mapping[str, object], points: Sequence[Mapping[str, object]], *
         return Verdict(state=state, reason="Insufficient Data: no datapoints were received.", datapoints=())
     counted = breaching + (missing if treatment == "breaching" else 0)
     state = "ALARM" if counted >= needed else "OK"
+    if state == "OK" and missing and treatment in {"missing", "ignore"} and breaching == len(present):
+        # "Avoiding premature transitions to alarm state": all that is there breaches, and it began long enough ago.
+        if treatment == "ignore":
+            return Verdict(state=None, reason="", datapoints=present)
+        oldest = max(ago for ago, value in enumerate(values) if value is not None) + 1
+        state = "ALARM" if oldest >= needed else "OK"
     if not present:
         treated = "Breaching" if treatment == "breaching" else "NonBreaching"
         reason = f"Threshold Crossed: {missing} missing datapoints were treated as [{treated}]."
