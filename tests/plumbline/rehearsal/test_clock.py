@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from plumbline.configuration import Platform
 from plumbline.errors import PlumblineError
@@ -269,6 +270,26 @@ def test_a_job_is_dated_by_the_clock(later: Cloud) -> None:
     client.create_model_package_group(ModelPackageGroupName=name)
     made = client.describe_model_package_group(ModelPackageGroupName=name)["CreationTime"]
     assert abs(made - there) < datetime.timedelta(minutes=2)
+
+
+def test_an_object_is_locked_from_the_time_at_which_it_is_written(later: Cloud) -> None:
+    s3, name = later.administrator(OWNER).client("s3"), fresh("locked")
+    location = {"LocationConstraint": REGION}
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=location, ObjectLockEnabledForBucket=True)
+    s3.put_object_lock_configuration(
+        Bucket=name,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}},
+        },
+    )
+    later.advance_clock(_now(later) + 400 * _DAY)
+    version = s3.put_object(Bucket=name, Key="kept", Body=b"")["VersionId"]
+    later.advance_clock(_now(later) + 29 * _DAY)
+    with pytest.raises(ClientError, match="object lock"):
+        s3.delete_object(Bucket=name, Key="kept", VersionId=version)
+    later.advance_clock(_now(later) + 2 * _DAY)
+    s3.delete_object(Bucket=name, Key="kept", VersionId=version)
 
 
 def test_a_session_lasts_by_the_real_clock(later: Cloud) -> None:
