@@ -13,6 +13,7 @@ from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.event_forwarding import EventForwarding
 from mlops_constructs.job_log_groups import JobLogGroups
 from mlops_constructs.monitor_functions import MonitorFunctions
+from mlops_constructs.retraining_governor import RetrainingGovernor
 from plumbline.configuration import Deployment
 from stacks.environment_stack import EnvironmentStack
 
@@ -21,7 +22,13 @@ class OperationsStack(EnvironmentStack):
     """Log groups of jobs, roles of people, and the functions that look after the account."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, deployment: Deployment, told: Deployment | None = None
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        told: Deployment | None = None,
+        production: Deployment,
     ) -> None:
         """Composes the stack.
 
@@ -30,6 +37,7 @@ class OperationsStack(EnvironmentStack):
             construct_id: Id in the Stage.
             deployment: The environment.
             told: The environment whose bus is told what happens here; left out, none is.
+            production: The environment whose models deviate, where that is heard.
         """
         super().__init__(
             scope,
@@ -58,6 +66,10 @@ class OperationsStack(EnvironmentStack):
             key_arn=values.operations_key_arn,
             vpc_id=values.vpc,
         )
+        if deployment.governs:
+            RetrainingGovernor(
+                self, "Governor", deployment=deployment, production=production, values=values, failures=failures
+            )
         if deployment.monitors:
             MonitorFunctions(self, "Monitors", deployment=deployment, values=values, failures=failures)
         if told is not None:

@@ -7,6 +7,7 @@ from mlops_constructs.delivery_role import DeliveryRole
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.foreign_reader import copying_roles
 from mlops_constructs.model_registry import ModelRegistry
+from mlops_constructs.retraining_settings import RetrainingSettings
 from mlops_constructs.training_pipeline import TrainingPipeline
 from mlops_constructs.training_roles import TrainingRoles
 from plumbline.configuration import Deployment, Model
@@ -57,6 +58,8 @@ class TrainingStack(EnvironmentStack):
             model=model,
             readers=[copying_roles(abroad, model)] if abroad else [],
         )
+        if deployment.governs:
+            RetrainingSettings(self, "Retraining", deployment=deployment, model=model, retraining=model.retraining)
         if deployment.registers and deployment.account != deployment.platform.delivery_account:
             ApprovalForwarding(self, "Approvals", deployment=deployment, model=model)
         TrainingPipeline(

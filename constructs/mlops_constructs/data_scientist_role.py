@@ -82,6 +82,19 @@ class DataScientistRole(Construct):
             ),
             Statement(sid="AskPrices", actions=["pricing:GetProducts"], resources=["*"]),
         ]
+        see_decisions = [
+            Statement(
+                sid="SeeDecisions",
+                actions=["dynamodb:Query"],
+                resources=[deployment.arn("dynamodb", f"table/{deployment.retraining_table}")],
+            ),
+            Statement(
+                sid="OpenDecisions",
+                actions=["kms:Decrypt"],
+                resources=[values.operations_key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{deployment.region}.amazonaws.com"}},
+            ),
+        ]
         self.person = PersonRole(
             self,
             "Person",
@@ -106,6 +119,7 @@ class DataScientistRole(Construct):
                     resources=key_value_arns(deployment),
                 ),
                 *(works if deployment.is_dev else []),
+                *(see_decisions if deployment.governs else []),
             ],
         )
         waive(

@@ -55,7 +55,7 @@ class DeadLetterQueue(Construct):
                         actions=["sqs:SendMessage"],
                         resources=[self.queue_arn],
                         conditions={
-                            "ArnLike": {"aws:SourceArn": placement.arn("events", f"rule/{placement.prefix}-*")},
+                            "ArnLike": {"aws:SourceArn": placement.rule_arns},
                             "StringEquals": {"aws:SourceAccount": placement.account},
                         },
                     ),

@@ -64,7 +64,13 @@ class EncryptionKeys(Construct):
             deployment,
             KeyPurpose.OPERATIONS,
             "Logs, audit trail, events and alerts",
-            ("events", "lambda", "sqs", *(("s3",) if own_trail else ())),
+            (
+                "events",
+                "lambda",
+                "sqs",
+                *(("s3",) if own_trail else ()),
+                *(("dynamodb", "sns") if deployment.governs else ()),
+            ),
             service_use=[
                 log_groups_use(deployment, log_groups),
                 alarms_use(deployment, deployment.operations_topic_arn),

@@ -56,6 +56,7 @@ class EnvironmentBuckets(Construct):
             key=keys.data.key,
             access_logs=access_logs,
             accounts=accounts,
+            tells_events=deployment.governs,
         )
         self.models = ProtectedBucket(
             self,

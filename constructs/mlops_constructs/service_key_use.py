@@ -88,7 +88,7 @@ def dead_letters_use(
         resources=["*"],
         conditions={
             "ArnLike": {
-                "aws:SourceArn": placement.arn("events", f"rule/{rules or f'{placement.prefix}-*'}"),
+                "aws:SourceArn": placement.arn("events", f"rule/{rules}") if rules else placement.rule_arns,
                 "kms:EncryptionContext:aws:sqs:arn": queue_arn,
             },
             "StringEquals": {"aws:SourceAccount": placement.account},

@@ -19,6 +19,7 @@ from plumbline.cli import (
     render,
     review,
     smoke,
+    status,
     test,
 )
 from plumbline.errors import PlumblineError
@@ -41,6 +42,7 @@ app.command(name="review")(review.review)
 app.command(name="render")(render.render)
 app.command(name="release")(release.release)
 app.command(name="monitor")(monitor.monitor)
+app.command(name="status")(status.status)
 app.command(name="smoke")(smoke.smoke)
 app.command(name="bootstrap")(bootstrap.bootstrap)
 app.command(name="doctor")(doctor.doctor)

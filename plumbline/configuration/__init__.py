@@ -20,6 +20,7 @@ from plumbline.configuration.monitoring import Every, Monitor, Monitoring
 from plumbline.configuration.placement import Person, Placement
 from plumbline.configuration.platform import Organization, Platform, Workbench, load_platform
 from plumbline.configuration.release import Release, ReleaseStep
+from plumbline.configuration.retraining import Retraining
 from plumbline.configuration.source import Source, SourceProvider
 from plumbline.configuration.tools import command_line_version
 
@@ -42,6 +43,7 @@ __all__ = [
     "Platform",
     "Release",
     "ReleaseStep",
+    "Retraining",
     "Source",
     "SourceProvider",
     "Workbench",

@@ -119,6 +119,21 @@ class Deployment(Placement):
         return self.is_production
 
     @property
+    def governs(self) -> bool:
+        """Whether it is decided here what is trained anew (staging, whose runs are those of record)."""
+        return self.registers
+
+    @property
+    def retraining_table(self) -> str:
+        """Name of the table of what was decided on retraining."""
+        return f"{self.prefix}-retraining"
+
+    @property
+    def retraining_settings(self) -> str:
+        """Path of the SSM parameters, one a model, with what holds its retraining back."""
+        return self.parameter("retraining")
+
+    @property
     def data_bucket(self) -> str:
         """Bucket of datasets, prepared data and evaluations."""
         return self.bucket("data")

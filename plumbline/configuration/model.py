@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from plumbline.configuration.deployment import Environment
 from plumbline.configuration.monitoring import Monitoring
 from plumbline.configuration.reading import Settings, read_settings, refusal
+from plumbline.configuration.retraining import Retraining
 from plumbline.errors import PlumblineError
 
 InstanceType = Annotated[
@@ -189,6 +190,7 @@ class Model(Settings):
     approval: Approval = Field(default_factory=Approval, description="a table with mode")
     serving: Serving = Field(description="a table with instance_type and more")
     monitoring: Monitoring | None = Field(default=None, description="a table with every, answers and more")
+    retraining: Retraining = Field(default_factory=Retraining, description="a table with signals and more")
     folder: Path
 
     @property

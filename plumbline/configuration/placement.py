@@ -86,6 +86,11 @@ class Placement(ABC):
         """Patterns of the ARNs of the alarms that the topic is told of."""
         return [self.arn("cloudwatch", f"alarm:{self.prefix}-*")]
 
+    @property
+    def rule_arns(self) -> list[str]:
+        """Patterns of the ARNs of this part's rules, on the account's default bus and on the part's own."""
+        return [self.arn("events", f"rule/{bus}{self.prefix}-*") for bus in ("", f"{self.prefix}/")]
+
     def person_role_name(self, person: Person) -> str:
         """Name of a role that people assume."""
         return f"{self.prefix}-{person}"

@@ -358,9 +358,13 @@ class Journey:
                 production=self.platform.deployment(Environment.PRODUCTION),
                 told=self.staging,
                 offline=offline,
+                looking=self.people.take(Person.DATA_SCIENTIST, self.staging),
                 tell=step.detail,
             )
-            step.outcome = f"{len(watched.windows)} windows, {watched.alarm} told to {watched.heard}"
+            step.outcome = (
+                f"{len(watched.windows)} windows, {watched.alarm} told to {watched.heard}, retraining "
+                f"{watched.decision.verdict} and refused by its gate"
+            )
         return watched
 
     def served(self, model: Model, deployment: Deployment) -> Served:

@@ -1,4 +1,8 @@
-"""What production's monitors see of a model's traffic: windows pass, jobs look at them, an alarm goes off."""
+"""What production's monitors see of a model's traffic: windows pass, jobs look at them, an alarm goes off.
+
+Staging hears of it and decides. Trained on the same data, a model is no better than itself: the run that drift has
+started ends at the gate, and nothing is registered.
+"""
 
 import dataclasses
 import datetime
@@ -6,13 +10,16 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from plumbline.accounts.access import Client
+from plumbline.accounts.access import Client, Clients
 from plumbline.configuration import Deployment, Every, Model, Monitor, Monitoring
 from plumbline.errors import PlumblineError
+from plumbline.rehearsal import training_run
 from plumbline.rehearsal.cloud import Cloud
 from plumbline.rehearsal.hearing import listen
 from plumbline.rehearsal.predictions import Offline
 from plumbline.rehearsal.release import invoke
+from plumbline.rehearsal.training_run import Run
+from plumbline.retraining.decisions import Decision, standing
 
 _LIMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.25
@@ -45,11 +52,15 @@ class Watched:
         windows: The windows, in order.
         alarm: The alarm that went off.
         heard: The bus that was told of it.
+        decision: What was decided on it.
+        run: The run that it has started.
     """
 
     windows: tuple[Seen, ...]
     alarm: str
     heard: str
+    decision: Decision
+    run: Run
 
 
 class Watching:
@@ -158,6 +169,7 @@ def watch(
     production: Deployment,
     told: Deployment,
     offline: Offline,
+    looking: Clients,
     tell: Callable[[str], None],
 ) -> Watched:
     """Lets a window of honest traffic pass, and then as many with other traffic as it takes for the alarm to go off.
@@ -169,10 +181,12 @@ def watch(
         production: Where.
         told: Whose bus hears of the alarm.
         offline: Rows that the endpoint was asked, like those of the baseline.
+        looking: Who sees decisions and runs where models are trained for the record.
         tell: Called with one line whenever a window has passed.
 
     Raises:
-        PlumblineError: The honest window is beyond the line, the others are not, or nobody is told.
+        PlumblineError: The honest window is beyond the line, the others are not, nobody is told, no run is started, or
+            it registers a version that is no better.
     """
     watching = Watching(cloud=cloud, deployment=production, model=model)
     seen = [watching.pass_window(monitoring.every)]
@@ -189,7 +203,35 @@ def watch(
         tell(_sentence(seen[-1]))
     listener.wait(alarm, what=f"the alarm {alarm} of {production.account}")
     listener.stop()
-    return Watched(windows=tuple(seen), alarm=alarm, heard=told.event_bus)
+    decision = _decision(looking, deployment=told, model=model)
+    tell(f"retraining {decision.verdict}")
+    run = training_run.follow(arn=decision.execution, caller=looking, tell=tell)
+    if run.status != "Failed" or run.model_package_arn:
+        raise PlumblineError(f"the run {run.arn}, on the data of its champion, ended as {run.status}", exit_code=1)
+    _until(
+        lambda: standing(looking.client("dynamodb"), deployment=told, model=model, most=1).failures == 1,
+        what=f"the end of the run {run.arn}, in the governor's table,",
+    )
+    return Watched(windows=tuple(seen), alarm=alarm, heard=told.event_bus, decision=decision, run=run)
+
+
+def _decision(looking: Clients, *, deployment: Deployment, model: Model) -> Decision:
+    """The decision on the drift, once its run is known."""
+    client = looking.client("dynamodb")
+    found: list[Decision] = []
+
+    def decided() -> bool:
+        found[:] = [
+            one
+            for one in standing(client, deployment=deployment, model=model, most=10).decisions
+            if one.kind == "drift" and (one.execution or one.verdict != "started")
+        ]
+        return bool(found)
+
+    _until(decided, what=f"a decision on the drift of {model.name}")
+    if found[0].verdict != "started":
+        raise PlumblineError(f"the drift of {model.name} has started no run: {found[0].why}", exit_code=1)
+    return found[0]
 
 
 def _alike(rows: Sequence[str]) -> list[str]:

@@ -1,0 +1,51 @@
+"""`plumb status`: what was decided on the retraining of a model, and why."""
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from plumbline.errors import PlumblineError
+from plumbline.toolchain import ROOT
+
+
+def status(
+    model: Annotated[str, typer.Argument(help="Name of the model's folder, e.g. flight_delays.")],
+    most: Annotated[int, typer.Option("--last", help="How many decisions.", min=1, max=1_000)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Show whether a model is being trained anew, and what was decided on each signal, with its reason."""
+    from plumbline.accounts.access import Access, identify
+    from plumbline.configuration import Person, load_models, load_platform, named_model
+    from plumbline.retraining.decisions import standing
+
+    platform = load_platform(ROOT)
+    chosen = named_model(load_models(ROOT), model)
+    governing = next(deployment for deployment in platform.deployments() if deployment.governs)
+    access = Access(platform)
+    caller = identify(access, region=platform.region)
+    if caller.account != governing.account:
+        reader = governing.person_role_arn(Person.DATA_SCIENTIST)
+        raise PlumblineError(f"the credentials are of {caller.arn}; accepted: {reader}, which reads decisions.")
+    found = standing(access.client("dynamodb"), deployment=governing, model=chosen, most=most)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(found), indent=2))
+        return
+    console = Console(soft_wrap=True, width=160, highlight=False)
+    console.print(f"in flight: {found.in_flight or 'no run'}; failed in a row: {found.failures}", markup=False)
+    if found.stopped:
+        console.print(f"stopped since {found.stopped}: a person has to resume it", markup=False)
+    if not found.decisions:
+        console.print("nothing was decided yet")
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("time", "signal", "decision", "because"):
+        table.add_column(title)
+    for one in found.decisions:
+        because = one.why or one.reason
+        table.add_row(*map(Text, (one.time[:19], one.kind, one.brake or one.verdict, because)))
+    console.print(table)
