@@ -21,6 +21,8 @@ from plumbline.configuration import Deployment
 GOVERNOR = "retraining_governor"
 _SHARED = "release_shared"
 _BACKUP_RULES = tuple(f"{pack}::{pack}-DynamoDBInBackupPlan" for pack in ("HIPAA.Security", "NIST.800.53.R5"))
+# A commit that was delivered is decided on for every model.
+_SECONDS = 300
 _ENDED = ["Succeeded", "Failed", "Stopped"]
 
 
@@ -218,6 +220,7 @@ class RetrainingGovernor(Construct):
             ],
             failures=self._failures,
             key_arn=values.operations_key_arn,
+            timeout_seconds=_SECONDS,
         )
         waive(
             function.role,

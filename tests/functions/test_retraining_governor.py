@@ -30,6 +30,16 @@ from tests.functions.governing import (
 
 MODEL = "flight_delays"
 PIPELINE = f"{PREFIX}-flight-delays"
+STARTED_BY_ANOTHER = {
+    "model": {"S": MODEL},
+    "item": {"S": "state"},
+    "revision": {"N": "7"},
+    "in_flight": {"NULL": True},
+    "starts": {"L": [{"S": "2026-11-28T11:59:00.000000+00:00"}]},
+    "failures": {"N": "0"},
+    "stopped": {"NULL": True},
+    "told": {"BOOL": False},
+}
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Document = dict[str, Any]
 
@@ -507,6 +517,51 @@ def test_a_decision_that_others_always_forestall_is_left_to_the_next_attempt(
     with pytest.raises(ConflictError, match=r"^flight_delays is being decided on by somebody else$"):
         handle(governing.alarm())
     assert cloud.started() == []
+
+
+def test_a_decision_that_others_forestall_once_is_made_anew(cloud: Cloud) -> None:
+    def forestall(name: str, when: str, _request: Document) -> None:
+        if (name, when) == ("dynamodb.transaction", "within"):
+            cloud.interfere = lambda _name, _when, _request: None
+            cloud.items[MODEL, "state"] = STARTED_BY_ANOTHER
+
+    cloud.interfere = forestall
+    handle(governing.alarm())
+    assert brake(cloud) == "cool-down"
+    assert cloud.started() == []
+
+
+def start_meanwhile(cloud: Cloud, code: str) -> None:
+    """Has a start fail, while the same event, delivered twice, is handled and its start does not."""
+
+    def start(name: str, when: str, _request: Document) -> None:
+        if (name, when) == ("sagemaker.start_pipeline_execution", "before"):
+            cloud.interfere = lambda _name, _when, _request: None
+            handle(governing.alarm())
+            raise refusal(code)
+
+    cloud.interfere = start
+
+
+def test_a_run_that_another_has_started_meanwhile_is_not_taken_back(cloud: Cloud) -> None:
+    start_meanwhile(cloud, "ResourceLimitExceeded")
+    assert handle(governing.alarm()).endswith("has started " + cloud.started()[0]["PipelineExecutionArn"])
+    assert cloud.state(MODEL)["in_flight"]["execution"] == cloud.started()[0]["PipelineExecutionArn"]
+
+
+def test_a_run_that_was_started_after_all_is_in_flight_again(cloud: Cloud) -> None:
+    def fail_meanwhile(name: str, when: str, _request: Document) -> None:
+        if (name, when) == ("sagemaker.start_pipeline_execution", "before"):
+            fail_starts(cloud, "ResourceLimitExceeded")
+            with pytest.raises(RefusedError, match="could not be started"):
+                handle(governing.alarm())
+            cloud.interfere = lambda _name, _when, _request: None
+
+    cloud.interfere = fail_meanwhile
+    handle(governing.alarm())
+    state, (decision,) = cloud.state(MODEL), cloud.decisions(MODEL)
+    assert state["in_flight"]["execution"] == decision["execution"] == cloud.started()[0]["PipelineExecutionArn"]
+    assert (decision["verdict"], len(state["starts"])) == ("started", 1)
 
 
 @pytest.mark.usefixtures("cloud")
