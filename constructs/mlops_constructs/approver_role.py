@@ -6,7 +6,7 @@ from mlops_constructs.person_role import PersonRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import ONE_A_MODEL
-from plumbline.configuration import Deployment, Person
+from plumbline.configuration import REQUEST_SOURCE, REQUEST_TYPE, Deployment, Person
 
 # What a pipeline registers with a version: the keys of its customer metadata.
 EVIDENCE = ("commit", "dataset-uri", "dataset-version", "execution", "trigger", "trigger-reason")
@@ -65,6 +65,20 @@ class ApproverRole(Construct):
                         "sagemaker:ListModelPackages",
                     ],
                     resources=[versions, groups],
+                ),
+                # Whoever agrees to what is trained may also ask for it; the governor decides.
+                Statement(
+                    sid="AskForRetraining",
+                    actions=["events:PutEvents"],
+                    resources=[deployment.event_bus_arn],
+                    # A request has the sources and the types of all its entries (Service Authorization Reference).
+                    conditions={
+                        "ForAllValues:StringEquals": {
+                            "events:source": REQUEST_SOURCE,
+                            "events:detail-type": REQUEST_TYPE,
+                        },
+                        "Null": {"events:source": "false", "events:detail-type": "false"},
+                    },
                 ),
             ],
         )

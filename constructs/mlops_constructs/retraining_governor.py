@@ -16,7 +16,7 @@ from mlops_constructs.platform_function import PlatformFunction
 from mlops_constructs.policy import Statement
 from mlops_constructs.waiver import Waiver, waive
 from mlops_constructs.wildcards import OBJECT_NAMES, ONE_A_MODEL, WITHOUT_RESOURCES
-from plumbline.configuration import Deployment
+from plumbline.configuration import REQUEST_SOURCE, REQUEST_TYPE, Deployment
 
 GOVERNOR = "retraining_governor"
 _SHARED = "release_shared"
@@ -32,6 +32,7 @@ class RetrainingGovernor(Construct):
     | rule | bus | when |
     |---|---|---|
     | drift | platform | production's alarm that a model deviates goes off |
+    | request | platform | an approver asks for a retraining |
     | dataset | default | a dataset has come |
     | code | default | a commit was delivered |
     | run | default | a training run has ended |
@@ -124,6 +125,12 @@ class RetrainingGovernor(Construct):
                         "state": {"value": ["ALARM"]},
                     },
                 },
+                bus=deployment.event_bus,
+            ),
+            "request": self._rule(
+                "Request",
+                "A person asks for a retraining",
+                {"source": [REQUEST_SOURCE], "account": [deployment.account], "detail-type": [REQUEST_TYPE]},
                 bus=deployment.event_bus,
             ),
             "dataset": self._rule(

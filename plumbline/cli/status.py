@@ -25,7 +25,7 @@ def status(
 
     platform = load_platform(ROOT)
     chosen = named_model(load_models(ROOT), model)
-    governing = next(deployment for deployment in platform.deployments() if deployment.governs)
+    governing = platform.governing
     access = Access(platform)
     caller = identify(access, region=platform.region)
     if caller.account != governing.account:

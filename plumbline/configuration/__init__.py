@@ -20,11 +20,13 @@ from plumbline.configuration.monitoring import Every, Monitor, Monitoring
 from plumbline.configuration.placement import Person, Placement
 from plumbline.configuration.platform import Organization, Platform, Workbench, load_platform
 from plumbline.configuration.release import Release, ReleaseStep
-from plumbline.configuration.retraining import Retraining
+from plumbline.configuration.retraining import REQUEST_SOURCE, REQUEST_TYPE, Retraining
 from plumbline.configuration.source import Source, SourceProvider
 from plumbline.configuration.tools import command_line_version
 
 __all__ = [
+    "REQUEST_SOURCE",
+    "REQUEST_TYPE",
     "Account",
     "Contract",
     "Delivery",

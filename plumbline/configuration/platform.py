@@ -272,6 +272,11 @@ class Platform(Settings):
         """URI, without tag, of the repository of the runtime image in an account."""
         return f"{account}.dkr.ecr.{self.region}.{self.url_suffix}/{self.runtime_repository}"
 
+    @property
+    def governing(self) -> Deployment:
+        """The environment in which it is decided what is trained anew."""
+        return next(deployment for deployment in self.deployments() if deployment.governs)
+
     def runtime_image(self, tag: str) -> str:
         """URI of a runtime image in the delivery account.
 

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from plumbline.configuration.monitoring import Every
 from plumbline.configuration.reading import Settings, refusal
 
+# The event by which a person asks for a retraining, on the bus of the environment that governs.
+REQUEST_SOURCE, REQUEST_TYPE = "plumbline", "Retraining Requested"
+
 Signal = Literal["drift", "schedule", "data", "person", "code"]
 
 

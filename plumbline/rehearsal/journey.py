@@ -359,6 +359,7 @@ class Journey:
                 told=self.staging,
                 offline=offline,
                 looking=self.people.take(Person.DATA_SCIENTIST, self.staging),
+                asking=self.people.take(Person.APPROVER, self.staging),
                 tell=step.detail,
             )
             step.outcome = (

@@ -20,6 +20,7 @@ from plumbline.rehearsal.predictions import Offline
 from plumbline.rehearsal.release import invoke
 from plumbline.rehearsal.training_run import Run
 from plumbline.retraining.decisions import Decision, standing
+from plumbline.retraining.requests import request
 
 _LIMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.25
@@ -54,6 +55,7 @@ class Watched:
         heard: The bus that was told of it.
         decision: What was decided on it.
         run: The run that it has started.
+        braked: What was decided on a person's request, right after.
     """
 
     windows: tuple[Seen, ...]
@@ -61,6 +63,7 @@ class Watched:
     heard: str
     decision: Decision
     run: Run
+    braked: Decision
 
 
 class Watching:
@@ -170,6 +173,7 @@ def watch(
     told: Deployment,
     offline: Offline,
     looking: Clients,
+    asking: Clients,
     tell: Callable[[str], None],
 ) -> Watched:
     """Lets a window of honest traffic pass, and then as many with other traffic as it takes for the alarm to go off.
@@ -182,6 +186,7 @@ def watch(
         told: Whose bus hears of the alarm.
         offline: Rows that the endpoint was asked, like those of the baseline.
         looking: Who sees decisions and runs where models are trained for the record.
+        asking: Who may ask for a retraining there.
         tell: Called with one line whenever a window has passed.
 
     Raises:
@@ -203,7 +208,9 @@ def watch(
         tell(_sentence(seen[-1]))
     listener.wait(alarm, what=f"the alarm {alarm} of {production.account}")
     listener.stop()
-    decision = _decision(looking, deployment=told, model=model)
+    decision = _decision(looking, "drift", deployment=told, model=model)
+    if decision.verdict != "started":
+        raise PlumblineError(f"the drift of {model.name} has started no run: {decision.why}", exit_code=1)
     tell(f"retraining {decision.verdict}")
     run = training_run.follow(arn=decision.execution, caller=looking, tell=tell)
     if run.status != "Failed" or run.model_package_arn:
@@ -212,11 +219,15 @@ def watch(
         lambda: standing(looking.client("dynamodb"), deployment=told, model=model, most=1).failures == 1,
         what=f"the end of the run {run.arn}, in the governor's table,",
     )
-    return Watched(windows=tuple(seen), alarm=alarm, heard=told.event_bus, decision=decision, run=run)
+    request(asking.client("events"), deployment=told, model=model, because="is it no better yet?", resume=False)
+    braked = _decision(looking, "person", deployment=told, model=model)
+    if braked.brake != "cool-down":
+        raise PlumblineError(f"a request right after a run was {braked.verdict}; expected the cool-down", exit_code=1)
+    return Watched(windows=tuple(seen), alarm=alarm, heard=told.event_bus, decision=decision, run=run, braked=braked)
 
 
-def _decision(looking: Clients, *, deployment: Deployment, model: Model) -> Decision:
-    """The decision on the drift, once its run is known."""
+def _decision(looking: Clients, kind: str, *, deployment: Deployment, model: Model) -> Decision:
+    """The last decision on a signal of a kind, once its run is known, if it has one."""
     client = looking.client("dynamodb")
     found: list[Decision] = []
 
@@ -224,13 +235,11 @@ def _decision(looking: Clients, *, deployment: Deployment, model: Model) -> Deci
         found[:] = [
             one
             for one in standing(client, deployment=deployment, model=model, most=10).decisions
-            if one.kind == "drift" and (one.execution or one.verdict != "started")
+            if one.kind == kind and (one.execution or one.verdict != "started")
         ]
         return bool(found)
 
-    _until(decided, what=f"a decision on the drift of {model.name}")
-    if found[0].verdict != "started":
-        raise PlumblineError(f"the drift of {model.name} has started no run: {found[0].why}", exit_code=1)
+    _until(decided, what=f"a decision on {kind} of {model.name}")
     return found[0]
 
 

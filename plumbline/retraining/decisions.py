@@ -86,7 +86,8 @@ def standing(dynamodb: Client, *, deployment: Deployment, model: Model, most: in
 def _items(dynamodb: Client, deployment: Deployment, model: Model, begins: str, most: int) -> list[dict[str, Any]]:
     found = dynamodb.query(
         TableName=deployment.retraining_table,
-        KeyConditionExpression="model = :model AND begins_with(item, :begins)",
+        KeyConditionExpression="#model = :model AND begins_with(#item, :begins)",
+        ExpressionAttributeNames={"#model": "model", "#item": "item"},
         ExpressionAttributeValues={":model": {"S": model.name}, ":begins": {"S": begins}},
         ScanIndexForward=False,
         Limit=most,

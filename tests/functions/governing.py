@@ -192,6 +192,26 @@ class Rows:
             found = self._cloud.items.get((Key["model"]["S"], Key["item"]["S"]))
             return {"Item": copy.deepcopy(found)} if found else {}
 
+    def query(
+        self,
+        *,
+        TableName: str,
+        KeyConditionExpression: str,
+        ExpressionAttributeNames: Document,
+        ExpressionAttributeValues: Document,
+        ScanIndexForward: bool,
+        Limit: int,
+        ConsistentRead: bool,
+    ) -> Document:
+        """The only query there is: a model's items that begin with a text, the last first."""
+        assert (TableName, ConsistentRead, ScanIndexForward) == (TABLE, True, False)
+        assert KeyConditionExpression == "#model = :model AND begins_with(#item, :begins)"
+        assert ExpressionAttributeNames == {"#model": "model", "#item": "item"}
+        model, begins = (ExpressionAttributeValues[name]["S"] for name in (":model", ":begins"))
+        with self._cloud.lock:
+            keys = sorted(key for key in self._cloud.items if key[0] == model and key[1].startswith(begins))
+            return {"Items": [copy.deepcopy(self._cloud.items[key]) for key in keys[::-1][:Limit]]}
+
     def transact_write_items(self, *, TransactItems: list[Document]) -> Document:
         puts = [one["Put"] for one in TransactItems]
         keys = [(put["Item"]["model"]["S"], put["Item"]["item"]["S"]) for put in puts]

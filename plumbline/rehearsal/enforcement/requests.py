@@ -138,7 +138,13 @@ def _read_logs(arn: str, body: bytes, query_params: Mapping[str, object], region
 
 
 def _read_events(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
-    # "Actions, resources, and condition keys for Amazon EventBridge": a rule of the default bus does not name it.
+    # "Actions, resources, and condition keys for Amazon EventBridge": a rule of the default bus does not name it, and
+    # PutEvents has the sources and the types of all its entries.
+    entries = _json_object(body).get("Entries")
+    listed = [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+    for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType")) if listed else ():
+        said = sorted({str(entry.get(member, "")) for entry in listed})
+        request_keys.set({**request_keys.get(), key: said})
     return arn.replace(":rule/default/", ":rule/", 1)
 
 
