@@ -13,10 +13,11 @@ EVIDENCE = ("commit", "dataset-uri", "dataset-version", "execution", "trigger", 
 
 
 class ApproverRole(Construct):
-    """Says that a registered version may go on, and nothing else.
+    """Says that a registered version may go on, or asks for a new one, and nothing else.
 
     Guarantees: it changes the approval status of versions; it neither makes a version nor changes the evidence that one
-    was registered with, and reads no data.
+    was registered with, starts no run, and reads no data. Of the platform's bus it asks one thing, which the governor
+    decides on.
 
     Leaves out: what else `UpdateModelPackage` takes, such as another inference specification, for which IAM has no
     condition key; the trail has it.

@@ -91,10 +91,10 @@ def test_data_scientists_write_datasets_and_code_in_dev_and_nothing_else(assembl
     assert "iam:PassRole" not in _allowed(_role(assembly, Environment.DEV, Person.DATA_SCIENTIST))
 
 
-def test_an_approver_approves_and_rejects_and_nothing_else(assembly: Assembly) -> None:
+def test_an_approver_approves_rejects_asks_for_a_retraining_and_nothing_else(assembly: Assembly) -> None:
     role = _role(assembly, Environment.STAGING, Person.APPROVER)
     changes = {action for action in _allowed(role) if action.split(":")[1].startswith(_WRITES)}
-    assert changes == {"sagemaker:UpdateModelPackage"}
+    assert changes == {"events:PutEvents", "sagemaker:UpdateModelPackage"}
     condition = role_statements(role)["ApproveVersions"]["Condition"]
     assert condition["StringEquals"] == {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]}
     assert condition["Null"]["sagemaker:CustomerMetadataPropertiesToRemove"] == "true"

@@ -43,6 +43,18 @@ UNUSED = {
         "s3:GetBucketVersioning": "the service's documentation asks for it, and only AWS knows when",
         "s3:GetObject": "actions take artifacts in roles of their own; the service's documentation asks for it",
     },
+    "metrics-publisher": _OF_LAMBDA | {"kms:GenerateDataKey": _OF_QUEUE["kms:GenerateDataKey"]},
+    "monitor-pipeline": {
+        "sagemaker:StopProcessingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
+    },
+    "monitor-window": _OF_LAMBDA | {"kms:Decrypt": "S3 asks for it when an object comes in parts; these come in one"},
+    "retraining-governor": _OF_LAMBDA
+    | {
+        "kms:GenerateDataKey": "with sns:Publish and sqs:SendMessage; nobody is called and nothing failed",
+        "sagemaker:DescribePipelineExecution": "asked of a run whose end was never told; all were",
+        "sns:Publish": "a person is called when runs have failed in a row; one has",
+        "ssm:GetParametersByPath": "asked when a commit was delivered, which the emulator's SSM does not tell",
+    },
     "pipeline": {
         "sagemaker:StopProcessingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
         "sagemaker:StopTrainingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
@@ -80,7 +92,6 @@ SELDOM_TAKEN = {
     "check": "endpoints are asked once they are there; the first delivery finds none",
     "data-scientist": "people look when they want to; the rehearsal reads what it compares",
     "flow-logs": "VPC flow logs write with it; no packet flows in an emulated VPC",
-    "monitor": "monitors are still to come",
     "notebook": "nobody opens a notebook in a rehearsal",
     "release-execution": "CloudFormation updates and deletes with it too; the rehearsal creates",
 }
@@ -93,6 +104,10 @@ _KINDS = (
     "deliver",
     "evaluate",
     "events",
+    "metrics-publisher",
+    "monitor",
+    "monitor-pipeline",
+    "monitor-window",
     "pipeline",
     "prepare",
     "recorder",
@@ -100,6 +115,7 @@ _KINDS = (
     "release",
     "release-check",
     "release-flight-delays",
+    "retraining-governor",
     "serve",
     "train",
     "verifier",
