@@ -32,3 +32,13 @@ def test_a_missing_value_is_named_beside_those_given() -> None:
 def test_a_value_that_is_no_number_is_told() -> None:
     with pytest.raises(JobError, match="argument times is 'two'; accepted: a whole number"):
         Values.of_arguments(["--times", "two"]).integer("times")
+
+
+def test_a_long_value_comes_in_pieces() -> None:
+    values = Values.of_arguments(["--checks-2", "b", "--checks-1", "a", "--checks-3", "c", "--checks-5", "e"])
+    assert values.joined("checks") == "abc"
+
+
+def test_a_long_value_without_a_piece_is_missing() -> None:
+    with pytest.raises(JobError, match=r"^argument checks-1 is missing; given: window"):
+        Values.of_arguments(["--window", "w"]).joined("checks")

@@ -93,6 +93,21 @@ def test_an_event_is_refused_when_its_senders_policy_does_not_let_it(cloud: Clou
     assert bus.queue.received() == []
 
 
+def test_a_caller_puts_only_events_of_the_source_and_type_that_its_policy_names(cloud: Cloud) -> None:
+    bus = Bus(cloud, OWNER)
+    of_one = {
+        "ForAllValues:StringEquals": {"events:source": "hop", "events:detail-type": "one"},
+        "Null": {"events:source": "false", "events:detail-type": "false"},
+    }
+    sender = make_role(cloud, OWNER, "bus-of-one", allow("events:PutEvents", bus.arn, **of_one)).client("events")
+    assert sender.put_events(Entries=[_entry(bus.name)])["FailedEntryCount"] == 0
+    for other in ({"Source": "jump"}, {"DetailType": "two"}):
+        for entries in ([_entry(bus.name) | other], [_entry(bus.name), _entry(bus.name) | other]):
+            with pytest.raises(Exception, match="is not authorized to perform: events:PutEvents"):
+                sender.put_events(Entries=entries)
+    assert len(bus.queue.received()) == 1
+
+
 def test_an_event_for_a_bus_that_is_not_there_fails_by_its_name(cloud: Cloud) -> None:
     missing = f"arn:aws:events:us-east-1:{OWNER}:event-bus/nowhere"
     answer = cloud.administrator(OWNER).client("events").put_events(Entries=[_entry(missing)])
