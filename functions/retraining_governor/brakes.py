@@ -58,7 +58,7 @@ class State:
     Attributes:
         revision: How often it was written; 0 when never.
         flight: The run that is in flight.
-        starts: When runs were started, the last of all and those of its month.
+        starts: When runs were started, in order of time: those of the last one's month, and of the one's before it.
         failures: How many runs in a row have failed.
         stopped: When so many had failed that only a person starts the next; None while it goes on by itself.
         told: Whether a person was told so.
@@ -98,17 +98,20 @@ def started(state: State, signal_id: str, time: datetime) -> State:
         signal_id: The signal.
         time: The signal's time.
     """
-    kept = [start for start in state.starts[:-1] if _month(start) == _month(time)]
-    starts = (*kept, *state.starts[-1:], time)
-    return dataclasses.replace(state, flight=Flight(signal=signal_id), starts=starts)
+    # Of the last start's month as well: should this run not start after all, signals of that month still count on it.
+    months = {_month(time), *map(_month, state.starts[-1:])}
+    starts = sorted((*(start for start in state.starts if _month(start) in months), time))
+    return dataclasses.replace(state, flight=Flight(signal=signal_id), starts=tuple(starts))
 
 
 def not_started(state: State, signal_id: str, time: datetime) -> State:
     """The state after a run that was decided on could not be started: it is not in flight, and costs nothing."""
     if state.flight is None or state.flight.signal != signal_id:
         return state
-    starts = state.starts[:-1] if state.starts[-1:] == (time,) else state.starts
-    return dataclasses.replace(state, flight=None, starts=starts)
+    starts = list(state.starts)
+    if time in starts:
+        starts.remove(time)
+    return dataclasses.replace(state, flight=None, starts=tuple(starts))
 
 
 def flying(state: State, signal_id: str, execution: str) -> State:

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import strategies as st
 
+from brakes import State, not_started, started
 from functions.retraining_governor import index
 from refusal import RefusedError
 from runs import property_value
@@ -797,3 +798,23 @@ def test_the_clock_is_never_asked(cloud: Cloud, monkeypatch: pytest.MonkeyPatch)
     handle(governing.alarm(time=datetime(2031, 5, 1, tzinfo=UTC)))
     handle(cloud.finish(cloud.started()[0], "Succeeded"))
     assert cloud.decisions(MODEL)[0]["verdict"] == "started"
+
+
+@hypothesis.given(
+    days=st.lists(st.integers(1, 30), max_size=8),
+    later=st.integers(0, 40),
+)
+def test_a_run_that_does_not_start_leaves_what_its_month_and_the_one_before_have_spent(
+    days: list[int], later: int
+) -> None:
+    """A signal of November that comes after one of December, whose run could not start, meets November's budget."""
+    starts = tuple(datetime(2026, 11, day, tzinfo=UTC) for day in sorted(days))
+    state = State(starts=starts)
+    time = datetime(2026, 11, 30, tzinfo=UTC) + timedelta(days=later)
+    assert not_started(started(state, "one", time), "one", time).starts == starts
+
+
+def test_a_start_that_is_noted_late_does_not_become_the_last_one() -> None:
+    first, last = NOON, NOON + HOUR
+    state = started(State(starts=(last,)), "late", first)
+    assert state.starts == (first, last)
