@@ -4,12 +4,11 @@ import json
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from mlops_constructs.environment_values import EnvironmentValues
-from mlops_constructs.event_forwarding import retries
+from mlops_constructs.function_rule import FunctionRule
 from mlops_constructs.monitor_functions import PUBLISHER, WINDOW
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.running_jobs import pass_job_roles, pipeline_jobs, run_jobs
@@ -183,45 +182,22 @@ class DriftMonitors(Construct):
         taken: dict[str, str],
         schedule: str | None = None,
         pattern: dict[str, object] | None = None,
-    ) -> events.CfnRule:
+    ) -> FunctionRule:
         """A rule that calls a function with the model's settings and what it takes of the event."""
-        deployment = self._deployment
-        function_name = deployment.function_name(function)
         told = json.dumps({"model": self._model.name, **constants})[:-1]
         # EventBridge puts quotes around a text that stands by itself ("Input transformation").
         template = told + "".join(f', "{key}": <{key}>' for key in taken) + "}"
-        rule = events.CfnRule(
+        return FunctionRule(
             self,
             construct_id,
+            placement=self._deployment,
             name=name,
             description=description,
-            schedule_expression=schedule,
-            event_pattern=pattern,
-            targets=[
-                events.CfnRule.TargetProperty(
-                    id="Function",
-                    arn=deployment.arn("lambda", f"function:{function_name}"),
-                    input_transformer=events.CfnRule.InputTransformerProperty(
-                        input_paths_map=taken, input_template=template
-                    ),
-                    retry_policy=retries(),
-                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
-                        arn=deployment.arn("sqs", deployment.dead_letter_queue("events"))
-                    ),
-                )
-            ],
+            function=function,
+            pattern=pattern,
+            schedule=schedule,
+            told=events.CfnRule.InputTransformerProperty(input_paths_map=taken, input_template=template),
         )
-        permission = lambda_.CfnPermission(
-            self,
-            f"{construct_id}Invoke",
-            action="lambda:InvokeFunction",
-            function_name=function_name,
-            principal="events.amazonaws.com",
-            source_account=deployment.account,
-            source_arn=deployment.arn("events", f"rule/{name}"),
-        )
-        rule.add_resource_dependency(permission)
-        return rule
 
 
 # As the jobs of a training run: throttling, then a wait for instances, then a failure of the service's own.

@@ -5,13 +5,11 @@ from datetime import date
 
 from aws_cdk import CfnDeletionPolicy
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_events as events
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.environment_values import EnvironmentValues
-from mlops_constructs.event_forwarding import retries
+from mlops_constructs.function_rule import FunctionRule
 from mlops_constructs.platform_function import PlatformFunction
 from mlops_constructs.policy import Statement
 from mlops_constructs.waiver import Waiver, waive
@@ -247,32 +245,17 @@ class RetrainingGovernor(Construct):
 
     def _rule(
         self, construct_id: str, description: str, pattern: Mapping[str, object], *, bus: str | None = None
-    ) -> events.CfnRule:
-        name = f"{self._deployment.prefix}-governor-{construct_id.lower()}"
-        rule = events.CfnRule(
+    ) -> FunctionRule:
+        rule = FunctionRule(
             self,
             construct_id,
-            name=name,
+            placement=self._deployment,
+            name=f"{self._deployment.prefix}-governor-{construct_id.lower()}",
             description=description,
-            event_bus_name=bus,
-            event_pattern=dict(pattern),
-            targets=[
-                events.CfnRule.TargetProperty(
-                    id="Governor",
-                    arn=self.function.function_arn,
-                    retry_policy=retries(),
-                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._failures.queue_arn),
-                )
-            ],
+            function=GOVERNOR,
+            pattern=pattern,
+            bus=bus,
         )
-        permission = lambda_.CfnPermission(
-            self,
-            f"{construct_id}Invoke",
-            action="lambda:InvokeFunction",
-            function_name=self.function.function.ref,
-            principal="events.amazonaws.com",
-            source_account=self._deployment.account,
-            source_arn=self._deployment.arn("events", f"rule/{f'{bus}/' if bus else ''}{name}"),
-        )
-        rule.add_resource_dependency(permission)
+        # Lambda lets a rule in only by the name of a function that is there.
+        rule.node.add_dependency(self.function.function)
         return rule

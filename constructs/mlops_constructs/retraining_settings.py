@@ -2,12 +2,10 @@
 
 import json
 
-from aws_cdk import aws_events as events
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from mlops_constructs.event_forwarding import retries
+from mlops_constructs.function_rule import FunctionRule
 from mlops_constructs.retraining_governor import GOVERNOR
 from plumbline.configuration import Deployment, Model, Retraining
 
@@ -41,34 +39,14 @@ class RetrainingSettings(Construct):
             value=json.dumps(retraining.document, sort_keys=True),
             description=f"What trains {model.name} anew, and what holds it back",
         )
-        self.schedule: events.CfnRule | None = None
-        if retraining.every is None:
-            return
-        name, function = f"{deployment.model_name(model)}-retrain", deployment.function_name(GOVERNOR)
-        self.schedule = events.CfnRule(
-            self,
-            "Schedule",
-            name=name,
-            description=f"{model.name} is to be trained anew ({retraining.every})",
-            schedule_expression=retraining.every.schedule,
-            targets=[
-                events.CfnRule.TargetProperty(
-                    id="Governor",
-                    arn=deployment.arn("lambda", f"function:{function}"),
-                    retry_policy=retries(),
-                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
-                        arn=deployment.arn("sqs", deployment.dead_letter_queue("events"))
-                    ),
-                )
-            ],
-        )
-        permission = lambda_.CfnPermission(
-            self,
-            "Invoke",
-            action="lambda:InvokeFunction",
-            function_name=function,
-            principal="events.amazonaws.com",
-            source_account=deployment.account,
-            source_arn=deployment.arn("events", f"rule/{name}"),
-        )
-        self.schedule.add_resource_dependency(permission)
+        self.schedule: FunctionRule | None = None
+        if retraining.every is not None:
+            self.schedule = FunctionRule(
+                self,
+                "Schedule",
+                placement=deployment,
+                name=f"{deployment.model_name(model)}-retrain",
+                description=f"{model.name} is to be trained anew ({retraining.every})",
+                function=GOVERNOR,
+                schedule=retraining.every.schedule,
+            )

@@ -9,9 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from plumbline.errors import PlumblineError
-from plumbline.toolchain import ROOT
-
 
 def status(
     model: Annotated[str, typer.Argument(help="Name of the model's folder, e.g. flight_delays.")],
@@ -19,19 +16,12 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
 ) -> None:
     """Show whether a model is being trained anew, and what was decided on each signal, with its reason."""
-    from plumbline.accounts.access import Access, identify
-    from plumbline.configuration import Person, load_models, load_platform, named_model
+    from plumbline.cli.governing import governing
+    from plumbline.configuration import Person
     from plumbline.retraining.decisions import standing
 
-    platform = load_platform(ROOT)
-    chosen = named_model(load_models(ROOT), model)
-    governing = platform.governing
-    access = Access(platform)
-    caller = identify(access, region=platform.region)
-    if caller.account != governing.account:
-        reader = governing.person_role_arn(Person.DATA_SCIENTIST)
-        raise PlumblineError(f"the credentials are of {caller.arn}; accepted: {reader}, which reads decisions.")
-    found = standing(access.client("dynamodb"), deployment=governing, model=chosen, most=most)
+    access, deployment, chosen = governing(model, role=Person.DATA_SCIENTIST, which="reads decisions")
+    found = standing(access.client("dynamodb"), deployment=deployment, model=chosen, most=most)
     if as_json:
         print(json.dumps(dataclasses.asdict(found), indent=2))
         return
