@@ -18,7 +18,7 @@ from runtime.errors import JobError
 from runtime.monitoring.attribution import document
 from runtime.monitoring.attribution_check import explanation_of
 from runtime.monitoring.checks import BIAS, CHECKS_FILE, DATA_QUALITY, EXPLAINABILITY, MODEL_QUALITY, Checks
-from runtime.monitoring.constraints import suggested
+from runtime.monitoring.constraints import comparing, suggested
 from runtime.monitoring.documents import document_text
 from runtime.monitoring.fairness_check import bias_of
 from runtime.monitoring.model_quality import suggest_constraints
@@ -56,7 +56,10 @@ def baselines(checks: Checks, *, training: pl.DataFrame, scored: pl.DataFrame, p
             training.select(inputs).write_parquet(table)
             statistics = statistics_of(summarized([table]))
             files[f"{DATA_QUALITY}/statistics.json"] = statistics.text()
-            files[f"{DATA_QUALITY}/constraints.json"] = suggested(statistics).text()
+            constraints = suggested(statistics)
+            if checks.data_quality.features:
+                constraints = comparing(constraints, checks.data_quality.features)
+            files[f"{DATA_QUALITY}/constraints.json"] = constraints.text()
         scored.write_parquet(table)
         if checks.model_quality is not None:
             measured = quality_of(checks.problem, [table], None)

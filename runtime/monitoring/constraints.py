@@ -3,6 +3,7 @@
 Source: "Schema for constraints (constraints.json file)", Amazon SageMaker developer guide.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -107,6 +108,22 @@ def suggested(baseline: Statistics) -> Constraints:
         baseline: The statistics of the data that a model was trained on, or of a window that was good.
     """
     return Constraints(features=[_of_feature(feature) for feature in baseline.features])
+
+
+def comparing(constraints: Constraints, features: Collection[str]) -> Constraints:
+    """The same constraints, but that the distributions of these features alone are compared.
+
+    What moves with the calendar breaks no constraint by moving; its type, its completeness and its categories count.
+
+    Args:
+        constraints: The constraints.
+        features: The names of the features.
+    """
+    apart = MonitoringConfig(distribution_constraints=DistributionConstraints(perform_comparison="Disabled"))
+    kept = [
+        each if each.name in features else each.model_copy(update={"overrides": apart}) for each in constraints.features
+    ]
+    return constraints.model_copy(update={"features": kept})
 
 
 def read_constraints(path: Path) -> Constraints:

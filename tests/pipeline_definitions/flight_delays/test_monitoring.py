@@ -138,6 +138,12 @@ def test_the_month_does_not_count_since_nobody_asked_for_it(check: Check, test_r
     said = check(test_rows.with_columns(month=pl.lit(7), day=pl.lit(1)))["checks"]["data-quality"]
     assert said["deviation"] < 0.1
     assert "month" not in said["features"]
+    assert said["violations"] == 0
+
+
+def test_an_input_that_does_not_count_is_still_held_to_its_type(check: Check, test_rows: pl.DataFrame) -> None:
+    said = check(test_rows.with_columns(humid=pl.lit(None, dtype=pl.Float64)), labels=False)["checks"]["data-quality"]
+    assert said["violations"] == 1
 
 
 def test_answers_that_turn_wrong_worsen_the_quality(check: Check, test_rows: pl.DataFrame) -> None:
