@@ -155,7 +155,9 @@ class ModelAlarms(Construct):
             widgets.append(
                 self._widget(f"{metric} and its baseline", pair, place=(number % 2 * 12, 18 + number // 2 * 6, 12))
             )
-        return {"widgets": widgets}
+        # A window is one dot: of fewer days than these there would be none to see.
+        days = 14 * max(1, monitoring.every.shortest.days)
+        return {"start": f"-P{days}D", "periodOverride": "inherit", "widgets": widgets}
 
     def _metric(self, name: str, monitor: Monitor, **more: str) -> list[str]:
         dimensions = {"Model": self._model.name, "Monitor": monitor.value, **more}

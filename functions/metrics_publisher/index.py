@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from windows import Span, before, ended_before, moment
+from windows import Span, after, before, ended_before, moment
 
 Client = Any
 Document = dict[str, Any]
@@ -52,7 +52,14 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     metrics = _read(s3, model, window)
     if metrics is None:
         raise ValueError(f"{model}: the job of the window {window} has left no metrics.json")
-    earlier = list(_earlier(s3, model, _span(window, str(event["every"])), event, metrics["model_version"]))
+    span, every = _span(window, str(event["every"])), str(event["every"])
+    later = span
+    for _ in range(int(event["evaluationWindows"])):
+        later = after(later, every)
+        if _read(s3, model, later.id) is not None:
+            # An alarm would take it for the present, and the governor for a signal of today.
+            return _told(f"{model}: the window {window} is older than {later.id}, and not published as if it were now")
+    earlier = list(_earlier(s3, model, span, event, metrics["model_version"]))
     data = list(_data(model, metrics, earlier, int(event["windowsToAlarm"])))
     _publish(data)
     return _told(f"{model}: {len(data)} metrics of the window {window}")
@@ -73,7 +80,9 @@ def _data(model: str, metrics: Document, earlier: Sequence[Document], needed: in
         yield _datum(model, "sustained_deviation", sustained(deviations, needed), monitor)
         yield _datum(model, "rows", float(said["rows"]), monitor)
         yield _datum(model, "violations", float(said["violations"]), monitor)
-        worst = sorted(said["features"].items(), key=lambda item: (-item[1], item[0]))[:_MOST_FEATURES]
+        # A dimension is ASCII (API_Dimension); one that is not would have CloudWatch refuse all the others, too.
+        named = {name: value for name, value in said["features"].items() if name.isascii() and name.isprintable()}
+        worst = sorted(named.items(), key=lambda item: (-item[1], item[0]))[:_MOST_FEATURES]
         for feature, deviation in worst:
             yield _datum(model, "feature_deviation", float(deviation), monitor, Feature=feature)
         for name, pair in said["values"].items() if monitor in _BESIDE_BASELINE else ():

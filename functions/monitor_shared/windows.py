@@ -3,7 +3,12 @@
 import dataclasses
 import datetime
 
-_LENGTHS = ("hour", "day", "week", "month")
+_AT_MOST = {
+    "hour": datetime.timedelta(hours=1),
+    "day": datetime.timedelta(days=1),
+    "week": datetime.timedelta(days=7),
+    "month": datetime.timedelta(days=31),
+}
 _MOMENT = datetime.timedelta(microseconds=1)
 
 
@@ -66,9 +71,14 @@ def before(span: Span, every: str) -> Span:
     return ended_before(span.since, every)
 
 
+def after(span: Span, every: str) -> Span:
+    """The window after one."""
+    return ended_before(span.until + _AT_MOST[every], every)
+
+
 def _floor(time: datetime.datetime, every: str) -> datetime.datetime:
-    if every not in _LENGTHS:
-        raise ValueError(f"windows of a {every} are unknown; accepted: {', '.join(_LENGTHS)}")
+    if every not in _AT_MOST:
+        raise ValueError(f"windows of a {every} are unknown; accepted: {', '.join(_AT_MOST)}")
     hour = time.replace(minute=0, second=0, microsecond=0)
     if every == "hour":
         return hour

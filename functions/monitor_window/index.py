@@ -46,13 +46,15 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     served = _served(sagemaker, endpoint)
     if served is None:
         return _told(f"{model}: there is no endpoint {endpoint} yet, and nothing to watch")
-    version, container, variants = served
+    version, container, variants, since = served
     artifact, image = str(container["ModelDataUrl"]), str(container["Image"])
     _, pinned, digest = image.partition("@sha256:")
     if not pinned:
         raise ValueError(f"{version} runs the image {image}; accepted: an image by its digest")
     places = [f"{model}/{endpoint}/{variant}/" for variant in variants]
-    captures, answers = _captured(s3, places, asked), _captured(s3, places, answered)
+    captures = _captured(s3, places, asked)
+    # What the version before has answered says nothing of this one's quality.
+    answers = _captured(s3, places, answered) if answered.since >= since else []
     # The truth of the older window may have arrived at any time since.
     labels = _captured(s3, [f"{model}/labels/"], Span(since=answered.since, until=asked.until)) if answers else []
     if not (captures or (answers and labels)):
@@ -90,8 +92,8 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     return _told(f"{model}: {len(files) - 1} files of the window {asked.id} are looked at", execution=execution)
 
 
-def _served(sagemaker: Client, endpoint: str) -> tuple[str, Document, list[str]] | None:
-    """The version that an endpoint serves, its container, and the names of all variants; None without an endpoint.
+def _served(sagemaker: Client, endpoint: str) -> tuple[str, Document, list[str], datetime.datetime] | None:
+    """The version that an endpoint serves, its container, the names of all variants, and since when; None without one.
 
     Of several variants the first one's version is watched.
     """
@@ -102,12 +104,14 @@ def _served(sagemaker: Client, endpoint: str) -> tuple[str, Document, list[str]]
         if "Could not find" in error.response["Error"]["Message"]:
             return None
         raise
-    variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    configured = sagemaker.describe_endpoint_config(EndpointConfigName=config)
+    variants = configured["ProductionVariants"]
     container = sagemaker.describe_model(ModelName=variants[0]["ModelName"])["PrimaryContainer"]
     version = str(container["ModelPackageName"])
     package = sagemaker.describe_model_package(ModelPackageName=version)
     (served,) = package["InferenceSpecification"]["Containers"]
-    return version, served, sorted(variant["VariantName"] for variant in variants)
+    names = sorted(variant["VariantName"] for variant in variants)
+    return version, served, names, configured["CreationTime"].astimezone(datetime.UTC)
 
 
 def _captured(s3: Client, places: Iterable[str], span: Span) -> list[str]:

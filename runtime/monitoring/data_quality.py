@@ -188,7 +188,8 @@ class _Comparison:
         texts_then, texts_now = self.baseline.string_statistics, self.current.string_statistics
         if texts_then and texts_now:
             (counts_then, others_then), (counts_now, others_now) = texts_then.counts(), texts_now.counts()
-            if not (_identifies(counts_then, others_then) or _identifies(counts_now, others_now)):
+            # Of the baseline alone: categories that have become identifiers are as far off as can be.
+            if not _identifies(counts_then, others_then):
                 return distances.of_categories(counts_then, counts_now, others=(others_then, others_now))
         return None
 

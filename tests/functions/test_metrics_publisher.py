@@ -1,5 +1,6 @@
 """What is published of a window, and when a deviation counts as sustained."""
 
+import datetime
 import io
 import json
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.metrics_publisher import index
+from windows import after, before, ended_before
 
 VERSION = "arn:package/3"
 Document = dict[str, Any]
@@ -201,3 +203,35 @@ def test_a_window_of_another_name_is_refused(account: Account, window: str) -> N
     }  # fmt: skip
     with pytest.raises(ValueError, match="is no window"):
         ended(window)
+
+
+def test_a_feature_that_cloudwatch_has_no_name_for_does_not_take_the_others_along(account: Account) -> None:
+    account.left("20130503T0000Z", 0.25)
+    checks = account.objects["flight_delays/monitoring/20130503T0000Z/metrics.json"]["checks"]
+    checks["data-quality"]["features"] = {"größe": 0.25, "weight": 0.2, "a\nb": 0.1}
+    ended()
+    features = [pair["Value"] for one in account.published for pair in one["Dimensions"] if pair["Name"] == "Feature"]
+    assert features == ["weight"]
+    assert account.value("deviation", "data-quality") == 0.25
+
+
+def test_an_event_of_an_old_window_is_not_published_as_if_it_were_now(account: Account) -> None:
+    account.left("20130501T0000Z", 0.9)
+    account.left("20130502T0000Z", 0.01)
+    ended("20130501T0000Z")
+    assert account.published == []
+    ended("20130502T0000Z")
+    assert account.value("deviation", "data-quality") == 0.01
+
+
+@given(
+    minutes=st.integers(0, 60 * 24 * 366 * 100),
+    every=st.sampled_from(["hour", "day", "week", "month"]),
+)
+def test_windows_follow_each_other_without_a_gap(minutes: int, every: str) -> None:
+    time = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(minutes=minutes)
+    span = ended_before(time, every)
+    assert span.since < span.until <= time
+    assert before(span, every).until == span.since
+    following = after(span, every)
+    assert (following.since, following.until > time) == (span.until, True)

@@ -1,5 +1,6 @@
 """Which files a window is of, and which job is started over them."""
 
+import datetime
 import io
 import json
 from typing import Any
@@ -24,6 +25,7 @@ class Account:
         self.started: list[Document] = []
         self.published: list[Document] = []
         self.missing = False
+        self.released = datetime.datetime(2012, 1, 1, tzinfo=datetime.UTC)
         self.image = f"{IMAGE}@sha256:{'0' * 64}"
 
     def captured(self, hour: str, *, folder: str = FOLDER, body: bytes = b"{}\n") -> str:
@@ -40,7 +42,10 @@ class Account:
 
     def describe_endpoint_config(self, *, EndpointConfigName: str) -> Document:  # noqa: N803
         assert EndpointConfigName == "config"
-        return {"ProductionVariants": [{"VariantName": "primary", "ModelName": "model"}]}
+        return {
+            "ProductionVariants": [{"VariantName": "primary", "ModelName": "model"}],
+            "CreationTime": self.released,
+        }
 
     def describe_model(self, *, ModelName: str) -> Document:  # noqa: N803
         assert ModelName == "model"
@@ -121,6 +126,17 @@ def test_the_older_window_is_the_last_one_whose_truth_is_known(account: Account)
     assert [f"flight_delays/{name}" for name in window["answers"]] == [older]
     assert [f"flight_delays/{name}" for name in window["labels"]] == [label]
     assert window["answered"]["until"] == "2013-05-01T00:00:00+00:00"
+
+
+def test_what_the_version_before_has_answered_is_not_held_against_the_one_that_is_served(account: Account) -> None:
+    account.captured("2013/04/30/12")
+    account.captured("2013/05/01/12")
+    account.captured("2013/05/01/09", folder="flight_delays/labels")
+    account.released = datetime.datetime(2013, 4, 30, 9, tzinfo=datetime.UTC)
+    closed("2013-05-02T00:15:00Z")
+    assert account.window("20130502T0000Z")["answers"] == []
+    closed("2013-05-03T00:15:00Z")
+    assert account.window("20130503T0000Z")["answers"]
 
 
 def test_without_a_wait_for_the_truth_both_windows_are_one(account: Account) -> None:

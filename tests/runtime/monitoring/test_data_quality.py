@@ -169,6 +169,18 @@ def test_identifiers_are_at_no_distance(tmp_path: Path) -> None:
     assert (_broken(outcome), outcome.deviation, outcome.features[0].distances) == ([], 0, None)
 
 
+def test_categories_that_have_become_identifiers_are_as_far_off_as_can_be(tmp_path: Path) -> None:
+    then = ["AA", "UA"] * 250
+    now = [f"{carrier}{number}" for number, carrier in enumerate(then)]
+    for folder in ("then", "now"):
+        (tmp_path / folder).mkdir()
+    baseline = statistics(tmp_path / "then", {"carrier": then})
+    current = statistics(tmp_path / "now", {"carrier": now})
+    outcome = check(constraints=suggested(baseline), baseline=baseline, current=current)
+    assert outcome.deviation is not None
+    assert outcome.deviation > 0.3
+
+
 def test_a_few_more_missing_values_are_chance(tmp_path: Path) -> None:
     columns = [[None if number % every == 0 else 1.0 for number in range(ROWS)] for every in (20, 18)]
     for folder in ("then", "now"):
