@@ -47,7 +47,11 @@ UNUSED = {
     "monitor-pipeline": {
         "sagemaker:StopProcessingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
     },
-    "monitor-window": _OF_LAMBDA | {"kms:Decrypt": "S3 asks for it when an object comes in parts; these come in one"},
+    "monitor-window": _OF_LAMBDA
+    | {
+        "cloudwatch:PutMetricData": "a window without traffic is told with it; each had some",
+        "kms:Decrypt": "S3 asks for it when an object comes in parts; these come in one",
+    },
     "retraining-governor": _OF_LAMBDA
     | {
         "kms:GenerateDataKey": "with sns:Publish and sqs:SendMessage; nobody is called and nothing failed",
