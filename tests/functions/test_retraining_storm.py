@@ -297,7 +297,7 @@ def test_a_storm_of_a_thousand_signals_starts_exactly_what_the_brakes_allow(
         if event["source"] != "aws.ssm" or "code" in governing.settings(**TAKEN[one[0]])["signals"]
     }
     counted = Oracle(cloud).judge(taken)
-    assert counted["started"] > 30
+    assert counted["started"] > 10
     # Which of the rarer brakes a storm meets is for its threads to say; each has tests of its own.
     assert {"started", "signals", "in flight", "cool-down"} <= {*counted}
     storm.calm = True
