@@ -69,8 +69,7 @@ def _environment(app: App, deployment: Deployment, models: Sequence[Model], imag
     foundation = FoundationStack(stage, "foundation", deployment=deployment, releases_to=releases_to)
     registry = deployment.platform.deployment(_REGISTRY)
     told = registry if deployment.environment in _HEARD else None
-    production = deployment.platform.deployment(Environment.PRODUCTION)
-    operations = OperationsStack(stage, "operations", deployment=deployment, told=told, production=production)
+    operations = OperationsStack(stage, "operations", deployment=deployment, told=told)
     operations.add_stack_dependency(foundation)
     workbench = deployment.platform.workbench
     if deployment.has_workbench and workbench is not None:

@@ -14,7 +14,7 @@ from mlops_constructs.event_forwarding import EventForwarding
 from mlops_constructs.job_log_groups import JobLogGroups
 from mlops_constructs.monitor_functions import MonitorFunctions
 from mlops_constructs.retraining_governor import RetrainingGovernor
-from plumbline.configuration import Deployment
+from plumbline.configuration import Deployment, Environment
 from stacks.environment_stack import EnvironmentStack
 
 
@@ -28,7 +28,6 @@ class OperationsStack(EnvironmentStack):
         *,
         deployment: Deployment,
         told: Deployment | None = None,
-        production: Deployment,
     ) -> None:
         """Composes the stack.
 
@@ -37,7 +36,6 @@ class OperationsStack(EnvironmentStack):
             construct_id: Id in the Stage.
             deployment: The environment.
             told: The environment whose bus is told what happens here; left out, none is.
-            production: The environment whose models deviate, where that is heard.
         """
         super().__init__(
             scope,
@@ -67,6 +65,7 @@ class OperationsStack(EnvironmentStack):
             vpc_id=values.vpc,
         )
         if deployment.governs:
+            production = deployment.platform.deployment(Environment.PRODUCTION)
             RetrainingGovernor(
                 self, "Governor", deployment=deployment, production=production, values=values, failures=failures
             )

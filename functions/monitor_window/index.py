@@ -58,7 +58,7 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     # The truth of the older window may have arrived at any time since.
     labels = _captured(s3, [f"{model}/labels/"], Span(since=answered.since, until=asked.until)) if answers else []
     if not (captures or (answers and labels)):
-        _publish(model, no_data=1)
+        _tell_no_data(model)
         return _told(f"{model}: nothing was captured in the window {asked.id}")
     folder = f"{model}/"
     window = {
@@ -134,11 +134,11 @@ def _write(s3: Client, key: str, content: object) -> None:
     s3.put_object(Bucket=_bucket(), Key=key, Body=body, ContentType="application/json")
 
 
-def _publish(model: str, *, no_data: int) -> None:
+def _tell_no_data(model: str) -> None:
     boto3.client("cloudwatch").put_metric_data(
         Namespace=os.environ["NAMESPACE"],
         MetricData=[
-            {"MetricName": "no_data", "Dimensions": [{"Name": "Model", "Value": model}], "Value": no_data},
+            {"MetricName": "no_data", "Dimensions": [{"Name": "Model", "Value": model}], "Value": 1},
         ],
     )
 

@@ -53,6 +53,11 @@ def explanation_of(paths: Sequence[Path]) -> tuple[Explanation, Counter[str]]:
     return Explanation(global_attributions=means, expected_value=None), +counts
 
 
+def analysis_text(explanation: Explanation) -> str:
+    """The content of `analysis.json`."""
+    return document_text(document({_LABEL: explanation}))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ComparedAttributions:
     """The outcome of a check.
@@ -77,7 +82,7 @@ class ComparedAttributions:
         """Contents of the files of a run, by name."""
         entry = {"feature_name": _LABEL, "constraint_check_type": CHECK, "description": self.broken}
         return {
-            "analysis.json": document_text(document({_LABEL: self.current})),
+            "analysis.json": analysis_text(self.current),
             "constraint_violations.json": document_text({"violations": [entry] if self.broken else []}),
         }
 

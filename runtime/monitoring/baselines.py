@@ -15,8 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from runtime.errors import JobError
-from runtime.monitoring.attribution import document
-from runtime.monitoring.attribution_check import explanation_of
+from runtime.monitoring.attribution_check import analysis_text, explanation_of
 from runtime.monitoring.checks import BIAS, CHECKS_FILE, DATA_QUALITY, EXPLAINABILITY, MODEL_QUALITY, Checks
 from runtime.monitoring.constraints import comparing, suggested
 from runtime.monitoring.documents import document_text
@@ -28,7 +27,6 @@ from runtime.monitoring.tables import summarized
 from runtime.predictor import Explainable, Predictor
 
 BASELINES = "baselines"  # the folder beside the evaluation, and beside the artifact of a released version
-_LABEL = "label0"  # Clarify's name of the only label
 
 
 def baselines(checks: Checks, *, training: pl.DataFrame, scored: pl.DataFrame, predictor: Predictor) -> dict[str, str]:
@@ -72,7 +70,7 @@ def baselines(checks: Checks, *, training: pl.DataFrame, scored: pl.DataFrame, p
         if checks.explainability is not None:
             explained(predictor, scored.select(inputs), most=checks.explainability.rows).write_parquet(table)
             explanation, _ = explanation_of([table])
-            files[f"{EXPLAINABILITY}/analysis.json"] = document_text(document({_LABEL: explanation}))
+            files[f"{EXPLAINABILITY}/analysis.json"] = analysis_text(explanation)
     return files
 
 

@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -104,7 +105,7 @@ def monitor(job: ProcessingJob) -> None:
             data=data,
             baseline=baseline,
             predictor=predictor,
-            scratch=Path(scratch) / "rows.parquet",
+            scratch=Path(scratch),
         )
         told = {name: _told(looking.check(name), output / name) for name in checks.names}
     document = {
@@ -198,12 +199,12 @@ class _Looking:
 
     def _model_quality(self) -> Outcome:
         problem, folder = self.checks.problem, self.baseline / MODEL_QUALITY
-        counts = self._labelled()
+        labelled, counts = self._labelled
         beside = folder / "statistics.json"
         outcome = quality_check.compared(
             problem,
             baseline=quality_check.read_quality(beside, problem),
-            current=quality_check.quality_of(problem, [self.scratch], None),
+            current=quality_check.quality_of(problem, [labelled], None),
             constraints=quality_check.constraints_beside(beside),
         )
         self.checked = replace(self.checked, model_quality=outcome)
@@ -222,14 +223,12 @@ class _Looking:
         )
 
     def _bias(self) -> Outcome:
-        counts = self._labelled()
-        outcome = fairness_check.compared(
-            self.checks.facet, baseline=self.baseline / BIAS / ANALYSIS, data=[self.scratch]
-        )
+        labelled, counts = self._labelled
+        outcome = fairness_check.compared(self.checks.facet, baseline=self.baseline / BIAS / ANALYSIS, data=[labelled])
         self.checked = replace(self.checked, bias=outcome)
         then, now = _values(outcome.baseline), _values(outcome.current)
         return Outcome(
-            rows=pl.scan_parquet(self.scratch).select(pl.len()).collect().item(),
+            rows=pl.scan_parquet(labelled).select(pl.len()).collect().item(),
             deviation=outcome.deviation,
             worst="",
             violations=len(outcome.violations),
@@ -245,8 +244,9 @@ class _Looking:
         usable = _usable(rows, self.predictor, counts)
         if usable.is_empty() or asked is None:
             raise NothingToCheckError(f"no answer can be explained{_why(counts)}")
-        explained(self.predictor, usable, most=asked.rows).write_parquet(self.scratch)
-        outcome = attribution_check.compared(baseline=self.baseline / EXPLAINABILITY / ANALYSIS, data=[self.scratch])
+        values = self.scratch / "shap.parquet"
+        explained(self.predictor, usable, most=asked.rows).write_parquet(values)
+        outcome = attribution_check.compared(baseline=self.baseline / EXPLAINABILITY / ANALYSIS, data=[values])
         self.checked = replace(self.checked, explainability=outcome)
         then, now = outcome.baseline.global_attributions, outcome.current.global_attributions
         return Outcome(
@@ -266,8 +266,9 @@ class _Looking:
     def _invocations(self, captures: Sequence[Path], counts: Counter[str]) -> pl.DataFrame:
         return invocations(captures, columns=self.predictor.columns, answer=self.checks.answer, counts=counts)
 
-    def _labelled(self) -> Counter[str]:
-        """Writes the answers whose truth is known to the scratch table."""
+    @cached_property
+    def _labelled(self) -> tuple[Path, Counter[str]]:
+        """A table of the answers whose truth is known, read once for all checks, and what was left out of it."""
         if not self.window.answers:
             raise NotYetError("nothing was answered in the older window, whose truth is known by now")
         counts: Counter[str] = Counter()
@@ -276,8 +277,9 @@ class _Looking:
         found = with_truth(asked, labels, answer=self.checks.answer, label=self.checks.label, counts=counts)
         if found.is_empty():
             raise NothingToCheckError(f"no answer has its truth{_why(counts)}")
-        found.write_parquet(self.scratch)
-        return +counts
+        table = self.scratch / "labelled.parquet"
+        found.write_parquet(table)
+        return table, +counts
 
 
 def _values(analysis: BiasAnalysis) -> dict[str, float]:

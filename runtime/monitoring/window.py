@@ -33,7 +33,7 @@ _DIGEST_BITS = 64
 class Span(BaseModel):
     """From one moment up to another, which is not part of it."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     since: datetime
     until: datetime

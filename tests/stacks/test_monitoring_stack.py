@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from plumbline.configuration import Deployment, Environment, Model, ModelJob, Monitoring
+from plumbline.errors import PlumblineError
 from plumbline.render.validation import validate
 from tests.house.assembly import Assembly, Json, Template, role_statements
 
@@ -78,6 +79,9 @@ def test_only_production_is_watched(assembly: Assembly, model: Model) -> None:
 
 def test_the_definition_is_one_that_sagemaker_takes(definition: Document) -> None:
     validate(definition)
+    del definition["Steps"][0]["Arguments"]["RoleArn"]
+    with pytest.raises(PlumblineError, match="RoleArn"):
+        validate(definition)
 
 
 def test_the_job_is_isolated_encrypted_and_in_the_vpc(job: Document) -> None:

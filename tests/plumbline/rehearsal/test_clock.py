@@ -295,4 +295,4 @@ def test_an_object_is_locked_from_the_time_at_which_it_is_written(later: Cloud) 
 def test_a_session_lasts_by_the_real_clock(later: Cloud) -> None:
     role = make_role(later, OWNER, fresh("lasting"), allow("sqs:ListQueues", "*"))
     later.advance_clock(_now(later) + 400 * _DAY)
-    role.client("sqs").list_queues()
+    assert role.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
