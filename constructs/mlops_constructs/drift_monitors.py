@@ -18,7 +18,7 @@ from plumbline.configuration import Deployment, Model, ModelJob, Monitoring
 
 _PROCESSING = "/opt/ml/processing"
 # The image is the served version's: what has trained it, and measured its baselines, looks at it.
-_PARAMETERS = ("WindowId", "BaselineUri", "ModelUri", "ImageDigest")
+_PARAMETERS = ("WindowId", "AnsweredId", "BaselineUri", "ModelUri", "ImageDigest")
 
 
 class DriftMonitors(Construct):
@@ -146,14 +146,9 @@ class DriftMonitors(Construct):
             "ProcessingOutputConfig": {
                 "KmsKeyId": values.data_key_arn,
                 "Outputs": [
-                    {
-                        "OutputName": "report",
-                        "S3Output": {
-                            "LocalPath": f"{_PROCESSING}/output/report",
-                            "S3UploadMode": "EndOfJob",
-                            "S3Uri": _joined(f"s3://{deployment.data_bucket}/{model.name}/monitoring/", window),
-                        },
-                    }
+                    _output("report", f"s3://{deployment.data_bucket}/{model.name}/monitoring/", window),
+                    # Of the older window, whose truth is known by now: it goes where models are trained.
+                    _output("labelled", deployment.labelled_uri(model), {"Get": "Parameters.AnsweredId"}),
                 ],
             },
             "ProcessingResources": {"ClusterConfig": cluster},
@@ -237,5 +232,16 @@ def _input(name: str, uri: object, *, kind: str = "S3Prefix") -> dict[str, objec
             "S3InputMode": "File",
             "S3DataDistributionType": "FullyReplicated",
             "S3CompressionType": "None",
+        },
+    }
+
+
+def _output(name: str, *uri: object) -> dict[str, object]:
+    return {
+        "OutputName": name,
+        "S3Output": {
+            "LocalPath": f"{_PROCESSING}/output/{name}",
+            "S3UploadMode": "EndOfJob",
+            "S3Uri": _joined(*uri),
         },
     }

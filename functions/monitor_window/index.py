@@ -82,6 +82,7 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         PipelineExecutionDisplayName=asked.id,
         PipelineParameters=[
             {"Name": "WindowId", "Value": asked.id},
+            {"Name": "AnsweredId", "Value": answered.id},
             {"Name": "BaselineUri", "Value": f"{artifact.rpartition('/')[0]}/baselines/"},
             {"Name": "ModelUri", "Value": artifact},
             {"Name": "ImageDigest", "Value": digest},

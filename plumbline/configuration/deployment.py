@@ -201,6 +201,10 @@ class Deployment(Placement):
         """What begins the keys of a model's artifacts that are served here."""
         return f"{model.name}/{self.artifacts_prefix_name}/"
 
+    def labelled_uri(self, model: "Model") -> str:
+        """What begins the URIs of a model's labelled windows."""
+        return f"s3://{self.data_bucket}/labelled/{model.name}/"
+
     def versions_arn(self, model: "Model") -> str:
         """What begins the ARNs of a model's versions in this environment's registry."""
         return self.arn("sagemaker", f"model-package/{self.model_package_group(model)}/")

@@ -171,6 +171,7 @@ def test_the_job_gets_the_served_version_its_baselines_and_its_image(account: Ac
     assert request["PipelineName"] == f"{ENDPOINT}-monitor"
     assert {one["Name"]: one["Value"] for one in request["PipelineParameters"]} == {
         "WindowId": "20130502T0000Z",
+        "AnsweredId": "20130501T0000Z",
         "BaselineUri": "s3://models/flight_delays/released/3/baselines/",
         "ModelUri": "s3://models/flight_delays/released/3/model.tar.gz",
         "ImageDigest": "0" * 64,
