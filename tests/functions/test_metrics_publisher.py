@@ -233,6 +233,14 @@ def test_an_event_of_an_old_window_is_not_published_as_if_it_were_now(account: A
     assert account.value("deviation", "data-quality") == 0.01
 
 
+@pytest.mark.parametrize("days", [1, 2, 14])
+def test_a_newer_window_is_seen_across_windows_without_traffic(account: Account, days: int) -> None:
+    account.left("20130501T0000Z", 0.9)
+    account.left(f"201305{1 + days:02}T0000Z", 0.01)
+    ended("20130501T0000Z", needed=1, of=1)
+    assert account.published == []
+
+
 @given(
     minutes=st.integers(0, 60 * 24 * 366 * 100),
     every=st.sampled_from(["hour", "day", "week", "month"]),

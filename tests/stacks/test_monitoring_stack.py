@@ -11,6 +11,7 @@ from aws_cdk.assertions import Template as Synthesized
 from mlops_constructs.model_alarms import ModelAlarms
 from plumbline.configuration import Deployment, Environment, Every, Model, ModelJob, Monitoring
 from plumbline.errors import PlumblineError
+from plumbline.rehearsal.cloudwatch.evaluating import judge
 from plumbline.render.validation import validate
 from tests.house.assembly import Assembly, Json, Template, role_statements
 
@@ -199,6 +200,21 @@ def test_a_monitor_that_nobody_calls_is_told_of_a_day_and_two_hours_later(
     assert "DatapointsToAlarm" not in alarm
     assert [{one["Name"]: one["Value"] for one in alarm["Dimensions"]}] == [{"Model": model.name}]
     assert alarm["AlarmActions"] == [production.operations_topic_arn]
+
+
+def test_calls_that_come_keep_it_quiet_and_one_that_does_not_is_heard_two_hours_later(
+    alarms: dict[str, Json], production: Deployment, model: Model
+) -> None:
+    alarm = alarms[f"{production.model_name(model)}-monitor-silent"]
+    first, hour = 1_800_000_000.0, 3_600
+    points = [{"Timestamp": first + day * 24 * hour, "Value": 1.0} for day in range(3)]
+
+    def states(hours: range) -> set[str | None]:
+        return {judge(alarm, points, now=first + number * hour + 60).state for number in hours}
+
+    last = 2 * 24
+    assert states(range(last + 26)) == {"OK"}
+    assert states(range(last + 26, last + 80)) == {"ALARM"}
 
 
 @pytest.mark.parametrize(
