@@ -79,6 +79,12 @@ class OnCallRole(Construct):
                     actions=["cloudwatch:DescribeAlarmHistory", "cloudwatch:GetDashboard"],
                     resources=[alarms, dashboards],
                 ),
+                # Whether a rule is enabled, and what it makes of an event before it calls a function.
+                Statement(
+                    sid="SeeRules",
+                    actions=["events:DescribeRule", "events:ListTargetsByRule"],
+                    resources=deployment.rule_arns,
+                ),
                 Statement(
                     sid="ReadLogs",
                     actions=["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
@@ -108,7 +114,12 @@ class OnCallRole(Construct):
                 *(self._see_decisions() if deployment.governs else []),
             ],
         )
-        waive(self.person, WITHOUT_RESOURCES.on("*"), LOG_STREAMS.on(*log_groups), ONE_A_MODEL.on(alarms, dashboards))
+        waive(
+            self.person,
+            WITHOUT_RESOURCES.on("*"),
+            LOG_STREAMS.on(*log_groups),
+            ONE_A_MODEL.on(alarms, dashboards, *deployment.rule_arns),
+        )
         if deployment.monitors:
             waive(self.person, OBJECT_NAMES.on(*self._findings), ONE_A_MODEL.on(*self._runs))
 
