@@ -36,7 +36,7 @@ class DriftMonitors(Construct):
     Attributes:
         role: The role of the pipeline.
         pipeline: The pipeline.
-        schedule: When a window has ended.
+        schedule: When it is looked for a window that has ended.
         ended: When its job has.
     """
 
@@ -91,8 +91,8 @@ class DriftMonitors(Construct):
         self.schedule = self._rule(
             "Schedule",
             name=f"{deployment.model_name(model)}-window",
-            description=f"A window of {model.name} has ended ({monitoring.every})",
-            schedule=monitoring.every.schedule,
+            description=f"A window of {model.name} may have ended ({monitoring.every})",
+            schedule=monitoring.every.calls,
             function=WINDOW,
             constants={**windows, "labelsAfterHours": monitoring.labels_after_hours},
             taken={"time": "$.time"},

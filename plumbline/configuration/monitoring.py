@@ -40,7 +40,7 @@ class Every(StrEnum):
 
     @property
     def schedule(self) -> str:
-        """When a window is looked at: a quarter of an hour after its end, when its captures are written.
+        """A quarter of an hour after the end of a window, when its captures are written.
 
         SageMaker writes captures "within a few minutes" (developer guide, "Capture data from real-time endpoint").
         """
@@ -51,6 +51,19 @@ class Every(StrEnum):
             Every.MONTH: "15 0 1 * ? *",
         }
         return f"cron({moments[self]})"
+
+    @property
+    def calls(self) -> str:
+        """When it is looked for a window that has ended: on every day at least.
+
+        An alarm of CloudWatch looks back seven days at most, so what came once a week could be missed by none.
+        """
+        return (Every.HOUR if self is Every.HOUR else Every.DAY).schedule
+
+    @property
+    def between_calls(self) -> timedelta:
+        """The time from one call to the next."""
+        return min(self.shortest, Every.DAY.shortest)
 
 
 class DataQualityMonitor(Settings):

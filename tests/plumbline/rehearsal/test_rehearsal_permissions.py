@@ -49,8 +49,7 @@ UNUSED = {
     },
     "monitor-window": _OF_LAMBDA
     | {
-        "cloudwatch:PutMetricData": "a window without traffic is told with it; each had some",
-        "kms:Decrypt": "S3 asks for it when an object comes in parts; these come in one",
+        "kms:Decrypt": "asked of a window that an earlier event has closed; each comes once",
     },
     "retraining-governor": _OF_LAMBDA
     | {
@@ -97,6 +96,7 @@ SELDOM_TAKEN = {
     "data-scientist": "people look when they want to; the rehearsal reads what it compares",
     "flow-logs": "VPC flow logs write with it; no packet flows in an emulated VPC",
     "notebook": "nobody opens a notebook in a rehearsal",
+    "on-call": "nobody is called in a rehearsal, where nothing is left in the queue",
     "release-execution": "CloudFormation updates and deletes with it too; the rehearsal creates",
 }
 _DELIVERY = tuple(kind for kind in UNUSED if kind.startswith("delivery-"))
