@@ -94,7 +94,11 @@ class DriftMonitors(Construct):
             description=f"A window of {model.name} may have ended ({monitoring.every})",
             schedule=monitoring.every.calls,
             function=WINDOW,
-            constants={**windows, "labelsAfterHours": monitoring.labels_after_hours},
+            constants={
+                **windows,
+                "labelsAfterHours": monitoring.labels_after_hours,
+                "closedAfterHours": int(monitoring.looked_at_after.total_seconds()) // 3_600,
+            },
             taken={"time": "$.time"},
         )
         self.ended = self._rule(

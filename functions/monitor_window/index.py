@@ -19,7 +19,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from windows import Span, before, ended_before, moment
+from windows import Span, ended_before, moment
 
 Client = Any
 Document = dict[str, Any]
@@ -30,7 +30,8 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     """Closes the window that has ended before the event.
 
     Args:
-        event: `model`, `time`, `every` (how long a window is) and `labelsAfterHours` (how late the truth is known).
+        event: `model`, `time`, `every` (how long a window is), `labelsAfterHours` (how late the truth is known) and
+            `closedAfterHours` (how long after its end a window is looked at).
         context: Of no use here.
 
     Returns:
@@ -41,13 +42,14 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         ClientError: AWS refused or failed.
     """
     model, every, time = str(event["model"]), str(event["every"]), moment(str(event["time"]))
-    asked = ended_before(time, every)
+    closing = time - datetime.timedelta(hours=int(event["closedAfterHours"]))
+    asked = ended_before(closing, every)
     # Whatever comes of it: an alarm waits for this.
     _tell(model, "windows")
     sagemaker, s3 = boto3.client("sagemaker"), boto3.client("s3")
     endpoint = f"{os.environ['PREFIX']}-{model.replace('_', '-')}"
     folder = f"{model}/windows/{asked.id}"
-    ended = time - asked.until < _DAY
+    ended = closing - asked.until < _DAY
     window = _read(s3, f"{folder}/window.json") if ended else None
     if window is None:
         served = _served(sagemaker, endpoint)
@@ -55,12 +57,12 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
             return _without_endpoint(s3, model, endpoint)
         if not ended:
             return _told(f"{model}: no window has ended today; the last one is {asked.id}")
-        window = _window(s3, model, asked, _answered(asked, every, int(event["labelsAfterHours"])), served)
+        window = _window(s3, model, asked, _answered(time, every, int(event["labelsAfterHours"])), served, time=time)
         if not (window["captures"] or (window["answers"] and window["labels"])):
             _tell(model, "no_data")
             return _told(f"{model}: nothing was captured in the window {asked.id}")
         window = _write_once(s3, f"{folder}/window.json", window)
-    version = str(window["version"])
+    version, answered = str(window["version"]), Span(**{name: moment(at) for name, at in window["answered"].items()})
     container = _container(sagemaker, version)
     artifact, image = str(container["ModelDataUrl"]), str(container["Image"])
     _, pinned, digest = image.partition("@sha256:")
@@ -101,22 +103,28 @@ class _Served:
     since: datetime.datetime
 
 
-def _answered(asked: Span, every: str, hours: int) -> Span:
-    """The last window whose truth is known so many hours after its end."""
-    answered = asked
-    while answered.until > asked.until - datetime.timedelta(hours=hours):
-        answered = before(answered, every)
-    return answered
+def _answered(time: datetime.datetime, every: str, hours: int) -> Span:
+    """The last window whose truth is known at a time, so many hours after the window's end."""
+    return ended_before(time - datetime.timedelta(hours=hours), every)
 
 
-def _window(s3: Client, model: str, asked: Span, answered: Span, served: _Served) -> Document:
+def _next_hour(time: datetime.datetime) -> datetime.datetime:
+    """The first full hour that has not begun before a time."""
+    hour = time.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == time else hour + datetime.timedelta(hours=1)
+
+
+def _window(
+    s3: Client, model: str, asked: Span, answered: Span, served: _Served, *, time: datetime.datetime
+) -> Document:
     """What a window is of, with the keys of its files below the model's folder."""
     places = [f"{model}/{served.endpoint}/{variant}/" for variant in served.variants]
     captures = _captured(s3, places, asked)
-    # What the version before has answered says nothing of this one's quality.
-    answers = _captured(s3, places, answered) if answered.since >= served.since else []
-    # The truth of the older window may have arrived at any time since.
-    labels = _captured(s3, [f"{model}/labels/"], Span(since=answered.since, until=asked.until)) if answers else []
+    # What the version before has answered says nothing of this one's quality. Captures are told apart by hours.
+    own = dataclasses.replace(answered, since=max(answered.since, _next_hour(served.since)))
+    answers = _captured(s3, places, own) if own.since < own.until else []
+    # The truth may have arrived at any time since.
+    labels = _captured(s3, [f"{model}/labels/"], Span(since=answered.since, until=time)) if answers else []
     return {
         "id": asked.id,
         "model": model,

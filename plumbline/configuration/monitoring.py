@@ -20,6 +20,9 @@ class Monitor(StrEnum):
     EXPLAINABILITY = "explainability"
 
 
+_HOURS_OF_A_DAY, _WAITED_DAYS = 24, 2
+
+
 class Every(StrEnum):
     """How long a window is; the next one begins when it ends."""
 
@@ -159,6 +162,17 @@ class Monitoring(Settings):
             Monitor.EXPLAINABILITY: self.explainability,
         }
         return tuple(monitor for monitor, asked in made.items() if asked is not None)
+
+    @property
+    def looked_at_after(self) -> timedelta:
+        """How long after its end a window is looked at, in whole days.
+
+        A week's or a month's waits for its own truth, if that is known within two days: it would otherwise be told of
+        one week or month late. What is shorter does not wait, and the truth of an older window is taken.
+        """
+        days = -(-self.labels_after_hours // _HOURS_OF_A_DAY)
+        waits = self.every in (Every.WEEK, Every.MONTH) and days <= _WAITED_DAYS
+        return timedelta(days=days if waits else 0)
 
     @property
     def document(self) -> dict[str, object]:

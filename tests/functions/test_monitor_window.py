@@ -131,8 +131,14 @@ def patched(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def closed(time: str, *, every: str = "day", late: int = 24) -> dict[str, str]:
-    event = {"model": "flight_delays", "time": time, "every": every, "labelsAfterHours": late}
+def closed(time: str, *, every: str = "day", late: int = 24, wait: int = 0) -> dict[str, str]:
+    event = {
+        "model": "flight_delays",
+        "time": time,
+        "every": every,
+        "labelsAfterHours": late,
+        "closedAfterHours": wait,
+    }
     return index.handler(event, None)
 
 
@@ -163,14 +169,38 @@ def test_the_older_window_is_the_last_one_whose_truth_is_known(account: Account)
 
 
 def test_what_the_version_before_has_answered_is_not_held_against_the_one_that_is_served(account: Account) -> None:
+    account.captured("2013/04/30/09")
+    account.captured("2013/04/30/12")
+    own = account.captured("2013/04/30/13")
+    account.captured("2013/05/01/12")
+    account.captured("2013/05/01/09", folder="flight_delays/labels")
+    account.released = datetime.datetime(2013, 4, 30, 12, 30, tzinfo=datetime.UTC)
+    closed("2013-05-02T00:15:00Z")
+    # Nobody can tell which version has answered in the hour of the release.
+    assert [f"flight_delays/{name}" for name in account.window("20130502T0000Z")["answers"]] == [own]
+
+
+def test_a_version_of_after_the_older_window_has_answered_nothing_there(account: Account) -> None:
     account.captured("2013/04/30/12")
     account.captured("2013/05/01/12")
     account.captured("2013/05/01/09", folder="flight_delays/labels")
-    account.released = datetime.datetime(2013, 4, 30, 9, tzinfo=datetime.UTC)
+    account.released = datetime.datetime(2013, 5, 1, 9, tzinfo=datetime.UTC)
     closed("2013-05-02T00:15:00Z")
     assert account.window("20130502T0000Z")["answers"] == []
-    closed("2013-05-03T00:15:00Z")
-    assert account.window("20130503T0000Z")["answers"]
+
+
+def test_a_month_waits_a_day_for_its_own_truth(account: Account) -> None:
+    asked = account.captured("2013/04/30/12")
+    label = account.captured("2013/05/01/09", folder="flight_delays/labels")
+    closed("2013-05-01T00:15:00Z", every="month", late=24, wait=24)
+    assert not account.started
+    closed("2013-05-02T00:15:00Z", every="month", late=24, wait=24)
+    window = account.window("20130501T0000Z")
+    assert window["asked"] == window["answered"]
+    assert [f"flight_delays/{name}" for name in window["answers"]] == [asked]
+    assert [f"flight_delays/{name}" for name in window["labels"]] == [label]
+    closed("2013-05-03T00:15:00Z", every="month", late=24, wait=24)
+    assert len(account.started) == 1
 
 
 def test_without_a_wait_for_the_truth_both_windows_are_one(account: Account) -> None:

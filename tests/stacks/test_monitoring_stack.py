@@ -136,8 +136,9 @@ def test_a_window_is_closed_by_a_schedule_that_tells_its_own_time(
     said = json.loads(transformer["InputTemplate"].replace("<time>", '"2013-05-01T00:15:00Z"'))
     assert said == {
         "model": "flight_delays",
-        "every": "day",
+        "every": monitoring.every.value,
         "labelsAfterHours": monitoring.labels_after_hours,
+        "closedAfterHours": 24,
         "time": "2013-05-01T00:15:00Z",
     }
 
