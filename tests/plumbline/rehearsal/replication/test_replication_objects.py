@@ -1,11 +1,15 @@
 """What S3 replicates, in whose permissions, and what it says of it."""
 
+import json
 import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from mlops_constructs.foreign_reader import ForeignReader
+from mlops_constructs.perimeter import replicas_only
+from mlops_constructs.policy import policy_json
 from plumbline.rehearsal.cloud import Cloud
 from tests.plumbline.rehearsal.asking import Queue, allow, made, make_role, queue
 from tests.plumbline.rehearsal.replication.world import HERE, LIMIT_SECONDS, THERE, World
@@ -129,6 +133,22 @@ def test_a_bucket_that_lets_in_another_role_gets_nothing(world: World) -> None:
     finally:
         world.let_in()
     assert "out/foreign" not in world.arrived()
+
+
+def test_the_platforms_policy_lets_replicas_in_and_nobody_else_write(cloud: Cloud) -> None:
+    world = World(cloud)
+    replicator = ForeignReader(account=HERE, root=f"arn:aws:iam::{HERE}:root", role_arns=(world.role,))
+    policy = policy_json(replicas_only(f"arn:aws:s3:::{world.target}", "out/", replicator))
+    world.there.put_bucket_policy(Bucket=world.target, Policy=json.dumps(policy))
+    world.configure()
+    world.here.put_object(Bucket=world.source, Key="out/a", Body=b"x")
+    assert world.settled("out/a") == "COMPLETED"
+    writer = make_role(cloud, THERE, f"{world.target}-writer", allow("s3:*", "*"), allow("kms:*", "*")).client("s3")
+    for client in (world.there, writer):
+        client.put_object(Bucket=world.target, Key="elsewhere", Body=b"x")
+        with pytest.raises(ClientError, match=r"AccessDenied.*s3:PutObject.*explicit deny in a resource-based policy"):
+            client.put_object(Bucket=world.target, Key="out/a", Body=b"forged")
+    assert world.there.get_object(Bucket=world.target, Key="out/a")["Body"].read() == b"x"
 
 
 def test_a_role_that_does_not_trust_s3_replicates_nothing(cloud: Cloud) -> None:
