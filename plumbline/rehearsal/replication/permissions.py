@@ -6,6 +6,7 @@ encrypted objects". S3 is not documented to send `aws:SourceAccount` or `aws:Sou
 
 from collections.abc import Iterator
 
+from ministack.core import iam_evaluator
 from ministack.core.responses import get_region
 
 from plumbline.rehearsal.enforcement import AccessDenied, Caller, Context, assume_service_role, authorize
@@ -27,6 +28,8 @@ def refusal(rule: Rule, *, account: str, bucket: str, key: str, version: str, en
         version: Its version.
         encrypted: Whether it is encrypted by KMS, so that the copy is.
     """
+    # S3 asks itself for what it replicates as everybody asks it, over TLS.
+    iam_evaluator.pin_request_origin("", True)
     try:
         credentials = assume_service_role(
             role_arn=rule.role, service=_S3, source_account=account, source_arn=None, session_name="s3-replication"

@@ -11,7 +11,7 @@ from mlops_constructs.foreign_reader import ForeignReader
 from mlops_constructs.perimeter import replicas_only
 from mlops_constructs.policy import policy_json
 from plumbline.rehearsal.cloud import Cloud
-from tests.plumbline.rehearsal.asking import Queue, allow, made, make_role, queue
+from tests.plumbline.rehearsal.asking import Queue, allow, document, made, make_role, queue
 from tests.plumbline.rehearsal.replication.world import HERE, LIMIT_SECONDS, THERE, World
 
 pytestmark = pytest.mark.rehearsal
@@ -149,6 +149,23 @@ def test_the_platforms_policy_lets_replicas_in_and_nobody_else_write(cloud: Clou
         with pytest.raises(ClientError, match=r"AccessDenied.*s3:PutObject.*explicit deny in a resource-based policy"):
             client.put_object(Bucket=world.target, Key="out/a", Body=b"forged")
     assert world.there.get_object(Bucket=world.target, Key="out/a")["Body"].read() == b"x"
+
+
+def test_replication_comes_over_tls(cloud: Cloud) -> None:
+    world = World(cloud)
+    for client, name in ((world.here, world.source), (world.there, world.target)):
+        denial = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        kept = json.loads(world.there.get_bucket_policy(Bucket=name)["Policy"]) if client is world.there else {}
+        client.put_bucket_policy(Bucket=name, Policy=document(denial, *kept.get("Statement", [])))
+    world.configure()
+    world.here.put_object(Bucket=world.source, Key="out/a", Body=b"x")
+    assert world.settled("out/a") == "COMPLETED"
 
 
 def test_a_role_that_does_not_trust_s3_replicates_nothing(cloud: Cloud) -> None:
