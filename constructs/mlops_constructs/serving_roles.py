@@ -7,7 +7,7 @@ from mlops_constructs.guarded_endpoint import endpoint_log_group
 from mlops_constructs.job_log_groups import PROCESSING_LOG_GROUP
 from mlops_constructs.job_role import JobRole
 from mlops_constructs.object_prefix import Storage
-from plumbline.configuration import Deployment, Model, ModelJob
+from plumbline.configuration import LABELLED, Deployment, Model, ModelJob
 
 
 class ServingRoles(Construct):
@@ -15,8 +15,8 @@ class ServingRoles(Construct):
 
     | role | reads | writes |
     |---|---|---|
-    | serve | the model's artifacts that are served here | capture |
-    | monitor | capture, labels and windows; artifacts with their baselines | reports below `monitoring/` |
+    | serve | the model's artifacts that are served here | capture of its own endpoint |
+    | monitor | capture, labels and windows; artifacts with their baselines | reports; in production labelled data too |
 
     They live apart from the endpoint, so that whoever releases a version makes no role.
 
@@ -57,7 +57,9 @@ class ServingRoles(Construct):
             log_group=endpoint_log_group(deployment, model),
             metrics_namespace="/aws/sagemaker/Endpoints",
             reads=[storage.artifacts(artifacts)],
-            writes=[capture],
+            # SageMaker appends the endpoint's name to the place that it is told. Labels and windows lie beside it: an
+            # endpoint that writes them judges itself.
+            writes=[storage.capture(f"{model.name}/{deployment.endpoint_name(model)}/")],
             volume_key_arn=values.models_key_arn,
         )
         self.monitor = JobRole(
@@ -70,6 +72,9 @@ class ServingRoles(Construct):
             log_group=PROCESSING_LOG_GROUP,
             metrics_namespace=PROCESSING_LOG_GROUP,
             reads=[capture, storage.models(artifacts)],
-            writes=[storage.data(f"{model.name}/monitoring/")],
+            writes=[
+                storage.data(f"{model.name}/monitoring/"),
+                *([storage.data(f"{LABELLED}/{model.name}/")] if deployment.monitors else []),
+            ],
             volume_key_arn=values.data_key_arn,
         )

@@ -9,6 +9,10 @@ from plumbline.configuration.placement import Placement
 if TYPE_CHECKING:
     from plumbline.configuration.model import Model
 
+# What begins the keys of labelled data in a data bucket: production's monitors write it, S3 replicates it to staging.
+# No model has this name.
+LABELLED = "labelled"
+
 
 class Environment(StrEnum):
     """The three environments, in the order in which a change reaches them."""
@@ -36,6 +40,7 @@ class ModelJob(StrEnum):
     EVALUATE = "evaluate"
     MONITOR = "monitor"
     MONITOR_PIPELINE = "monitor-pipeline"
+    LABEL = "label"
     SERVE = "serve"
     DELIVER = "deliver"
     RELEASE = "release"
@@ -167,6 +172,26 @@ class Deployment(Placement):
         """Alias of the KMS key of a purpose."""
         return f"alias/{self.prefix}-{purpose}"
 
+    @property
+    def replication_role_name(self) -> str:
+        """Name of the role in which S3 replicates labelled data from here."""
+        return f"{self.prefix}-labelled-replication"
+
+    @property
+    def replication_role_arn(self) -> str:
+        """ARN of the role in which S3 replicates labelled data from here."""
+        return self.iam_arn(f"role/{self.replication_role_name}")
+
+    @property
+    def replication_rule(self) -> str:
+        """Name of the rule by which S3 replicates labelled data from here."""
+        return f"{self.prefix}-labelled"
+
+    @property
+    def replication_alarm(self) -> str:
+        """Name of the alarm that labelled data is not replicated from here."""
+        return f"{self.prefix}-labelled-not-replicated"
+
     def stack_name(self, kind: str, model: "Model | None" = None) -> str:
         """Name of a stack, e.g. `plumbline-staging-training-flight-delays`."""
         return "-".join([self.prefix, kind, *([model.slug] if model else [])])
@@ -203,7 +228,7 @@ class Deployment(Placement):
 
     def labelled_uri(self, model: "Model") -> str:
         """What begins the URIs of a model's labelled windows."""
-        return f"s3://{self.data_bucket}/labelled/{model.name}/"
+        return f"s3://{self.data_bucket}/{LABELLED}/{model.name}/"
 
     def versions_arn(self, model: "Model") -> str:
         """What begins the ARNs of a model's versions in this environment's registry."""

@@ -2,12 +2,16 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from plumbline.configuration.reading import Settings, refusal
 
+# A name with its path, or an ARN, and no pattern: whoever delivers the truth says how good a model is.
+_RoleName = Annotated[
+    str, Field(pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/)?([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$")
+]
 _NAME = Field(min_length=1, max_length=255, description="the name of a column or a field")
 
 
@@ -121,6 +125,11 @@ class Monitoring(Settings):
     positive: str = Field(default="1", min_length=1, description="the positive label, as text")
     labels_after_hours: int = Field(
         default=0, ge=0, le=24 * 366, description="whole hours from 0 to 8784: how late the truth is known"
+    )
+    labels_from: list[_RoleName] = Field(
+        default_factory=list,
+        description="names of production's roles, with their paths, or ARNs of others', that deliver the truth; none: "
+        "nobody may",
     )
     line: float = Field(default=0.10, gt=0.0, lt=1.0, description="a number between 0 and 1")
     windows_to_alarm: int = Field(default=1, ge=1, le=100, description="a whole number from 1 to 100")
