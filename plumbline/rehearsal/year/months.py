@@ -24,6 +24,7 @@ from plumbline.retraining.decisions import Decision, standing
 _STATIONARY_WINDOWS, _STATIONARY_ROWS = 3, 2_000
 # When a system that knows the truth tells it, after the end of a window.
 _TOLD_AFTER = datetime.timedelta(hours=2)
+_HOUR = datetime.timedelta(hours=1)
 _LIMIT_SECONDS = 60.0
 _POLL_SECONDS = 0.25
 _BECAUSE = "a year's rehearsal"
@@ -162,6 +163,8 @@ class _Passing:
     def _pass(self, month: Month, *, step: Step) -> Passed:
         """Asks, scores, lets the window end, delivers the truth, and follows what comes of it."""
         began, version, watching = time.monotonic(), self._version, self._watching
+        # Captures are told apart by hours: none is asked for in the hour of a release.
+        watching.reach(watching.now + _HOUR)
         step.detail("asked")
         ended = window_end(watching.now, self._monitoring.every)
         answers = watching.ask(month.rows, name=f"{month.name}-{ended:%Y%m%d}")
@@ -177,8 +180,12 @@ class _Passing:
         )
         step.detail("looked at")
         seen = watching.pass_window(self._monitoring, ended=ended)
+        retraining: Retraining | None = None
         alarm = max(seen.sustained.values(), default=0.0) > self._monitoring.line
-        retraining = self._retrained(since=ended, step=step) if alarm else self._left_alone(since=ended)
+        if alarm:
+            retraining = self._retrained(since=ended, step=step)
+        else:
+            self._refuse_decisions(since=ended)
         return Passed(
             month=month.name,
             window=seen.window,
@@ -219,7 +226,7 @@ class _Passing:
             seconds=round(time.monotonic() - began, 2),
         )
 
-    def _left_alone(self, *, since: datetime.datetime) -> None:
+    def _refuse_decisions(self, *, since: datetime.datetime) -> None:
         """Sees to it that without an alarm nothing is decided."""
         alarm = self._production.drift_alarm(self._model)
         if self._watching.state_of(alarm) == "ALARM" or self._decisions(since):

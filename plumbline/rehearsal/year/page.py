@@ -1,6 +1,7 @@
 """A year on one page: what the monitors said, what was decided, and how good the answers were; a file of its own."""
 
 import base64
+import functools
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from plumbline.rehearsal.year.story import Passed, Quality, Year
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import RcKeyType
 
 PAGE = "year.html"
 _INK, _GRID, _BAD = "#3c4955", "#dfe4e9", "#a4262c"
@@ -65,7 +67,7 @@ def _plots(year: Year) -> list[tuple[str, str]]:
     """Title and address of each plot."""
     return [
         ("Deviation from the baselines", _drawn(lambda axes: _deviations(axes, year))),
-        *((title, _drawn(lambda axes, name=name: _qualities(axes, year, name))) for name, title in _SCORES.items()),
+        *((title, _drawn(functools.partial(_qualities, year=year, name=name))) for name, title in _SCORES.items()),
     ]
 
 
@@ -113,7 +115,7 @@ def _drawn(draw: Callable[["Axes"], None]) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    style = {
+    style: Mapping[RcKeyType, object] = {
         "font.size": 8.0,
         "text.color": _INK,
         "axes.labelcolor": _INK,
@@ -127,7 +129,7 @@ def _drawn(draw: Callable[["Axes"], None]) -> str:
         "svg.fonttype": "none",
         "svg.hashsalt": "plumbline",
     }
-    with mpl.rc_context(style):
+    with mpl.rc_context(dict(style)):
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
         axes.grid(axis="y", linewidth=0.6)
