@@ -229,7 +229,7 @@ def compared(
     confidence: float,
     resamples: int,
 ) -> tuple[dict[str, object], Mapping[str, Mapping[str, Interval]]]:
-    """Metrics of every model on rows, gains over every reference with their intervals; and these gains by themselves."""
+    """Metrics of every model on rows and gains over every reference with their intervals; the gains once more."""
     gained = {
         name: gains(labels, challenger, reference, days=days, resamples=resamples, confidence=confidence, seed=SEED)
         for name, reference in references.items()

@@ -410,8 +410,8 @@ def _gate(model: Model, evaluate: ProcessingStep, report: PropertyFile, register
 
     minimum, margin = model.gate.minimum_gain, model.gate.margin
     verdict = (
-        f"The model does not beat its references by more than {minimum} at the lower bound in average precision and log "
-        f"loss, on the newest rows that were held out, or loses more than {margin} to the champion on the old ones; see "
+        f"At the lower bound, in average precision or log loss, the model does not beat its references by more than "
+        f"{minimum} on the newest rows that were held out, or loses more than {margin} to the champion on the old; see "
     )
     fail = FailStep("Fail", error_message=Join(on="", values=[verdict, _evaluation_uri(evaluate)]))
     conditions = [

@@ -7,7 +7,7 @@ categories that nobody knows, or labels that are none.
 | input | types and missing columns | completeness | below zero, new categories |
 |---|---|---|---|
 | one that counts for data quality | held | as the baseline's | held |
-| another, which moves with the calendar | held | broken without any value, if half of the baseline's rows have one | not looked at |
+| another, which moves with the calendar | held | not empty, if half of the baseline's rows have a value | left |
 """
 
 import json
@@ -35,6 +35,7 @@ from runtime.monitoring.data_quality import Check, Violation
 from runtime.monitoring.distances import robust
 from runtime.monitoring.documents import document_text, read_document, read_model
 from runtime.monitoring.statistics import Statistics, read_statistics, statistics_of
+from runtime.monitoring.summary import Kind
 from runtime.monitoring.tables import summarized
 
 NO_CHAMPION = "none.json"  # an input of a job is never empty, so a marker says that there is no champion
@@ -117,12 +118,13 @@ class Baseline:
         if not rows.width:  # then it has no rows either
             said = "none of the rows has the column"
             return [_broken(one.name, Check.MISSING_COLUMN, said) for one in self.constraints.features]
-        current = _statistics(rows)
+        current, unread = _statistics(rows)
         lasting = [_without_drift(one, counts=one.name in self.counting) for one in self.constraints.features]
         constraints = self.constraints.model_copy(update={"features": lasting})
         outcome = data_quality.check(constraints=constraints, baseline=self.statistics, current=current)
         empty = [found for one in self.constraints.features for found in self._empty(one, current)]
-        return [*outcome.violations, *empty]
+        faults = [_broken("", Check.DATA_TYPE, f"{count} {fault}") for fault, count in unread.items() if count]
+        return [*outcome.violations, *empty, *faults]
 
     def _empty(self, feature: FeatureConstraints, current: Statistics) -> list[Violation]:
         found = current.feature(feature.name)
@@ -155,7 +157,7 @@ class Baseline:
         all_of_them, none_of_them = (pl.repeat(value, labels.len(), eager=True) for value in (True, False))
         kind = labels.dtype
         if self.checks.answers == "binary":
-            numbers = labels.is_in([0, 1]) if kind.is_numeric() else none_of_them
+            numbers = labels.cast(pl.Float64).is_in([0.0, 1.0]) if kind.is_numeric() else none_of_them
             return all_of_them if kind == pl.Boolean else numbers, "0 or 1"
         if self.checks.answers == "regression":
             numbers = labels.cast(pl.Float64).is_finite() if kind.is_numeric() else none_of_them
@@ -168,9 +170,9 @@ class Baseline:
 def check(job: ProcessingJob) -> None:
     """Reads the inputs `train`, `labelled` and `baseline`; writes what is wrong to the output `check`.
 
-    Each labelled window is looked at on its own, and what was prepared to train on as a whole. The arguments `inputs-…`
-    are the model's inputs as a JSON list. One that the baseline does not have is new, and one that only the baseline has
-    is given up: neither is held against the data. Without a champion there is nothing to compare with.
+    Each labelled window is looked at on its own, and what was prepared to train on as a whole. The arguments
+    `inputs-…` are the model's inputs as a JSON list. One that the baseline does not have is new, and one that only the
+    baseline has is given up: neither is held against the data. Without a champion there is nothing to compare with.
 
     Raises:
         JobError: Something is wrong, in a sentence that begins with `rejected: `; or an input cannot be read.
@@ -218,11 +220,14 @@ def _prepared(folder: Path, wanted: Sequence[str]) -> pl.DataFrame:
     return lazy.select(name for name in wanted if name in columns).collect()
 
 
-def _statistics(rows: pl.DataFrame) -> Statistics:
+def _statistics(rows: pl.DataFrame) -> tuple[Statistics, Mapping[str, int]]:
+    """Statistics of rows, and how many cells could not be looked at, by why."""
     with tempfile.TemporaryDirectory() as name:
         table = Path(name) / "rows.parquet"
         rows.write_parquet(table)
-        return statistics_of(summarized([table]))
+        summary = summarized([table])
+        unread = dict(summary.faults)  # not those of statistics: a long text is no fault of the data's
+        return statistics_of(summary), unread
 
 
 def _without_drift(feature: FeatureConstraints, *, counts: bool) -> FeatureConstraints:
@@ -231,7 +236,10 @@ def _without_drift(feature: FeatureConstraints, *, counts: bool) -> FeatureConst
     kept = feature.model_copy(update={"overrides": overrides.model_copy(update={"distribution_constraints": apart})})
     if counts:
         return kept
-    return kept.model_copy(update={"completeness": 0.0, "num_constraints": None, "string_constraints": None})
+    # That a few days had whole numbers only says nothing of others.
+    kind = Kind.FRACTIONAL if feature.inferred_type is Kind.INTEGRAL else feature.inferred_type
+    left = {"completeness": 0.0, "num_constraints": None, "string_constraints": None, "inferred_type": kind}
+    return kept.model_copy(update=left)
 
 
 def _classes(folder: Path, checks: Checks) -> Collection[str]:
@@ -269,7 +277,8 @@ def _said(name: str, violation: Violation) -> str:
 def _rejected(said: Sequence[str]) -> str:
     """All that is wrong, as far as the last words of a job have room, and how much more there is."""
     counted = Counter(said)
-    parts, size = [], 0
+    parts: list[str] = []
+    size = 0
     for one in counted:
         size += len(one.encode()) + 2
         if parts and size > _MOST_CHARACTERS:

@@ -105,6 +105,7 @@ _KINDS = (
     "checker",
     "copier",
     "copy",
+    "data-check",
     "deliver",
     "evaluate",
     "events",
