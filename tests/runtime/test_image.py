@@ -131,7 +131,7 @@ def test_the_entry_point_runs_in_the_layout_of_the_image(tmp_path: Path) -> None
     )
     assert (finished.returncode, finished.stderr) == (
         1,
-        "verb 'fly' is unknown; accepted: prepare, train, evaluate, monitor, serve.\n",
+        "verb 'fly' is unknown; accepted: prepare, check, train, evaluate, monitor, serve.\n",
     )
 
 

@@ -107,6 +107,7 @@ _KINDS = (
     "checker",
     "copier",
     "copy",
+    "data-check",
     "deliver",
     "evaluate",
     "events",
