@@ -9,6 +9,7 @@ import random
 import threading
 import time as clock
 from collections import Counter, deque
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -184,7 +185,7 @@ def _made_of(row: Document) -> tuple[str, ...]:
 def change(cloud: Cloud, draw: random.Random) -> None:
     """Has something change of what runs are made of, or in the registry."""
     model = draw.choice(list(TAKEN))
-    changes = {
+    changes: dict[str, Callable[[], None]] = {
         "deliver": cloud.deliver,
         "label": lambda: cloud.add_window(model, f"2026{draw.randrange(1, 13):02}{draw.randrange(1, 29):02}T0000Z"),
         "register": lambda: cloud.register(model),
