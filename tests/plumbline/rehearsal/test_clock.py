@@ -167,7 +167,12 @@ def test_a_transformer_says_when_an_event_was_taken_in_by_the_clock(later: Cloud
     rule = Rule(later, Arn=told.arn, InputTransformer=transformer)
     later.advance_clock(_now(later) + 3 * _DAY)
     before = _now(later)
-    entry = {"Source": rule.name, "DetailType": "one", "Detail": '{"reason": "\\"so\\""}', "Time": before + 3_650 * _DAY}
+    entry = {
+        "Source": rule.name,
+        "DetailType": "one",
+        "Detail": '{"reason": "\\"so\\""}',
+        "Time": before + 3_650 * _DAY,
+    }
     later.administrator(OWNER).client("events").put_events(Entries=[entry])
     said = json.loads(told.wait()["body"])
     assert before - _MINUTE < datetime.datetime.fromisoformat(said["time"]) < _now(later) + _MINUTE
