@@ -47,7 +47,8 @@ def replay(
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
     elif not found:
-        console.print(f"nothing lies in {deployment.dead_letter_queue('events')}", markup=False)
+        queue, minutes = deployment.dead_letter_queue("events"), CALL_SECONDS // 60
+        console.print(f"nothing lies in {queue}; what has just failed again comes back within {minutes} minutes")
     else:
         table = Table(box=None, pad_edge=False)
         for title in ("when", "rule", "target", "error", "now"):

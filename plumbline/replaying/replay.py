@@ -23,7 +23,8 @@ Document = dict[str, Any]
 
 # "Quotas", Lambda developer guide: no function runs for longer, so no message is seen again before its call has ended.
 CALL_SECONDS = 900
-_LOOK_SECONDS = 30
+# So short that whoever has looked finds the same messages when going through them.
+_LOOK_SECONDS = 10
 _WAIT_SECONDS = 2  # more than none, so that all of the queue's servers are asked
 _FAILURES = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
 

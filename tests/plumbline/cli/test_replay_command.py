@@ -83,7 +83,8 @@ def test_a_dry_run_shows_what_would_be_called(account: Account) -> None:
 @pytest.mark.usefixtures("signed")
 def test_an_empty_queue_is_said_to_be_so() -> None:
     ended = plumb("replay")
-    assert (ended.code, ended.stdout) == (0, "nothing lies in plumbline-staging-events-failed\n")
+    assert ended.code == 0
+    assert ended.stdout.startswith("nothing lies in plumbline-staging-events-failed; what has just failed again comes ")
 
 
 @pytest.mark.usefixtures("signed")
