@@ -54,7 +54,8 @@ def test_what_lies_there_is_called_with_and_shown(account: Account, signed: Sign
     account.put(governing.alarm(), RequestID="1", ErrorCode="200", ErrorMessage="[bold] no dataset")
     ended = plumb("replay")
     assert ended.code == 0
-    _, titles, row, *_ = ended.stdout.splitlines()
+    table = ended.stdout[ended.stdout.index("when") :]
+    titles, row, *_ = table.splitlines()
     assert titles.split() == ["when", "rule", "target", "error", "now"]
     assert row.split()[:3] == ["2026-11-28T14:00:00", "-", "plumbline-staging-retraining-governor"]
     assert "[bold] no dataset" in row

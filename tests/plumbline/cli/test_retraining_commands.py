@@ -64,7 +64,8 @@ def test_status_says_what_was_decided_and_why() -> None:
     assert ended.code == 0
     first, _, *rows = ended.stdout.splitlines()
     assert first.startswith("in flight: arn:aws:sagemaker:")
-    assert {tuple(row.split()[1:3]) for row in rows} == {("drift", "started"), ("person", "in")}
+    # What is longer than the screen goes on below, under its column.
+    assert {tuple(row.split()[1:3]) for row in rows if row[:1].isdigit()} == {("drift", "started"), ("person", "in")}
 
 
 @pytest.mark.usefixtures("signed")
