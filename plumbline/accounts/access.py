@@ -88,8 +88,10 @@ class Access:
         """
         config = _CONFIG
         if wait_seconds is not None:
-            once = {"total_max_attempts": 1}
-            config = _CONFIG.merge(botocore.config.Config(read_timeout=wait_seconds, tcp_keepalive=True, retries=once))
+            patient = botocore.config.Config(
+                read_timeout=wait_seconds, tcp_keepalive=True, retries={"total_max_attempts": 1}
+            )
+            config = _CONFIG.merge(patient)
         with self._lock:
             # The stubs know each service by a literal of its own.
             made: Client = self._session.client(service, region_name=region, config=config)  # type: ignore[call-overload]

@@ -239,7 +239,8 @@ def test_a_function_that_fails_again_leaves_its_message_and_the_next_is_called_a
 ) -> None:
     account.put(governing.alarm("unknown"), RequestID="1", ErrorCode="200", ErrorMessage="x")
     account.put(governing.alarm(), RequestID="2", ErrorCode="200", ErrorMessage="x")
-    answered, own = [], account.invoke
+    answered: list[Document] = []
+    own = account.invoke
 
     def invoke(**request: Any) -> Document:
         account.fails = None if answered else {"errorType": "RefusedError", "errorMessage": "there are no settings"}
