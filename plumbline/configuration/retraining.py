@@ -34,6 +34,13 @@ class Retraining(Settings):
         default=3, ge=1, le=100, description="a whole number from 1 to 100: failed runs in a row that stop it"
     )
 
+    labelled_windows: int = Field(
+        default=12,
+        ge=0,
+        le=366,
+        description="a whole number from 0 to 366: windows with labels, the newest, that a run trains on; 0 for none",
+    )
+
     @model_validator(mode="after")
     def _schedule(self) -> Self:
         if ("schedule" in self.signals) != (self.every is not None):

@@ -3,7 +3,7 @@
 | file | of | what |
 |---|---|---|
 | `checks.json` | | what is checked, and how |
-| `data-quality/statistics.json`, `data-quality/constraints.json` | rows that show what inputs are like | distribution of each input |
+| `data-quality/statistics.json`, `data-quality/constraints.json` | rows to expect | distribution of each input |
 | `model-quality/statistics.json`, `model-quality/constraints.json` | scored rows | metrics |
 | `bias/analysis.json` | scored rows | bias by facet |
 | `explainability/analysis.json` | scored rows | global attributions |
