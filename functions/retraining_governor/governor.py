@@ -164,7 +164,7 @@ class Governor:
         if waiting := self._runs.waiting(signal.model, champion=champion):
             why = f"{waiting} is newer than the champion and waits for an approval"
             return dataclasses.replace(about, brake=Brake.WAITING, why=why)
-        labelled = self._windows.composed(signal.model, most=settings.labelled_windows)
+        labelled = self._windows.composed(signal.model, most=settings.labelled_windows, without=settings.leave_out)
         made = dataclasses.replace(
             about,
             dataset=dataset.id,

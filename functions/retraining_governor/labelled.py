@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections.abc import Set
 from datetime import datetime
 from typing import Any
 
@@ -68,7 +69,7 @@ class Windows:
         self._bucket = bucket
         self._s3: Client = boto3.client("s3")
 
-    def composed(self, model: str, *, most: int) -> Labelled:
+    def composed(self, model: str, *, most: int, without: Set[str]) -> Labelled:
         """What a run is given: of the newest windows, those that do.
 
         A window is there when both its files are, for replication brings them in any order.
@@ -76,12 +77,13 @@ class Windows:
         Args:
             model: The model.
             most: How many windows are looked at.
+            without: The windows that are passed over, as people want it.
 
         Raises:
             ClientError: AWS refused or failed.
         """
         windows, left_out = [], []
-        for window in self._newest(model, most):
+        for window in self._newest(model, most, without):
             try:
                 windows.append(self._described(model, window))
             except RefusedError as refusal:
@@ -117,7 +119,7 @@ class Windows:
         """Where the manifest of composed windows is."""
         return f"s3://{self._bucket}/{model}/labelled/{id_}/manifest.json"
 
-    def _newest(self, model: str, most: int) -> list[str]:
+    def _newest(self, model: str, most: int, without: Set[str]) -> list[str]:
         """The newest windows that are there, the oldest of them first."""
         if not most:
             return []
@@ -129,7 +131,8 @@ class Windows:
             for entry in page.get("Contents", []):
                 if match := shape.fullmatch(entry["Key"]):
                     found.setdefault(match["window"], set()).add(match["file"])
-        return sorted(window for window, files in found.items() if len(files) > 1)[-most:]
+        whole = {window for window, files in found.items() if len(files) > 1}
+        return sorted(whole - without)[-most:]
 
     def _described(self, model: str, window: str) -> Document:
         """A window as the list of a run has it.

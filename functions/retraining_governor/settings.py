@@ -28,6 +28,7 @@ class Settings:
         run_cost: What a run costs.
         failures: After how many failed runs in a row it is stopped.
         labelled_windows: On how many labelled windows a run trains at most, the newest ones.
+        leave_out: The names of labelled windows that no run trains on.
     """
 
     signals: frozenset[Kind]
@@ -37,6 +38,7 @@ class Settings:
     run_cost: Decimal
     failures: int
     labelled_windows: int
+    leave_out: frozenset[str]
 
 
 def parsed(text: str, *, model: str) -> Settings:
@@ -59,6 +61,9 @@ def parsed(text: str, *, model: str) -> Settings:
     kinds = said["signals"]
     if not isinstance(kinds, list) or not all(isinstance(kind, str) and kind in set(Kind) for kind in kinds):
         raise RefusedError(f"the settings of {model} name signals other than {', '.join(Kind)}")
+    windows = said["leave_out"]
+    if not isinstance(windows, list) or not all(isinstance(window, str) for window in windows):
+        raise RefusedError(f"leave_out in the settings of {model} is no list of windows")
     return Settings(
         signals=frozenset(map(Kind, kinds)),
         cooldown_hours=_number(said, "cooldown_hours", model, most=_HOURS_OF_A_YEAR),
@@ -67,6 +72,7 @@ def parsed(text: str, *, model: str) -> Settings:
         run_cost=_number(said, "run_cost", model, most=_MOST),
         failures=_count(said, "failures", model, most=_RUNS_A_DAY),
         labelled_windows=_count(said, "labelled_windows", model, least=0, most=_WINDOWS),
+        leave_out=frozenset(windows),
     )
 
 

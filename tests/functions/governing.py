@@ -66,6 +66,7 @@ def settings(**changes: object) -> Document:
         "run_cost": 1.5,
         "failures": 3,
         "labelled_windows": 12,
+        "leave_out": [],
     } | changes
 
 

@@ -428,6 +428,14 @@ def test_a_run_is_given_the_newest_labelled_windows_the_oldest_first(cloud: Clou
     )
 
 
+def test_a_window_that_people_leave_out_is_passed_over_and_an_older_one_takes_its_place(cloud: Cloud) -> None:
+    cloud.govern(MODEL, labelled_windows=2, leave_out=[WEEKS[-1]])
+    for window in WEEKS:
+        cloud.add_window(MODEL, window)
+    handle(governing.alarm())
+    assert [one["id"] for one in composed(cloud)["windows"]] == WEEKS[-3:-1]
+
+
 @pytest.mark.parametrize("most", [0, 12])
 def test_without_labelled_windows_their_parameters_are_left_out_and_nothing_is_written(cloud: Cloud, most: int) -> None:
     cloud.govern(MODEL, labelled_windows=most)
@@ -880,7 +888,7 @@ def test_a_transaction_that_is_wrong_is_not_tried_again(monkeypatch: pytest.Monk
     [
         ("{", "the settings of flight_delays are no JSON"),
         ('{"run_cost": NaN}', "the settings of flight_delays are no JSON"),
-        ("[]", "the settings of flight_delays have other members than cooldown_hours, failures, labelled_windows, m"),
+        ("[]", "the settings of flight_delays have other members than cooldown_hours, failures, labelled_windows, l"),
         ("{}", "the settings of flight_delays have other members than"),
         ({"more": 1}, "the settings of flight_delays have other members than"),
         ({"signals": "drift"}, "the settings of flight_delays name signals other than drift, schedule, data, person"),
@@ -898,6 +906,8 @@ def test_a_transaction_that_is_wrong_is_not_tried_again(monkeypatch: pytest.Monk
             {"labelled_windows": -1},
             "labelled_windows in the settings of flight_delays is no whole number from 0 to 366",
         ),
+        ({"leave_out": "20130501T0000Z"}, "leave_out in the settings of flight_delays is no list of windows"),
+        ({"leave_out": [1]}, "leave_out in the settings of flight_delays is no list of windows"),
         ({"labelled_windows": 367}, "labelled_windows in the settings of flight_delays is no whole number"),
     ],
 )
