@@ -47,8 +47,11 @@ def page(years: Sequence[Year]) -> str:
 
 def _row(one: Passed) -> Mapping[str, object]:
     qualities = {"served": one.served, "never": one.never_retrained, "naive": one.seasonal_naive}
-    better = one.served["average_precision"] - one.never_retrained["average_precision"]
-    return {"passed": one, **qualities, "better": better, "decided": _decided(one)}
+    gained = [
+        one.served["average_precision"] - one.never_retrained["average_precision"],
+        one.never_retrained["log_loss"] - one.served["log_loss"],
+    ]
+    return {"passed": one, **qualities, "gained": gained, "decided": _decided(one)}
 
 
 def _decided(one: Passed) -> str:

@@ -66,6 +66,12 @@ def test_the_page_says_of_each_alarm_what_came_of_it() -> None:
     assert "2 of the last 3" in text
 
 
+def test_the_page_shows_where_retraining_has_helped_and_where_not() -> None:
+    worse = dataclasses.replace(passed("2013-04"), served={"average_precision": 0.46, "log_loss": 0.52, "roc_auc": 0.7})
+    text = page([year(worse)])
+    assert '<span class="good">+0.020</span> / <span class="bad">-0.020</span>' in text
+
+
 def test_the_page_asks_for_nothing_and_runs_nothing() -> None:
     text = page([year(passed("2013-04"))])
     assert len(re.findall('src="data:image/svg', text)) == 3
