@@ -4,6 +4,7 @@ from constructs import Construct
 
 from mlops_constructs.drift_monitors import DriftMonitors
 from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.managed_monitors import ManagedMonitors
 from mlops_constructs.model_alarms import ModelAlarms
 from plumbline.configuration import Deployment, Model, Monitoring
 from stacks.environment_stack import EnvironmentStack
@@ -42,13 +43,13 @@ class MonitoringStack(EnvironmentStack):
             stateful=False,
             model=model,
         )
+        monitors = self._monitors(deployment, model, monitoring)
+        ModelAlarms(self, "Alarms", deployment=deployment, model=model, monitoring=monitoring, metrics=monitors.metrics)
+
+    def _monitors(
+        self, deployment: Deployment, model: Model, monitoring: Monitoring
+    ) -> DriftMonitors | ManagedMonitors:
+        if deployment.has_model_monitor:
+            return ManagedMonitors(self, "Monitors", deployment=deployment, model=model, monitoring=monitoring)
         values = EnvironmentValues(self, "Values", deployment=deployment)
-        DriftMonitors(
-            self,
-            "Monitors",
-            deployment=deployment,
-            model=model,
-            monitoring=monitoring,
-            values=values,
-        )
-        ModelAlarms(self, "Alarms", deployment=deployment, model=model, monitoring=monitoring)
+        return DriftMonitors(self, "Monitors", deployment=deployment, model=model, monitoring=monitoring, values=values)

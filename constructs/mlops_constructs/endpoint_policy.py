@@ -52,12 +52,16 @@ class EndpointPolicies:
         return self._policy(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"])
 
     def sagemaker_api(self, actions: Sequence[str]) -> Policy:
-        """SageMaker's API, for notebooks.
+        """SageMaker's API, for notebooks, and for Clarify where it explains answers.
 
         Args:
-            actions: What notebooks may do.
+            actions: What they may do.
         """
         return self._policy(actions)
+
+    def sagemaker_runtime(self) -> Policy:
+        """SageMaker's endpoints, for Clarify where it explains answers."""
+        return self._policy(["sagemaker:InvokeEndpoint"])
 
     def sts(self) -> Policy:
         """STS: asking who one is. A role of another account is not assumed from inside."""

@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from mlops_constructs.clarify_explanations import CLARIFY_ACTIONS
 from mlops_constructs.endpoint_policy import EndpointPolicies, Policy
 from mlops_constructs.log_retention import retention
 from mlops_constructs.notebook_actions import NOTEBOOK_ACTIONS
@@ -237,6 +238,9 @@ class IsolatedNetwork(Construct):
         if self._deployment.has_workbench:
             self._interface_endpoint("SageMakerApi", "sagemaker.api", policies.sagemaker_api(NOTEBOOK_ACTIONS))
             self._interface_endpoint("Sts", "sts", policies.sts())
+        if self._deployment.has_model_monitor:
+            self._interface_endpoint("SageMakerApi", "sagemaker.api", policies.sagemaker_api(CLARIFY_ACTIONS))
+            self._interface_endpoint("SageMakerRuntime", "sagemaker.runtime", policies.sagemaker_runtime())
 
     def _interface_endpoint(self, name: str, service: str, policy: Policy) -> None:
         ec2.CfnVPCEndpoint(

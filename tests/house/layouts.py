@@ -55,6 +55,7 @@ IN_CODECOMMIT = written(source='provider = "codecommit"\nrepository = "platform"
 FOUR_ACCOUNTS = written(delivery=_DELIVERY)
 TWO_ACCOUNTS = written(staging=_DEV, shared=True)
 ONE_ACCOUNT = written(staging=_DEV, production=_DEV, shared=True)
+MODEL_MONITOR = written(more='[monitoring]\nbackend = "managed"\n')
 ONE_ACCOUNT_AND_DELIVERY = written(staging=_DEV, production=_DEV, delivery=_DELIVERY, shared=True)
 
 
