@@ -20,9 +20,11 @@ class EndpointPolicies:
 
     Attributes:
         platform: Its accounts, and its organisation when it names one, are let through.
+        images: ARNs of repositories of AWS's whose images are pulled as well.
     """
 
     platform: Platform
+    images: Sequence[str] = ()
 
     def s3(self) -> Policy:
         """S3: the platform's identities to the platform's buckets, and ECR's own bucket, where image layers lie."""
@@ -37,11 +39,11 @@ class EndpointPolicies:
 
     def ecr_api(self) -> Policy:
         """The ECR API: logging in, and finding the layers of an image."""
-        return self._policy(_PULL, self._without_resource("LogIn", ["ecr:GetAuthorizationToken"]))
+        return self._policy(_PULL, self._without_resource("LogIn", ["ecr:GetAuthorizationToken"]), *self._others_images)
 
     def ecr_pull(self) -> Policy:
-        """The image registry: pulling, from the platform's accounts only."""
-        return self._policy(_PULL)
+        """The image registry: pulling, from the platform's accounts, and the named repositories of AWS's."""
+        return self._policy(_PULL, *self._others_images)
 
     def kms(self) -> Policy:
         """KMS: using the platform's keys, never administering them."""
@@ -79,6 +81,11 @@ class EndpointPolicies:
     def _without_resource(self, sid: str, actions: Sequence[str]) -> Statement:
         """For actions that know no resource, which therefore is in no account."""
         return _through(sid, actions, "*", {"StringEquals": self._principal})
+
+    @property
+    def _others_images(self) -> list[Statement]:
+        conditions: Conditions = {"StringEquals": self._principal}
+        return [_through(f"ImagesOfAws{number}", _PULL, arn, conditions) for number, arn in enumerate(self.images)]
 
     @property
     def _principal(self) -> dict[str, str | list[str]]:

@@ -18,7 +18,7 @@ from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.service_trust import service_trust
 from mlops_constructs.waiver import Waiver, compliance_rules, waive
-from plumbline.configuration import Deployment
+from plumbline.configuration import Deployment, Monitor, image_repository_arns
 
 # Name, protocol, first and last port.
 _Traffic = tuple[str, str, int | None, int | None]
@@ -112,7 +112,9 @@ class IsolatedNetwork(Construct):
             else None
         )
         self._endpoint_security_group_id = self._endpoint_security_group()
-        self._endpoints(EndpointPolicies(platform=deployment.platform))
+        # Jobs of Model Monitor run images of AWS's.
+        images = image_repository_arns(deployment.platform, tuple(Monitor)) if deployment.has_model_monitor else []
+        self._endpoints(EndpointPolicies(platform=deployment.platform, images=images))
         self.flow_log_group = self._flow_logs(key)
 
     def _subnet(self, zone: str, block: ipaddress.IPv4Network) -> str:

@@ -1,10 +1,9 @@
 """What CloudFormation needs to release Model Monitor's jobs with a version."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops_constructs.environment_values import EnvironmentValues
-from mlops_constructs.policy import Conditions, Statement
+from mlops_constructs.policy import Statement
 from plumbline.configuration import Deployment, Model, ModelJob, Monitor, Monitoring
 
 _KINDS = {
@@ -13,6 +12,13 @@ _KINDS = {
     Monitor.BIAS: "ModelBias",
     Monitor.EXPLAINABILITY: "ModelExplainability",
 }
+_RESOURCES = {
+    Monitor.DATA_QUALITY: "data-quality-job-definition",
+    Monitor.MODEL_QUALITY: "model-quality-job-definition",
+    Monitor.BIAS: "model-bias-job-definition",
+    Monitor.EXPLAINABILITY: "model-explainability-job-definition",
+}
+_LOOKING_AFTER = ("Delete", "Describe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,55 +58,49 @@ class ModelMonitorPermissions:
         if not self._checks:
             return []
         endpoint = self.deployment.endpoint_name(self.model)
-        # One pattern for the four types: a policy holds 6,144 characters.
-        return [
-            self.deployment.arn("sagemaker", "*-job-definition/*"),
-            self.deployment.arn("sagemaker", f"monitoring-schedule/{endpoint}-*"),
-        ]
+        schedules = self.deployment.arn("sagemaker", f"monitoring-schedule/{endpoint}-*")
+        return [*map(self._definitions, self._checks), schedules]
 
     @property
-    def statements(self) -> list[Statement]:
-        """The statements."""
+    def isolated_definitions(self) -> list[str]:
+        """Patterns of the ARNs of the job definitions that are isolated."""
+        return [self._definitions(monitor) for monitor in self._isolated]
+
+    @property
+    def making_isolated(self) -> list[str]:
+        """The actions that make them."""
+        return [f"sagemaker:Create{_KINDS[monitor]}JobDefinition" for monitor in self._isolated]
+
+    @property
+    def looking_after(self) -> list[str]:
+        """The actions that look after definitions, and make and look after schedules."""
         if not self._checks:
             return []
-        isolated = [monitor for monitor in self._checks if monitor is not Monitor.EXPLAINABILITY]
-        others = [monitor for monitor in self._checks if monitor is Monitor.EXPLAINABILITY]
-        return [
-            *self._making("MakeIsolatedMonitors", isolated, {"Bool": {"sagemaker:NetworkIsolation": "true"}}),
-            *self._making("MakeMonitorsThatAsk", others, {}),
-            Statement(
-                sid="LookAfterMonitors",
-                actions=[
-                    *(
-                        f"sagemaker:{verb}{_KINDS[monitor]}JobDefinition"
-                        for monitor in self._checks
-                        for verb in ("Delete", "Describe")
-                    ),
-                    "sagemaker:AddTags",
-                    "sagemaker:CreateMonitoringSchedule",
-                    "sagemaker:DeleteMonitoringSchedule",
-                    "sagemaker:DeleteTags",
-                    "sagemaker:DescribeMonitoringSchedule",
-                    "sagemaker:ListTags",
-                    "sagemaker:UpdateMonitoringSchedule",
-                ],
-                resources=self.patterns,
-            ),
-        ]
+        definitions = [f"sagemaker:{verb}{_KINDS[one]}JobDefinition" for one in self._checks for verb in _LOOKING_AFTER]
+        schedules = [f"sagemaker:{verb}MonitoringSchedule" for verb in ("Create", *_LOOKING_AFTER, "Update")]
+        return [*definitions, *schedules]
 
-    def _making(self, sid: str, monitors: Sequence[Monitor], isolation: Conditions) -> list[Statement]:
-        if not monitors:
+    @property
+    def making_others(self) -> list[Statement]:
+        """Making the one that asks an endpoint, and therefore is not isolated."""
+        if Monitor.EXPLAINABILITY not in self._checks:
             return []
         return [
             Statement(
-                sid=sid,
-                actions=[f"sagemaker:Create{_KINDS[monitor]}JobDefinition" for monitor in monitors],
-                resources=self.patterns[:1],
+                sid="MakeMonitorsThatAsk",
+                actions=[f"sagemaker:Create{_KINDS[Monitor.EXPLAINABILITY]}JobDefinition"],
+                resources=[self._definitions(Monitor.EXPLAINABILITY)],
                 conditions={
-                    **isolation,
                     "ForAllValues:StringEquals": {"sagemaker:VpcSubnets": self.values.subnets},
                     # ForAllValues holds for a request without the key, too.
                     "Null": {"sagemaker:VpcSubnets": "false"},
                 },
             )
         ]
+
+    @property
+    def _isolated(self) -> list[Monitor]:
+        return [monitor for monitor in self._checks if monitor is not Monitor.EXPLAINABILITY]
+
+    def _definitions(self, monitor: Monitor) -> str:
+        return self.deployment.arn("sagemaker", f"{_RESOURCES[monitor]}/*")

@@ -67,8 +67,9 @@ class ReleaseExecutionRole(Construct):
             statements=[
                 Statement(
                     sid="MakeIsolatedModels",
-                    actions=["sagemaker:CreateModel"],
-                    resources=[models],
+                    # One statement for all that is isolated: a policy holds 6,144 characters.
+                    actions=["sagemaker:CreateModel", *watching.making_isolated],
+                    resources=[models, *watching.isolated_definitions],
                     conditions={
                         "Bool": {"sagemaker:NetworkIsolation": "true"},
                         "ForAllValues:StringEquals": {"sagemaker:VpcSubnets": values.subnets},
@@ -110,10 +111,11 @@ class ReleaseExecutionRole(Construct):
                         "sagemaker:DescribeEndpointConfig",
                         "sagemaker:DescribeModel",
                         "sagemaker:ListTags",
+                        *watching.looking_after,
                     ],
-                    resources=[models, configs, endpoint],
+                    resources=[models, configs, endpoint, *watching.patterns],
                 ),
-                *watching.statements,
+                *watching.making_others,
                 Statement(
                     sid="PassServeRole",
                     actions=["iam:PassRole"],

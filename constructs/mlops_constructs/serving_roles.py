@@ -13,7 +13,7 @@ from mlops_constructs.object_prefix import Storage
 from mlops_constructs.policy import Statement
 from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import INVENTED_NAMES
-from plumbline.configuration import Deployment, Model, ModelJob, Monitor, image_repository
+from plumbline.configuration import Deployment, Model, ModelJob, Monitor, image_repository_arns
 
 
 class ServingRoles(Construct):
@@ -70,7 +70,7 @@ class ServingRoles(Construct):
         )
         self._storage, self._values = storage, values
         watched = model.monitoring if deployment.has_model_monitor else None
-        images = [_repository_arn(deployment, monitor) for monitor in watched.checks] if watched else []
+        images = image_repository_arns(deployment.platform, watched.checks) if watched else []
         self.monitor = self._watching("Monitor", deployment, model, ModelJob.MONITOR, pulls=images)
         self.explain = self._explaining(deployment, model) if watched and watched.explainability else None
 
@@ -111,7 +111,7 @@ class ServingRoles(Construct):
             deployment,
             model,
             ModelJob.EXPLAIN,
-            pulls=[_repository_arn(deployment, Monitor.EXPLAINABILITY)],
+            pulls=image_repository_arns(deployment.platform, [Monitor.EXPLAINABILITY]),
             also=[
                 Statement(
                     sid="AskOwnEndpoints",
@@ -126,8 +126,3 @@ class ServingRoles(Construct):
             explaining("Plumbline::PL-IAM-10", "AskOwnEndpoints"),
         )
         return made
-
-
-def _repository_arn(deployment: Deployment, monitor: Monitor) -> str:
-    account, name = image_repository(deployment.platform, monitor)
-    return f"arn:{deployment.partition}:ecr:{deployment.region}:{account}:repository/{name}"

@@ -15,7 +15,7 @@ from plumbline.configuration.contract import Contract, load_contract
 from plumbline.configuration.delivery import Delivery, DeliveryStep, artifacts_folder
 from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
-from plumbline.configuration.managed import Backend, image_repository, image_uri, refuse_unmanageable, schedule
+from plumbline.configuration.managed import Backend, image_repository_arns, image_uri, refuse_unmanageable, schedule
 from plumbline.configuration.model import Model, load_model, load_models, named_model
 from plumbline.configuration.monitoring import Every, Monitor, Monitoring
 from plumbline.configuration.placement import Person, Placement
@@ -59,7 +59,7 @@ __all__ = [
     "code_digest",
     "command_line_version",
     "execution_policy_arns",
-    "image_repository",
+    "image_repository_arns",
     "image_uri",
     "load_contract",
     "load_model",

@@ -3,7 +3,7 @@
 SageMaker Model Monitor and Clarify take no new customers. Their images are in accounts of AWS's, one a region.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -128,6 +128,14 @@ def image_repository(platform: "Platform", monitor: Monitor) -> tuple[str, str]:
             f"{monitor} in {platform.region}."
         )
     return accounts[platform.region], name
+
+
+def image_repository_arns(platform: "Platform", monitors: Iterable[Monitor]) -> list[str]:
+    """ARNs of AWS's repositories with the images that make checks, each once."""
+    repositories = dict.fromkeys(image_repository(platform, monitor) for monitor in monitors)
+    return [
+        f"arn:{platform.partition}:ecr:{platform.region}:{account}:repository/{name}" for account, name in repositories
+    ]
 
 
 def image_uri(platform: "Platform", monitor: Monitor) -> str:

@@ -308,9 +308,9 @@ def test_the_release_makes_isolated_definitions_and_passes_roles_that_monitor(
 ) -> None:
     access = managed[1][production.stack_name("access", model)]
     granted = role_statements(access.role(production.role_name(model, ModelJob.RELEASE_EXECUTION)))
-    isolated, asking = granted["MakeIsolatedMonitors"], granted["MakeMonitorsThatAsk"]
+    isolated, asking = granted["MakeIsolatedModels"], granted["MakeMonitorsThatAsk"]
     assert isolated["Condition"]["Bool"] == {"sagemaker:NetworkIsolation": "true"}
-    assert len(isolated["Action"]) == 3
+    assert len(isolated["Action"]) == 4  # CreateModel, and all kinds but explainability
     assert asking["Action"] == "sagemaker:CreateModelExplainabilityJobDefinition"
     assert "Null" in asking["Condition"]
     passed = granted["PassServeRole"]["Resource"]
