@@ -9,10 +9,16 @@ import pytest
 from plumbline.configuration import Deployment, Environment, Model, ModelJob, Monitoring
 from plumbline.errors import PlumblineError
 from plumbline.render.validation import validate
-from tests.house.assembly import Assembly, Json, Template, role_statements
+from tests.house.assembly import Assembly, Json, Template, of_reference, role_statements, synthesized
 
 ROOT = Path(__file__).resolve().parents[2]
 Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def assembly() -> Assembly:
+    """The reference platform's: what Model Monitor's is told of is in `test_managed_monitors.py`."""
+    return of_reference(synthesized())
 
 
 @pytest.fixture
