@@ -4,6 +4,7 @@ from constructs import Construct
 
 from mlops_constructs.copy_role import CopyRole
 from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.label_role import LabelRole
 from mlops_constructs.model_registry import ModelRegistry
 from mlops_constructs.registry_reader_role import RegistryReaderRole
 from mlops_constructs.release_check_role import ReleaseCheckRole
@@ -46,6 +47,16 @@ class AccessStack(EnvironmentStack):
         ReleaseRole(self, "Release", deployment=deployment, model=model)
         ReleaseExecutionRole(self, "ReleaseExecution", deployment=deployment, model=model, values=values)
         ReleaseCheckRole(self, "ReleaseCheck", deployment=deployment, model=model, values=values)
+        monitoring = model.monitoring if deployment.monitors else None
+        if monitoring is not None and monitoring.labels_from:
+            LabelRole(
+                self,
+                "Label",
+                deployment=deployment,
+                model=model,
+                labels_from=monitoring.labels_from,
+                values=values,
+            )
         if deployment.registers:
             RegistryReaderRole(self, "RegistryReader", deployment=deployment, model=model, values=values)
         else:

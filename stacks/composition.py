@@ -66,8 +66,15 @@ def _environment(app: App, deployment: Deployment, models: Sequence[Model], imag
     stage = Stage(app, deployment.environment.value)
     target = _RELEASED_TO.get(deployment.environment)
     releases_to = deployment.platform.deployment(target) if target else None
-    foundation = FoundationStack(stage, "foundation", deployment=deployment, releases_to=releases_to)
     registry = deployment.platform.deployment(_REGISTRY)
+    foundation = FoundationStack(
+        stage,
+        "foundation",
+        deployment=deployment,
+        releases_to=releases_to,
+        # Nobody reads production: what was labelled there is pushed to where versions are trained for the record.
+        labelled_to=registry if deployment.monitors else None,
+    )
     told = registry if deployment.environment in _HEARD else None
     operations = OperationsStack(stage, "operations", deployment=deployment, told=told)
     operations.add_stack_dependency(foundation)

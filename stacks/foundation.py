@@ -6,7 +6,7 @@ from mlops_constructs.audit_trail import AuditTrail
 from mlops_constructs.encryption_keys import EncryptionKeys
 from mlops_constructs.environment_buckets import EnvironmentBuckets
 from mlops_constructs.environment_values import PublishedValues
-from mlops_constructs.foreign_reader import copying_roles, pulling_roles
+from mlops_constructs.foreign_reader import copying_roles, pulling_roles, replicating_role
 from mlops_constructs.isolated_network import IsolatedNetwork
 from mlops_constructs.operations_topic import OperationsTopic
 from mlops_constructs.platform_bus import PlatformBus
@@ -19,7 +19,13 @@ class FoundationStack(EnvironmentStack):
     """Keys, network, buckets, audit trail, event bus and operations topic of one environment."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, deployment: Deployment, releases_to: Deployment | None = None
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        releases_to: Deployment | None = None,
+        labelled_to: Deployment | None = None,
     ) -> None:
         """Composes the stack.
 
@@ -27,7 +33,9 @@ class FoundationStack(EnvironmentStack):
             scope: The Stage.
             construct_id: Id in the Stage.
             deployment: The environment.
-            releases_to: The other environment that gets copies of what is registered here; left out, none does.
+            releases_to: The other environment that gets copies of what is registered here, and from which labelled
+                data comes back; left out, none does.
+            labelled_to: The environment to which labelled data is replicated from here; left out, none leaves.
         """
         super().__init__(
             scope,
@@ -41,10 +49,23 @@ class FoundationStack(EnvironmentStack):
         # Within an account, a bucket's policy need not name whom an identity policy lets in; a key's has to.
         foreign = [reader for reader in readers if reader.account != deployment.account]
         keys = EncryptionKeys(
-            self, "Keys", deployment=deployment, model_readers=readers, archives_events=bool(releases_to)
+            self,
+            "Keys",
+            deployment=deployment,
+            model_readers=readers,
+            data_replicators=[replicating_role(releases_to)] if releases_to else [],
+            archives_events=bool(releases_to),
         )
         network = IsolatedNetwork(self, "Network", deployment=deployment, key=keys.operations.key)
-        buckets = EnvironmentBuckets(self, "Buckets", deployment=deployment, keys=keys, model_readers=foreign)
+        buckets = EnvironmentBuckets(
+            self,
+            "Buckets",
+            deployment=deployment,
+            keys=keys,
+            model_readers=foreign,
+            labelled_to=labelled_to,
+            labelled_from=releases_to,
+        )
         if deployment.platform.keeps_own_trails:
             AuditTrail(
                 self,

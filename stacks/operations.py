@@ -14,6 +14,7 @@ from mlops_constructs.event_forwarding import EventForwarding
 from mlops_constructs.job_log_groups import JobLogGroups
 from mlops_constructs.managed_monitor_function import ManagedMonitorFunction
 from mlops_constructs.monitor_functions import MonitorFunctions
+from mlops_constructs.on_call_role import OnCallRole
 from mlops_constructs.retraining_governor import RetrainingGovernor
 from plumbline.configuration import Deployment, Environment
 from stacks.environment_stack import EnvironmentStack
@@ -76,5 +77,7 @@ class OperationsStack(EnvironmentStack):
             MonitorFunctions(self, "Monitors", deployment=deployment, values=values, failures=failures)
         if told is not None:
             EventForwarding(self, "Told", deployment=deployment, told=told, failures=failures)
+        if deployment.serves:
+            OnCallRole(self, "OnCall", deployment=deployment, values=values)
         AuditorRole(self, "Auditor", deployment=deployment)
         BreakGlassRole(self, "BreakGlass", deployment=deployment)

@@ -13,6 +13,7 @@ from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import INVENTED_NAMES, STACK_IDS, WITHOUT_RESOURCES
 from plumbline.configuration import Delivery, Deployment, Placement
 
+GUARD = "account_guard"
 # States in which a stack has just been made or changed.
 _SETTLED = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"]
 
@@ -104,7 +105,7 @@ class AccountGuard(Construct):
             self,
             "Function",
             placement=placement,
-            name="account_guard",
+            name=GUARD,
             description=f"Guards the stacks of {placement.prefix}",
             environment={
                 "STACKS_BEFORE": ",".join(guarded.before),

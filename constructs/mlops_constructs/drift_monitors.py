@@ -19,7 +19,7 @@ from plumbline.configuration import Deployment, Model, ModelJob, Monitoring
 
 _PROCESSING = "/opt/ml/processing"
 # The image is the served version's: what has trained it, and measured its baselines, looks at it.
-_PARAMETERS = ("WindowId", "BaselineUri", "ModelUri", "ImageDigest")
+_PARAMETERS = ("WindowId", "AnsweredId", "BaselineUri", "ModelUri", "ImageDigest")
 
 
 class DriftMonitors(Construct):
@@ -38,7 +38,7 @@ class DriftMonitors(Construct):
     Attributes:
         role: The role of the pipeline.
         pipeline: The pipeline.
-        schedule: When a window has ended.
+        schedule: When it is looked for a window that has ended.
         ended: When its job has.
         metrics: What alarms look at, by check.
     """
@@ -100,10 +100,14 @@ class DriftMonitors(Construct):
         self.schedule = self._rule(
             "Schedule",
             name=f"{deployment.model_name(model)}-window",
-            description=f"A window of {model.name} has ended ({monitoring.every})",
-            schedule=monitoring.every.schedule,
+            description=f"A window of {model.name} may have ended ({monitoring.every})",
+            schedule=monitoring.every.calls,
             function=WINDOW,
-            constants={**windows, "labelsAfterHours": monitoring.labels_after_hours},
+            constants={
+                **windows,
+                "labelsAfterHours": monitoring.labels_after_hours,
+                "closedAfterHours": int(monitoring.looked_at_after.total_seconds()) // 3_600,
+            },
             taken={"time": "$.time"},
         )
         self.ended = self._rule(
@@ -155,14 +159,9 @@ class DriftMonitors(Construct):
             "ProcessingOutputConfig": {
                 "KmsKeyId": values.data_key_arn,
                 "Outputs": [
-                    {
-                        "OutputName": "report",
-                        "S3Output": {
-                            "LocalPath": f"{_PROCESSING}/output/report",
-                            "S3UploadMode": "EndOfJob",
-                            "S3Uri": _joined(f"s3://{deployment.data_bucket}/{model.name}/monitoring/", window),
-                        },
-                    }
+                    _output("report", f"s3://{deployment.data_bucket}/{model.name}/monitoring/", window),
+                    # Of the older window, whose truth is known by now: it goes where models are trained.
+                    _output("labelled", deployment.labelled_uri(model), {"Get": "Parameters.AnsweredId"}),
                 ],
             },
             "ProcessingResources": {"ClusterConfig": cluster},
@@ -246,5 +245,16 @@ def _input(name: str, uri: object, *, kind: str = "S3Prefix") -> dict[str, objec
             "S3InputMode": "File",
             "S3DataDistributionType": "FullyReplicated",
             "S3CompressionType": "None",
+        },
+    }
+
+
+def _output(name: str, *uri: object) -> dict[str, object]:
+    return {
+        "OutputName": name,
+        "S3Output": {
+            "LocalPath": f"{_PROCESSING}/output/{name}",
+            "S3UploadMode": "EndOfJob",
+            "S3Uri": _joined(*uri),
         },
     }

@@ -34,6 +34,7 @@ class EncryptionKeys(Construct):
         *,
         deployment: Deployment,
         model_readers: Sequence[ForeignReader] = (),
+        data_replicators: Sequence[ForeignReader] = (),
         archives_events: bool = False,
     ) -> None:
         """Defines the keys.
@@ -43,11 +44,16 @@ class EncryptionKeys(Construct):
             construct_id: Id below the parent.
             deployment: The environment.
             model_readers: Roles of other environments that decrypt model artifacts; left out, none do.
+            data_replicators: Roles of other environments that encrypt labelled data; left out, none do.
             archives_events: Whether events of the platform's bus are archived here.
         """
         super().__init__(scope, construct_id)
         self.data = self._key(
-            deployment, KeyPurpose.DATA, "Datasets, prepared data, evaluations and capture", ("s3", "sagemaker")
+            deployment,
+            KeyPurpose.DATA,
+            "Datasets, prepared data, evaluations and capture",
+            ("s3", "sagemaker"),
+            replicators=data_replicators,
         )
         self.models = self._key(
             deployment,
@@ -88,6 +94,7 @@ class EncryptionKeys(Construct):
         content: str,
         services: Sequence[str],
         readers: Sequence[ForeignReader] = (),
+        replicators: Sequence[ForeignReader] = (),
         service_use: Sequence[Statement] = (),
     ) -> ProtectedKey:
         roles = deployment.iam_arn(f"role/{deployment.prefix}-*")
@@ -105,5 +112,6 @@ class EncryptionKeys(Construct):
             users=[roles, execution_role] if purpose is KeyPurpose.OPERATIONS else [roles],
             services=services,
             readers=readers,
+            replicators=replicators,
             service_use=service_use,
         )

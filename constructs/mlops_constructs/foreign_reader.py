@@ -1,4 +1,4 @@
-"""Who in another account may read, as a principal that need not exist yet."""
+"""Who in another account may read, or replicate, as a principal that need not exist yet."""
 
 from dataclasses import dataclass
 
@@ -71,6 +71,11 @@ def own_releasing_roles(platform: Platform) -> list[str]:
         for deployment in platform.deployments()
         if deployment.serves and deployment.account == platform.delivery_account
     ]
+
+
+def replicating_role(deployment: Deployment) -> ForeignReader:
+    """The role in which S3 replicates labelled data out of an environment."""
+    return _reader(deployment, deployment.replication_role_arn)
 
 
 def deploy_roles(platform: Platform) -> list[ForeignReader]:

@@ -12,6 +12,9 @@ from plumbline.configuration import Deployment, Model, Monitor, Monitoring
 # A data point is published once a window. After a few of these periods it is out of sight, and the alarm goes back to
 # OK, so that the next window beyond the line is told of anew.
 _PERIOD_SECONDS = 300
+_HOUR_SECONDS = 3_600
+# By how much a call may be late. CloudWatch looks back some hours further where data is missing ("Alarm evaluation").
+_LATE_HOURS = 2
 _RUNBOOK = "docs/monitors.md"
 _TITLES = {
     Monitor.DATA_QUALITY: "Data quality",
@@ -22,24 +25,27 @@ _TITLES = {
 
 
 class ModelAlarms(Construct):
-    """An alarm a monitor, one for all of them, and two that say that nobody has looked; and a dashboard.
+    """An alarm a monitor, one for all of them, and three that say that nobody has looked; and a dashboard.
 
     | alarm | goes off when |
     |---|---|
     | `…-data-quality`, `-model-quality`, `-bias`, `-explainability` | M of the last N windows are beyond the line |
     | `…-drift` | one of those does: the one signal that the model may be trained again |
     | `…-monitor-failed` | a window could not be looked at, or a check not be made |
-    | `…-monitor-no-data` | a window had no traffic, or the truth of its answers has not arrived |
+    | `…-monitor-no-data` | a window had no traffic, its truth has not arrived, or the endpoint is gone |
+    | `…-monitor-silent` | what closes windows has not been called since the last one and two hours more |
 
     M of N is counted in windows by what publishes the metric, for CloudWatch looks back seven days at most.
 
-    Guarantees: what is missing is no deviation; every alarm names its runbook.
+    Guarantees: what is missing is no deviation, and what has never been called is silent: the last one goes off when it
+    is made, and stays on until the first call; every alarm names its runbook.
 
     Attributes:
         deviations: The alarms of the monitors.
         drift: The one for all of them.
         failed: Says that a check was not made.
         no_data: Says that there was nothing to check.
+        silent: Says that what closes windows is not called.
         dashboard: Deviations with the line, metrics with their baselines.
     """
 
@@ -104,6 +110,7 @@ class ModelAlarms(Construct):
             metric="no_data",
             threshold=0,
         )
+        self.silent = self._silent(f"{name}-monitor-silent", monitoring)
         self.dashboard = cloudwatch.CfnDashboard(
             self, "Dashboard", dashboard_name=name, dashboard_body=json.dumps(self._body(monitoring), sort_keys=True)
         )
@@ -136,6 +143,26 @@ class ModelAlarms(Construct):
             threshold=threshold,
             comparison_operator="GreaterThanThreshold",
             treat_missing_data="notBreaching",
+            alarm_actions=[self._deployment.operations_topic_arn],
+        )
+
+    def _silent(self, name: str, monitoring: Monitoring) -> cloudwatch.CfnAlarm:
+        """At most seven days of periods of an hour (API_PutMetricAlarm, `EvaluationPeriods`): a call a day fits."""
+        hours = int(monitoring.every.between_calls.total_seconds()) // _HOUR_SECONDS
+        return cloudwatch.CfnAlarm(
+            self,
+            "Silent",
+            alarm_name=name,
+            alarm_description=f"Nobody looks for windows of {self._model.name}; see {_RUNBOOK}#a-monitor-is-silent",
+            namespace=self._deployment.monitoring_namespace,
+            metric_name="windows",
+            dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="Model", value=self._model.name)],
+            statistic="SampleCount",
+            period=_HOUR_SECONDS,
+            evaluation_periods=hours + _LATE_HOURS,
+            threshold=1,
+            comparison_operator="LessThanThreshold",
+            treat_missing_data="breaching",
             alarm_actions=[self._deployment.operations_topic_arn],
         )
 

@@ -23,11 +23,11 @@ class MonitorFunctions(Construct):
 
     | function | called | does |
     |---|---|---|
-    | monitor_window | a window has ended | lists what is of it, and starts the job that looks at it |
+    | monitor_window | a window may have ended | lists what is of it, and starts the job that looks at it |
     | metrics_publisher | that job has ended | publishes what it has found |
 
-    Guarantees: neither reads what was asked or answered: the first lists names of captures, the second reads the
-    numbers that a job has left. They publish to the namespace of monitoring alone.
+    Guarantees: neither reads what was asked or answered: the first lists names of captures, and reads again what it has
+    written of them; the second reads the numbers that a job has left. They publish to the namespace of monitoring.
 
     Leaves out: schedules and rules, of which each model has its own (`DriftMonitors`).
 
@@ -85,7 +85,8 @@ class MonitorFunctions(Construct):
                     resources=[endpoints, configs, models, versions],
                 ),
                 Statement(sid="FindCaptures", actions=["s3:ListBucket"], resources=[capture]),
-                Statement(sid="WriteWindows", actions=["s3:PutObject"], resources=[windows]),
+                # An event that comes twice is about the files that the first one has found.
+                Statement(sid="KeepWindows", actions=["s3:GetObject", "s3:PutObject"], resources=[windows]),
                 self._through_s3("EncryptWindows", ["kms:Decrypt", "kms:GenerateDataKey"]),
                 Statement(sid="StartMonitors", actions=["sagemaker:StartPipelineExecution"], resources=[pipelines]),
                 publishing,

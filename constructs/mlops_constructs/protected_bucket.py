@@ -12,7 +12,7 @@ from constructs import Construct
 from mlops_constructs.bucket_policy import closed_to_the_public, extend_policy
 from mlops_constructs.durations import days
 from mlops_constructs.foreign_reader import ForeignReader
-from mlops_constructs.perimeter import deny_strangers
+from mlops_constructs.perimeter import deny_strangers, replicas_only
 from mlops_constructs.policy import Statement
 from mlops_constructs.unreplicated import waive_replication
 
@@ -28,6 +28,19 @@ class ForeignRead:
 
     reader: ForeignReader
     objects: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replicas:
+    """A part of a bucket that only S3 writes, in a role of another environment.
+
+    Attributes:
+        replicator: The role.
+        prefix: Beginning of the object keys, ending with `/`.
+    """
+
+    replicator: ForeignReader
+    prefix: str
 
 
 class ProtectedBucket(Construct):
@@ -56,6 +69,8 @@ class ProtectedBucket(Construct):
         access_logs: s3.IBucket,
         accounts: Sequence[str],
         foreign_reads: Sequence[ForeignRead] = (),
+        replicas: Replicas | None = None,
+        replication: s3.CfnBucket.ReplicationConfigurationProperty | None = None,
         service_access: Sequence[Statement] = (),
         locked_days: int | None = None,
         tells_events: bool = False,
@@ -70,6 +85,8 @@ class ProtectedBucket(Construct):
             access_logs: Where S3 writes access logs, below the bucket's name.
             accounts: Accounts whose identities may be let in.
             foreign_reads: What other accounts read; left out, nothing.
+            replicas: What is replicated to it, and written by nobody else; left out, nothing is.
+            replication: How it is replicated; left out, it is not.
             service_access: What AWS services do with it as themselves; left out, nothing.
             locked_days: Days for which no version of an object can be deleted (S3 Object Lock, governance mode); left
                 out, none is locked.
@@ -96,13 +113,17 @@ class ProtectedBucket(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
+        resource = cast("s3.CfnBucket", self.bucket.node.default_child)
         if tells_events:
             # The CDK's own property of this name would bring a function along that sets what the bucket can say itself.
-            resource = cast("s3.CfnBucket", self.bucket.node.default_child)
             resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
                 event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
             )
-        waive_replication(self.bucket)
+        if replication is None:
+            waive_replication(self.bucket)
+        else:
+            # The CDK's own property would make the role, without boundary and name, and open it for deletions as well.
+            resource.replication_configuration = replication
         arn = self.bucket.bucket_arn
         extend_policy(
             self.bucket,
@@ -110,6 +131,7 @@ class ProtectedBucket(Construct):
                 deny_strangers(arn, accounts=accounts),
                 *_deny_other_keys(arn, key),
                 *(_allow(arn, foreign_read) for foreign_read in foreign_reads),
+                *(replicas_only(arn, replicas.prefix, replicas.replicator) if replicas else []),
                 *service_access,
             ],
         )

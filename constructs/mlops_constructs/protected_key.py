@@ -82,6 +82,7 @@ class ProtectedKey(Construct):
         users: Sequence[str] = (),
         services: Sequence[str] = (),
         readers: Sequence[ForeignReader] = (),
+        replicators: Sequence[ForeignReader] = (),
         service_use: Sequence[Statement] = (),
     ) -> None:
         """Defines the key.
@@ -100,6 +101,7 @@ class ProtectedKey(Construct):
             services: Services through which they do, e.g. `s3`.
             readers: Roles of other accounts, or of another environment of this one, that decrypt S3 objects with it;
                 left out, none do.
+            replicators: Roles, likewise, that encrypt replicas of S3 objects with it; left out, none do.
             service_use: What AWS services do with it as themselves, a statement each; left out, nothing.
         """
         super().__init__(scope, construct_id)
@@ -110,6 +112,7 @@ class ProtectedKey(Construct):
             looking(account, root),
             *([_use(account, root, users, via), _grants(account, root, [*administrators, *users])] if users else []),
             *(_read(reader, account, region) for reader in readers),
+            *(_replicate(replicator, account, region) for replicator in replicators),
             *service_use,
         ]
         self.key = kms.Key(
@@ -175,10 +178,18 @@ def _grants(account: str, root: str, principals: Sequence[str]) -> Statement:
 
 
 def _read(reader: ForeignReader, account: str, region: str) -> Statement:
+    return _through_s3("Read", reader, ["kms:Decrypt"], account, region)
+
+
+def _replicate(replicator: ForeignReader, account: str, region: str) -> Statement:
+    return _through_s3("Replicate", replicator, ["kms:Encrypt", "kms:GenerateDataKey"], account, region)
+
+
+def _through_s3(what: str, who: ForeignReader, actions: Sequence[str], account: str, region: str) -> Statement:
     return Statement(
-        sid=f"Read{reader.name}From{reader.account if reader.account != account else 'OtherEnvironment'}",
-        principal={"AWS": reader.root},
-        actions=["kms:Decrypt"],
+        sid=f"{what}{who.name}From{who.account if who.account != account else 'OtherEnvironment'}",
+        principal={"AWS": who.root},
+        actions=actions,
         resources=["*"],
-        conditions={**reader.condition, "StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}},
+        conditions={**who.condition, "StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}},
     )

@@ -13,7 +13,7 @@ from mlops_constructs.object_prefix import Storage
 from mlops_constructs.policy import Statement
 from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import INVENTED_NAMES
-from plumbline.configuration import Deployment, Model, ModelJob, Monitor, image_repository_arns
+from plumbline.configuration import LABELLED, Deployment, Model, ModelJob, Monitor, image_repository_arns
 
 
 class ServingRoles(Construct):
@@ -21,8 +21,8 @@ class ServingRoles(Construct):
 
     | role | reads | writes |
     |---|---|---|
-    | serve | the model's artifacts that are served here | capture |
-    | monitor | capture, labels and windows; artifacts with their baselines | reports below `monitoring/` |
+    | serve | the model's artifacts that are served here | capture of its own endpoint |
+    | monitor | capture, labels and windows; artifacts with their baselines | reports; in production labelled data too |
 
     Where Model Monitor watches the model, the second runs its images, and a third, which explains, is the second with
     leave to make, ask and delete endpoints of the prefix that Clarify gives to its own.
@@ -65,7 +65,9 @@ class ServingRoles(Construct):
             log_group=endpoint_log_group(deployment, model),
             metrics_namespace="/aws/sagemaker/Endpoints",
             reads=[storage.artifacts(deployment.artifacts_prefix(model))],
-            writes=[storage.capture(f"{model.name}/")],
+            # SageMaker appends the endpoint's name to the place that it is told. Labels and windows lie beside it: an
+            # endpoint that writes them judges itself.
+            writes=[storage.capture(f"{model.name}/{deployment.endpoint_name(model)}/")],
             volume_key_arn=values.models_key_arn,
         )
         self._storage, self._values = storage, values
@@ -95,7 +97,10 @@ class ServingRoles(Construct):
             log_group=PROCESSING_LOG_GROUP,
             metrics_namespace=PROCESSING_LOG_GROUP,
             reads=[storage.capture(f"{model.name}/"), storage.models(deployment.artifacts_prefix(model))],
-            writes=[storage.data(f"{model.name}/monitoring/")],
+            writes=[
+                storage.data(f"{model.name}/monitoring/"),
+                *([storage.data(f"{LABELLED}/{model.name}/")] if deployment.monitors else []),
+            ],
             volume_key_arn=self._values.data_key_arn,
             pulls=pulls,
             also=also,

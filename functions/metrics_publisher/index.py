@@ -25,6 +25,8 @@ _FORMAT = 1
 _MOST_FEATURES = 50
 # The monitors whose numbers a dashboard draws beside their baselines; the others' are in the job's report.
 _BESIDE_BASELINE = ("model-quality",)
+# A window without traffic leaves nothing behind, so the next one may be missing, and a newer one be there.
+_LOOKED_AHEAD = 14
 # Without leave to list the bucket, S3 says of a key that is missing that access is denied (GetObject).
 _NOT_THERE = {"AccessDenied", "NoSuchKey"}
 
@@ -54,7 +56,7 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         raise ValueError(f"{model}: the job of the window {window} has left no metrics.json")
     span, every = _span(window, str(event["every"])), str(event["every"])
     later = span
-    for _ in range(int(event["evaluationWindows"])):
+    for _ in range(max(_LOOKED_AHEAD, int(event["evaluationWindows"]))):
         later = after(later, every)
         if _read(s3, model, later.id) is not None:
             # An alarm would take it for the present, and the governor for a signal of today.

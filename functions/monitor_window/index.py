@@ -1,11 +1,14 @@
 """Closes a window of an endpoint's traffic: says which files are of it, and starts the job that looks at them.
 
-Called by a schedule, a quarter of an hour after a window's end. What it writes and starts follows from the event's own
-time, never from a clock: an event that arrives twice, or late from the dead-letter queue, finds the same files and
-starts nothing again, since SageMaker knows the request's token. A window without a file starts no job, for a job over
-nothing fails; the metric `no_data` says so instead.
+Called by a schedule, a quarter of an hour after a window's end, and on every day on which a week or a month has not
+ended. What it writes and starts follows from the event's own time, never from a clock. What a window is of is written
+once: an event that arrives twice, or late from the dead-letter queue, finds what the first has written, whatever was
+captured or released since, and starts nothing again, since SageMaker knows the request's token. A window without a
+file starts no job, for a job over nothing fails; the metric `no_data` says so instead, and the metric `windows` says of
+every call that somebody has looked.
 """
 
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -16,17 +19,19 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from windows import Span, before, ended_before, moment
+from windows import Span, ended_before, moment
 
 Client = Any
 Document = dict[str, Any]
+_DAY = datetime.timedelta(days=1)
 
 
 def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
     """Closes the window that has ended before the event.
 
     Args:
-        event: `model`, `time`, `every` (how long a window is) and `labelsAfterHours` (how late the truth is known).
+        event: `model`, `time`, `every` (how long a window is), `labelsAfterHours` (how late the truth is known) and
+            `closedAfterHours` (how long after its end a window is looked at).
         context: Of no use here.
 
     Returns:
@@ -36,52 +41,41 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         ValueError: The event is not what the schedule sends.
         ClientError: AWS refused or failed.
     """
-    model, every = str(event["model"]), str(event["every"])
-    asked = ended_before(moment(str(event["time"])), every)
-    answered = asked
-    while answered.until > asked.until - datetime.timedelta(hours=int(event["labelsAfterHours"])):
-        answered = before(answered, every)
+    model, every, time = str(event["model"]), str(event["every"]), moment(str(event["time"]))
+    closing = time - datetime.timedelta(hours=int(event["closedAfterHours"]))
+    asked = ended_before(closing, every)
+    # Whatever comes of it: an alarm waits for this.
+    _tell(model, "windows")
     sagemaker, s3 = boto3.client("sagemaker"), boto3.client("s3")
     endpoint = f"{os.environ['PREFIX']}-{model.replace('_', '-')}"
-    served = _served(sagemaker, endpoint)
-    if served is None:
-        return _told(f"{model}: there is no endpoint {endpoint} yet, and nothing to watch")
-    version, container, variants, since = served
+    folder = f"{model}/windows/{asked.id}"
+    ended = closing - asked.until < _DAY
+    window = _read(s3, f"{folder}/window.json") if ended else None
+    if window is None:
+        served = _served(sagemaker, endpoint)
+        if served is None:
+            return _without_endpoint(s3, model, endpoint)
+        if not ended:
+            return _told(f"{model}: no window has ended today; the last one is {asked.id}")
+        window = _window(s3, model, asked, _answered(time, every, int(event["labelsAfterHours"])), served, time=time)
+        if not (window["captures"] or (window["answers"] and window["labels"])):
+            _tell(model, "no_data")
+            return _told(f"{model}: nothing was captured in the window {asked.id}")
+        window = _write_once(s3, f"{folder}/window.json", window)
+    version, answered = str(window["version"]), Span(**{name: moment(at) for name, at in window["answered"].items()})
+    container = _container(sagemaker, version)
     artifact, image = str(container["ModelDataUrl"]), str(container["Image"])
     _, pinned, digest = image.partition("@sha256:")
     if not pinned:
         raise ValueError(f"{version} runs the image {image}; accepted: an image by its digest")
-    places = [f"{model}/{endpoint}/{variant}/" for variant in variants]
-    captures = _captured(s3, places, asked)
-    # What the version before has answered says nothing of this one's quality.
-    answers = _captured(s3, places, answered) if answered.since >= since else []
-    # The truth of the older window may have arrived at any time since.
-    labels = _captured(s3, [f"{model}/labels/"], Span(since=answered.since, until=asked.until)) if answers else []
-    if not (captures or (answers and labels)):
-        _tell_no_data(model)
-        return _told(f"{model}: nothing was captured in the window {asked.id}")
-    folder = f"{model}/"
-    window = {
-        "id": asked.id,
-        "model": model,
-        "version": version,
-        "endpoint": endpoint,
-        "asked": asked.document(),
-        "answered": answered.document(),
-        "captures": [key.removeprefix(folder) for key in captures],
-        "answers": [key.removeprefix(folder) for key in answers],
-        "labels": [key.removeprefix(folder) for key in labels],
-    }
-    path = f"windows/{asked.id}/window.json"
-    files = sorted({*window["captures"], *window["answers"], *window["labels"], path})
-    manifest = [{"prefix": f"s3://{_bucket()}/{folder}"}, *files]
-    _write(s3, f"{folder}{path}", window)
-    _write(s3, f"{folder}windows/{asked.id}/manifest.json", manifest)
+    files = sorted({*window["captures"], *window["answers"], *window["labels"], f"windows/{asked.id}/window.json"})
+    _write_once(s3, f"{folder}/manifest.json", [{"prefix": f"s3://{_bucket()}/{model}/"}, *files])
     execution = sagemaker.start_pipeline_execution(
         PipelineName=f"{endpoint}-monitor",
         PipelineExecutionDisplayName=asked.id,
         PipelineParameters=[
             {"Name": "WindowId", "Value": asked.id},
+            {"Name": "AnsweredId", "Value": answered.id},
             {"Name": "BaselineUri", "Value": f"{artifact.rpartition('/')[0]}/baselines/"},
             {"Name": "ModelUri", "Value": artifact},
             {"Name": "ImageDigest", "Value": digest},
@@ -92,11 +86,68 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     return _told(f"{model}: {len(files) - 1} files of the window {asked.id} are looked at", execution=execution)
 
 
-def _served(sagemaker: Client, endpoint: str) -> tuple[str, Document, list[str], datetime.datetime] | None:
-    """The version that an endpoint serves, its container, the names of all variants, and since when; None without one.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Served:
+    """What an endpoint serves.
 
-    Of several variants the first one's version is watched.
+    Attributes:
+        endpoint: Its name.
+        version: The version; of several variants the first one's.
+        variants: The names of all variants.
+        since: Since when.
     """
+
+    endpoint: str
+    version: str
+    variants: list[str]
+    since: datetime.datetime
+
+
+def _answered(time: datetime.datetime, every: str, hours: int) -> Span:
+    """The last window whose truth is known at a time, so many hours after the window's end."""
+    return ended_before(time - datetime.timedelta(hours=hours), every)
+
+
+def _next_hour(time: datetime.datetime) -> datetime.datetime:
+    """The first full hour that has not begun before a time."""
+    hour = time.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == time else hour + datetime.timedelta(hours=1)
+
+
+def _window(
+    s3: Client, model: str, asked: Span, answered: Span, served: _Served, *, time: datetime.datetime
+) -> Document:
+    """What a window is of, with the keys of its files below the model's folder."""
+    places = [f"{model}/{served.endpoint}/{variant}/" for variant in served.variants]
+    captures = _captured(s3, places, asked)
+    # What the version before has answered says nothing of this one's quality. Captures are told apart by hours.
+    own = dataclasses.replace(answered, since=max(answered.since, _next_hour(served.since)))
+    answers = _captured(s3, places, own) if own.since < own.until else []
+    # The truth may have arrived at any time since.
+    labels = _captured(s3, [f"{model}/labels/"], Span(since=answered.since, until=time)) if answers else []
+    return {
+        "id": asked.id,
+        "model": model,
+        "version": served.version,
+        "endpoint": served.endpoint,
+        "asked": asked.document(),
+        "answered": answered.document(),
+        "captures": [key.removeprefix(f"{model}/") for key in captures],
+        "answers": [key.removeprefix(f"{model}/") for key in answers],
+        "labels": [key.removeprefix(f"{model}/") for key in labels],
+    }
+
+
+def _without_endpoint(s3: Client, model: str, endpoint: str) -> dict[str, str]:
+    """Tells an endpoint that is gone from one that no release has made yet: a release asks what it deploys."""
+    if not s3.list_objects_v2(Bucket=_bucket(), Prefix=f"{model}/{endpoint}/", MaxKeys=1).get("Contents"):
+        return _told(f"{model}: there is no endpoint {endpoint} yet, and nothing to watch")
+    _tell(model, "no_data")
+    return _told(f"{model}: there is no endpoint {endpoint} any more, though it has been asked before")
+
+
+def _served(sagemaker: Client, endpoint: str) -> _Served | None:
+    """What an endpoint serves; None without one."""
     try:
         config = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     except ClientError as error:
@@ -107,11 +158,19 @@ def _served(sagemaker: Client, endpoint: str) -> tuple[str, Document, list[str],
     configured = sagemaker.describe_endpoint_config(EndpointConfigName=config)
     variants = configured["ProductionVariants"]
     container = sagemaker.describe_model(ModelName=variants[0]["ModelName"])["PrimaryContainer"]
-    version = str(container["ModelPackageName"])
+    return _Served(
+        endpoint=endpoint,
+        version=str(container["ModelPackageName"]),
+        variants=sorted(variant["VariantName"] for variant in variants),
+        since=configured["CreationTime"].astimezone(datetime.UTC),
+    )
+
+
+def _container(sagemaker: Client, version: str) -> Document:
     package = sagemaker.describe_model_package(ModelPackageName=version)
-    (served,) = package["InferenceSpecification"]["Containers"]
-    names = sorted(variant["VariantName"] for variant in variants)
-    return version, served, names, configured["CreationTime"].astimezone(datetime.UTC)
+    container: Document
+    (container,) = package["InferenceSpecification"]["Containers"]
+    return container
 
 
 def _captured(s3: Client, places: Iterable[str], span: Span) -> list[str]:
@@ -129,17 +188,37 @@ def _captured(s3: Client, places: Iterable[str], span: Span) -> list[str]:
     return found
 
 
-def _write(s3: Client, key: str, content: object) -> None:
+def _read(s3: Client, key: str) -> Document | None:
+    """A window that has been closed before; None when it has not."""
+    try:
+        found: Document = json.loads(s3.get_object(Bucket=_bucket(), Key=key)["Body"].read())
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+    return found
+
+
+def _write_once(s3: Client, key: str, content: Any) -> Any:
+    """Writes an object unless there is one (S3 user guide, "How to prevent object overwrites with conditional writes").
+
+    Returns:
+        What the object holds.
+    """
     body = f"{json.dumps(content, indent=1)}\n".encode()
-    s3.put_object(Bucket=_bucket(), Key=key, Body=body, ContentType="application/json")
+    try:
+        s3.put_object(Bucket=_bucket(), Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "PreconditionFailed":
+            raise
+        return json.loads(s3.get_object(Bucket=_bucket(), Key=key)["Body"].read())
+    return content
 
 
-def _tell_no_data(model: str) -> None:
+def _tell(model: str, metric: str) -> None:
     boto3.client("cloudwatch").put_metric_data(
         Namespace=os.environ["NAMESPACE"],
-        MetricData=[
-            {"MetricName": "no_data", "Dimensions": [{"Name": "Model", "Value": model}], "Value": 1},
-        ],
+        MetricData=[{"MetricName": metric, "Dimensions": [{"Name": "Model", "Value": model}], "Value": 1}],
     )
 
 

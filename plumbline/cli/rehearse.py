@@ -60,13 +60,16 @@ def rehearse(
     drill: Annotated[
         str, typer.Option("--drill", metavar="NAME", help="Play a drill after all of it; there is: delivery.")
     ] = "",
+    year: Annotated[
+        bool, typer.Option("--year", help="Let April to December pass in production, with retraining; see year.html.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print rehearsal.json in the place of the table.")] = False,
 ) -> None:
     """Deploy the platform into three emulated accounts, train, approve, release and answer requests; no AWS account."""
     from plumbline.rehearsal import journey  # loads the clients and the tables, which other commands do not need
 
-    if stop and (keep or drill or as_json):
-        other = "--keep" if keep else "--drill" if drill else "--json"
+    if stop and (keep or drill or year or as_json):
+        other = "--keep" if keep else "--drill" if drill else "--year" if year else "--json"
         raise PlumblineError(f"rehearse: {other} and --stop exclude each other; give one of them.")
     # Standard output belongs to what a script reads.
     console = Console(soft_wrap=True, stderr=as_json)
@@ -74,7 +77,7 @@ def rehearse(
         stopped = journey.stop(ROOT)
         console.print(f"ended {len(stopped)} kept rehearsal(s)" if stopped else "no rehearsal is kept here")
         return
-    summary = journey.rehearse(ROOT, progress=ConsoleProgress(console), keep=keep, drill=drill)
+    summary = journey.rehearse(ROOT, progress=ConsoleProgress(console), keep=keep, drill=drill, year=year)
     if as_json:
         print(summary.text())
         return
@@ -90,7 +93,8 @@ def _print_summary(console: Console, summary: "Summary") -> None:
     console.print()
     # A row is a line, also in a log or a pipe, for which Rich assumes 80 columns.
     Console(width=max(_TABLE_WIDTH, console.width)).print(table)
-    console.print("\nAll of it is in rehearsal.json.")
+    years = " and, with plots, in year.html" if summary.years else ""
+    console.print(f"\nAll of it is in rehearsal.json{years}.")
 
 
 def _print_way_in(console: Console, summary: "Summary") -> None:

@@ -13,7 +13,7 @@ from plumbline.configuration.bootstrap import (
 )
 from plumbline.configuration.contract import Contract, load_contract
 from plumbline.configuration.delivery import Delivery, DeliveryStep, artifacts_folder
-from plumbline.configuration.deployment import Deployment, Environment, KeyPurpose, ModelJob
+from plumbline.configuration.deployment import LABELLED, Deployment, Environment, KeyPurpose, ModelJob
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
 from plumbline.configuration.managed import Backend, image_repository_arns, image_uri, refuse_unmanageable, schedule
 from plumbline.configuration.model import Model, load_model, load_models, named_model
@@ -26,6 +26,7 @@ from plumbline.configuration.source import Source, SourceProvider
 from plumbline.configuration.tools import command_line_version
 
 __all__ = [
+    "LABELLED",
     "REQUEST_SOURCE",
     "REQUEST_TYPE",
     "Account",

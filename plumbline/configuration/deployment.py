@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from plumbline.configuration.model import Model
     from plumbline.configuration.monitoring import Monitor
 
+# What begins the keys of labelled data in a data bucket: production's monitors write it, S3 replicates it to staging.
+# No model has this name.
+LABELLED = "labelled"
+
 
 class Environment(StrEnum):
     """The three environments, in the order in which a change reaches them."""
@@ -39,6 +43,7 @@ class ModelJob(StrEnum):
     MONITOR = "monitor"
     MONITOR_PIPELINE = "monitor-pipeline"
     EXPLAIN = "explain-monitor"
+    LABEL = "label"
     SERVE = "serve"
     DELIVER = "deliver"
     RELEASE = "release"
@@ -175,6 +180,26 @@ class Deployment(Placement):
         """Alias of the KMS key of a purpose."""
         return f"alias/{self.prefix}-{purpose}"
 
+    @property
+    def replication_role_name(self) -> str:
+        """Name of the role in which S3 replicates labelled data from here."""
+        return f"{self.prefix}-labelled-replication"
+
+    @property
+    def replication_role_arn(self) -> str:
+        """ARN of the role in which S3 replicates labelled data from here."""
+        return self.iam_arn(f"role/{self.replication_role_name}")
+
+    @property
+    def replication_rule(self) -> str:
+        """Name of the rule by which S3 replicates labelled data from here."""
+        return f"{self.prefix}-labelled"
+
+    @property
+    def replication_alarm(self) -> str:
+        """Name of the alarm that labelled data is not replicated from here."""
+        return f"{self.prefix}-labelled-not-replicated"
+
     def stack_name(self, kind: str, model: "Model | None" = None) -> str:
         """Name of a stack, e.g. `plumbline-staging-training-flight-delays`."""
         return "-".join([self.prefix, kind, *([model.slug] if model else [])])
@@ -220,6 +245,10 @@ class Deployment(Placement):
     def artifacts_prefix(self, model: "Model") -> str:
         """What begins the keys of a model's artifacts that are served here."""
         return f"{model.name}/{self.artifacts_prefix_name}/"
+
+    def labelled_uri(self, model: "Model") -> str:
+        """What begins the URIs of a model's labelled windows."""
+        return f"s3://{self.data_bucket}/{LABELLED}/{model.name}/"
 
     def versions_arn(self, model: "Model") -> str:
         """What begins the ARNs of a model's versions in this environment's registry."""

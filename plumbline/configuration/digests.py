@@ -12,7 +12,7 @@ from plumbline.configuration.model import Model
 _DIGEST_LENGTH = 16  # hexadecimal digits: 64 bits, and short enough to read in a console
 
 # Files that never run in a job: the definition is rendered from one, datasets are made by the other.
-_NOT_SHIPPED = frozenset({"pipeline.py", "data.py", "__init__.py"})
+_NOT_SHIPPED = frozenset({"pipeline.py", "data.py", "year.py", "__init__.py"})
 
 
 def runtime_tag(root: Path) -> str:

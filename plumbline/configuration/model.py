@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from plumbline.configuration.deployment import Environment
+from plumbline.configuration.deployment import LABELLED, Environment
 from plumbline.configuration.monitoring import Monitoring
 from plumbline.configuration.reading import Settings, read_settings, refusal
 from plumbline.configuration.retraining import Retraining
@@ -207,6 +207,10 @@ class Model(Settings):
     def _named_for_its_folder(self) -> Self:
         if self.name != self.folder.name:
             raise refusal(field="name", value=self.name, accepted=f"{self.folder.name}, the name of its folder")
+        if self.name == LABELLED:
+            raise refusal(
+                field="name", value=self.name, accepted="another name: data of every model lies below this one"
+            )
         if self.name.endswith("_") or "__" in self.name:
             raise refusal(field="name", value=self.name, accepted="single underscores between letters or digits")
         return self

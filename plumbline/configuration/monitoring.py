@@ -2,12 +2,16 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from plumbline.configuration.reading import Settings, refusal
 
+# A name with its path, or an ARN, and no pattern: whoever delivers the truth says how good a model is.
+_RoleName = Annotated[
+    str, Field(pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/)?([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$")
+]
 _NAME = Field(min_length=1, max_length=255, description="the name of a column or a field")
 
 
@@ -18,6 +22,9 @@ class Monitor(StrEnum):
     MODEL_QUALITY = "model-quality"
     BIAS = "bias"
     EXPLAINABILITY = "explainability"
+
+
+_HOURS_OF_A_DAY, _WAITED_DAYS = 24, 2
 
 
 class Every(StrEnum):
@@ -40,7 +47,7 @@ class Every(StrEnum):
 
     @property
     def schedule(self) -> str:
-        """When a window is looked at: a quarter of an hour after its end, when its captures are written.
+        """A quarter of an hour after the end of a window, when its captures are written.
 
         SageMaker writes captures "within a few minutes" (developer guide, "Capture data from real-time endpoint").
         """
@@ -51,6 +58,19 @@ class Every(StrEnum):
             Every.MONTH: "15 0 1 * ? *",
         }
         return f"cron({moments[self]})"
+
+    @property
+    def calls(self) -> str:
+        """When it is looked for a window that has ended: on every day at least.
+
+        An alarm of CloudWatch looks back seven days at most, so what came once a week could be missed by none.
+        """
+        return (Every.HOUR if self is Every.HOUR else Every.DAY).schedule
+
+    @property
+    def between_calls(self) -> timedelta:
+        """The time from one call to the next."""
+        return min(self.shortest, Every.DAY.shortest)
 
 
 class DataQualityMonitor(Settings):
@@ -106,6 +126,11 @@ class Monitoring(Settings):
     labels_after_hours: int = Field(
         default=0, ge=0, le=24 * 366, description="whole hours from 0 to 8784: how late the truth is known"
     )
+    labels_from: list[_RoleName] = Field(
+        default_factory=list,
+        description="names of production's roles, with their paths, or ARNs of others', that deliver the truth; none: "
+        "nobody may",
+    )
     line: float = Field(default=0.10, gt=0.0, lt=1.0, description="a number between 0 and 1")
     windows_to_alarm: int = Field(default=1, ge=1, le=100, description="a whole number from 1 to 100")
     evaluation_windows: int = Field(
@@ -146,6 +171,17 @@ class Monitoring(Settings):
             Monitor.EXPLAINABILITY: self.explainability,
         }
         return tuple(monitor for monitor, asked in made.items() if asked is not None)
+
+    @property
+    def looked_at_after(self) -> timedelta:
+        """How long after its end a window is looked at, in whole days.
+
+        A week's or a month's waits for its own truth, if that is known within two days: it would otherwise be told of
+        one week or month late. What is shorter does not wait, and the truth of an older window is taken.
+        """
+        days = -(-self.labels_after_hours // _HOURS_OF_A_DAY)
+        waits = self.every in (Every.WEEK, Every.MONTH) and days <= _WAITED_DAYS
+        return timedelta(days=days if waits else 0)
 
     @property
     def document(self) -> dict[str, object]:

@@ -15,6 +15,7 @@ class Person(StrEnum):
     DATA_SCIENTIST = "data-scientist"
     APPROVER = "approver"
     AUDITOR = "auditor"
+    ON_CALL = "on-call"
     BREAK_GLASS = "break-glass"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import botocore.exceptions
 
-from plumbline.configuration import Deployment, Environment, Model, ModelJob
+from plumbline.configuration import LABELLED, Deployment, Environment, Model, ModelJob
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.calls import Decision
 from plumbline.rehearsal.cloud import Cloud
@@ -38,6 +38,7 @@ def probes(*, cloud: Cloud, model: Model, inputs: Inputs, model_package_arn: str
         *_of_job_roles(cloud, model, inputs),
         *_of_accounts(cloud, model, inputs, model_package_arn),
         *_of_encryption(cloud, model),
+        *_of_labelled(cloud, model),
         *_of_release(cloud, model),
         *_of_records(cloud, model),
     ]
@@ -246,6 +247,38 @@ def _of_encryption(cloud: Cloud, model: Model) -> Iterator[Probe]:
             because="keys are used through services only, by administrators too",
         ),
         attempt=lambda: administrator.client("kms").generate_data_key(KeyId=data_key, KeySpec="AES_256"),
+    )
+
+
+def _of_labelled(cloud: Cloud, model: Model) -> Iterator[Probe]:
+    """What the next version learns from, and what says how good the present one is."""
+    staging, production = (cloud.platform.deployment(e) for e in (Environment.STAGING, Environment.PRODUCTION))
+    labelled, labels = f"{LABELLED}/{model.name}/probe/labelled.json", f"{model.name}/labels/probe.jsonl"
+    yield Probe(
+        expected=DeniedCall(
+            principal=_root(staging),
+            action="s3:PutObject",
+            resource=_object(staging.data_bucket, labelled),
+            because="labelled data comes from production, and nobody in staging writes it",
+        ),
+        attempt=lambda: (
+            cloud.administrator(staging.account)
+            .client("s3")
+            .put_object(Bucket=staging.data_bucket, Key=labelled, Body=b"x")
+        ),
+    )
+    yield Probe(
+        expected=DeniedCall(
+            principal=production.role_arn(model, ModelJob.SERVE),
+            action="s3:PutObject",
+            resource=_object(production.capture_bucket, labels),
+            because="an endpoint does not say whether it was right",
+        ),
+        attempt=lambda: (
+            service_session(cloud, production, model, ModelJob.SERVE)
+            .client("s3")
+            .put_object(Bucket=production.capture_bucket, Key=labels, Body=b"x")
+        ),
     )
 
 

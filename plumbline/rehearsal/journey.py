@@ -33,6 +33,7 @@ from plumbline.rehearsal import (
     releasing,
     training,
     watching,
+    year,
 )
 from plumbline.rehearsal.alerts import Alerts, try_alerts
 from plumbline.rehearsal.assembly import SynthesizedStack, read_assembly
@@ -51,12 +52,13 @@ from plumbline.rehearsal.source import refuse_without_git
 from plumbline.rehearsal.state import mark_failed, remove_failed
 from plumbline.rehearsal.summary import DeniedCall, Drill, ModelSummary, Summary, denied
 from plumbline.rehearsal.training import TrainedModel
+from plumbline.writing import write_whole
 
 REASON = "rehearsal"
 _DELIVERED = ("delivery/", "dev/", "staging/", "production/", "delivered-", "releases/")
 
 
-def rehearse(root: Path, *, progress: Progress, keep: bool = False, drill: str = "") -> Summary:
+def rehearse(root: Path, *, progress: Progress, keep: bool = False, drill: str = "", year: bool = False) -> Summary:
     """Rehearses the platform of a checkout and writes ``rehearsal.json`` into it.
 
     Args:
@@ -64,6 +66,7 @@ def rehearse(root: Path, *, progress: Progress, keep: bool = False, drill: str =
         progress: Is told of every step.
         keep: Leaves the cloud up; ``stop`` ends it.
         drill: The drill that is played after all the rest; empty for none.
+        year: Lets a year pass in production, in the place of some windows, and writes ``year.html`` beside.
 
     Returns:
         What the rehearsal showed. When it returns, every step succeeded and every refusal was an expected one.
@@ -74,7 +77,7 @@ def rehearse(root: Path, *, progress: Progress, keep: bool = False, drill: str =
         KeyboardInterrupt: The rehearsal was interrupted, by Ctrl-C, SIGTERM or SIGHUP; nothing of it is left.
     """
     with as_keyboard_interrupt():
-        journey = Journey(root=root.resolve(), progress=progress, drill=drill)
+        journey = Journey(root=root.resolve(), progress=progress, drill=drill, year=year)
         try:
             summary = journey.go(keep=keep)
         except Exception as error:
@@ -107,6 +110,7 @@ class Journey:
         root: The checkout.
         progress: Is told of every step.
         drill: The drill that is played after all the rest; empty for none.
+        year: Whether a year passes in production, in the place of some windows.
 
     Attributes:
         root: The checkout.
@@ -122,9 +126,10 @@ class Journey:
             no such drill.
     """
 
-    def __init__(self, *, root: Path, progress: Progress, drill: str = "") -> None:
+    def __init__(self, *, root: Path, progress: Progress, drill: str = "", year: bool = False) -> None:
         refuse_without_git()
         self._play = drills.find(drill) if drill else None
+        self._year = year
         self.root = root
         self.platform: Platform = load_platform(root)
         _refuse_model_monitor(self.platform)
@@ -185,6 +190,8 @@ class Journey:
                 cloud = self.cloud
                 summary = dataclasses.replace(summary, endpoint=cloud.options.endpoint, state=str(cloud.options.state))
             summary.write(self.root)
+            if summary.years:
+                write_whole(self.root / year.PAGE, year.page(summary.years), by=summary.id)
             if keep:
                 # The last thing: whatever fails before ends the cloud.
                 self.cloud.keep()
@@ -206,6 +213,7 @@ class Journey:
                 ways.append(way)
                 refused += met
             self.alert()
+            years = [passed for one in trained if (passed := self.pass_year(one, stand_in=stand_in)) is not None]
             played = self.drill(trained)
             refused += [denied for drill in played for act in drill.acts for denied in act.refused]
             self._refuse_surprises(refused)
@@ -225,6 +233,7 @@ class Journey:
                 denied_attempts=len(refused),
                 network_isolation=cloud.network_isolation,
                 drills=played,
+                years=tuple(years),
                 steps=self._steps.seconds,
                 seconds=round(time.monotonic() - began, 2),
             )
@@ -348,9 +357,9 @@ class Journey:
             offline: Rows that production's endpoint was asked.
 
         Returns:
-            What was seen; None for a model that nobody watches.
+            What was seen; None for a model that nobody watches, or whose year is to pass.
         """
-        if model.monitoring is None:
+        if model.monitoring is None or self._year:
             return None
         with self._steps.step(f"Watch {model.name} in production") as step:
             watched = watching.watch(
@@ -369,6 +378,30 @@ class Journey:
                 f"{watched.decision.verdict} and refused by its gate"
             )
         return watched
+
+    def pass_year(self, trained: TrainedModel, *, stand_in: images.StandIn) -> year.Year | None:
+        """Lets a year of a model's traffic pass in production, if one is wanted.
+
+        Args:
+            trained: The model, whose first version has been released.
+            stand_in: The runtime.
+
+        Returns:
+            The year; None for a model that nobody watches.
+        """
+        if not self._year or trained.model.monitoring is None:
+            return None
+        return year.play(
+            year.Scenery(
+                cloud=self.cloud,
+                people=self.people,
+                stand_in=stand_in,
+                folder=self.cloud.options.state / "year" / trained.model.name,
+                step=self._steps.step,
+            ),
+            trained=trained,
+            monitoring=trained.model.monitoring,
+        )
 
     def served(self, model: Model, deployment: Deployment) -> Served:
         """What an environment's endpoint of a model serves."""

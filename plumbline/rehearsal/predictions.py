@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from plumbline.accounts.access import Clients
 from plumbline.configuration import Deployment, Model
@@ -16,7 +17,7 @@ TOLERANCE = 1e-9
 ROWS = 1_200
 _ROWS_A_REQUEST = 40
 
-# Runs in the runtime's own environment: reads rows that the run prepared but did not train on, predicts them.
+# Both run in the runtime's own environment. The one predicts rows that the run prepared but did not train on.
 _OFFLINE = """
 import json, sys, tempfile
 from pathlib import Path
@@ -32,6 +33,15 @@ with tempfile.TemporaryDirectory() as name:
 table = pl.read_parquet(prepared).select(columns)
 rows = table.gather_every(max(1, table.height // wanted)).head(wanted).to_dicts()
 output.write_text(json.dumps({"rows": rows, "probabilities": predict(archive=archive, rows=rows)}))
+"""
+# The other predicts rows that it is given, a JSON object a line.
+_GIVEN = """
+import json, sys
+from pathlib import Path
+from runtime.prediction import predict
+archive, given, output = (Path(argument) for argument in sys.argv[1:])
+rows = [json.loads(line) for line in given.read_text().splitlines()]
+output.write_text(json.dumps({"probabilities": predict(archive=archive, rows=rows)}))
 """
 
 
@@ -78,13 +88,44 @@ def predict_offline(*, stand_in: StandIn, artifact: bytes, prepared: bytes, fold
     Raises:
         PlumblineError: The artifact cannot be loaded, or the test set has too few rows.
     """
+    found = _predicted(_OFFLINE, stand_in, artifact=artifact, given=prepared, folder=folder, rest=[str(rows)])
+    if len(found["rows"]) < rows:
+        raise PlumblineError(f"the test set has {len(found['rows'])} rows; at least {rows} are needed", exit_code=1)
+    return Offline(rows=tuple(json.dumps(row) for row in found["rows"]), probabilities=tuple(found["probabilities"]))
+
+
+def predict_rows(*, stand_in: StandIn, artifact: bytes, rows: Sequence[str], folder: Path) -> list[float]:
+    """Predicts rows with an artifact, without any endpoint, in the runtime's own environment.
+
+    Args:
+        stand_in: The runtime.
+        artifact: ``model.tar.gz``.
+        rows: Raw inputs, a JSON object a row.
+        folder: Where the files in between go.
+
+    Returns:
+        A probability a row.
+
+    Raises:
+        PlumblineError: The artifact cannot be loaded.
+    """
+    given = "".join(f"{row}\n" for row in rows).encode()
+    probabilities: list[float] = _predicted(_GIVEN, stand_in, artifact=artifact, given=given, folder=folder)[
+        "probabilities"
+    ]
+    return probabilities
+
+
+def _predicted(
+    program: str, stand_in: StandIn, *, artifact: bytes, given: bytes, folder: Path, rest: Sequence[str] = ()
+) -> dict[str, list[Any]]:
     folder.mkdir(parents=True, exist_ok=True)
-    archive, table, output = folder / "model.tar.gz", folder / "test.parquet", folder / "offline.json"
+    archive, rows, output = folder / "model.tar.gz", folder / "rows", folder / "offline.json"
     archive.write_bytes(artifact)
-    table.write_bytes(prepared)
+    rows.write_bytes(given)
     python = stand_in.folder / "venv" / "bin" / "python"
     done = subprocess.run(
-        [str(python), "-c", _OFFLINE, str(archive), str(table), str(rows), str(output)],
+        [str(python), "-c", program, str(archive), str(rows), *rest, str(output)],
         cwd=stand_in.folder / "program",
         env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -94,10 +135,8 @@ def predict_offline(*, stand_in: StandIn, artifact: bytes, prepared: bytes, fold
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
         raise PlumblineError(f"the registered artifact cannot predict: {last[0]}", exit_code=1)
-    found = json.loads(output.read_text(encoding="utf-8"))
-    if len(found["rows"]) < rows:
-        raise PlumblineError(f"the test set has {len(found['rows'])} rows; at least {rows} are needed", exit_code=1)
-    return Offline(rows=tuple(json.dumps(row) for row in found["rows"]), probabilities=tuple(found["probabilities"]))
+    found: dict[str, list[Any]] = json.loads(output.read_text(encoding="utf-8"))
+    return found
 
 
 def compare(

@@ -72,7 +72,9 @@ def _artifact_uri(package: Mapping[str, Any]) -> str:
     return str(container.get("ModelDataUrl") or container["ModelDataSource"]["S3DataSource"]["S3Uri"])
 
 
-def invoke(*, endpoint: str, caller: Clients, rows: bytes, client: Client | None = None) -> list[float]:
+def invoke(
+    *, endpoint: str, caller: Clients, rows: bytes, client: Client | None = None, inference_id: str = ""
+) -> list[float]:
     """Asks an endpoint for the probabilities of rows.
 
     Args:
@@ -80,8 +82,10 @@ def invoke(*, endpoint: str, caller: Clients, rows: bytes, client: Client | None
         caller: Who asks.
         rows: JSON lines.
         client: The client to ask with, when many requests follow each other.
+        inference_id: By which the truth of the answers is told later; empty for none.
     """
+    named = {"InferenceId": inference_id} if inference_id else {}
     answer = (client or caller.client("sagemaker-runtime")).invoke_endpoint(
-        EndpointName=endpoint, ContentType="application/jsonlines", Accept="application/jsonlines", Body=rows
+        EndpointName=endpoint, ContentType="application/jsonlines", Accept="application/jsonlines", Body=rows, **named
     )
     return [float(json.loads(line)["probability"]) for line in answer["Body"].read().splitlines()]

@@ -181,6 +181,7 @@ def _add_services(options: ServerOptions) -> _Services:
         object_key_states,
         provisioning,
         registry,
+        replication,
         resources,
         sagemaker,
     )
@@ -199,6 +200,7 @@ def _add_services(options: ServerOptions) -> _Services:
     function_processes.register(options.certificate_authority)
     object_copies.register()
     object_key_states.register()
+    replication.register()
     options.jobs.mkdir(exist_ok=True)
     sagemaker.register(
         Options(

@@ -10,6 +10,7 @@ from plumbline.rehearsal.predictions import Agreement
 from plumbline.rehearsal.release import Served
 from plumbline.rehearsal.training_run import Run
 from plumbline.rehearsal.watching import Watched
+from plumbline.rehearsal.year.story import Year
 from plumbline.writing import write_whole
 
 FILE = "rehearsal.json"
@@ -129,6 +130,7 @@ class Summary:
         denied_attempts: How often one of them was tried; the same call can be refused for more than one reason.
         network_isolation: How an isolated job is kept from the network on this machine.
         drills: The drills that were played after it.
+        years: The years that have passed in production, one a model.
         steps: Seconds of each step.
         seconds: Seconds of all of it.
         endpoint: The cloud's address when it was kept, else empty.
@@ -151,6 +153,7 @@ class Summary:
     steps: Mapping[str, float]
     seconds: float
     drills: tuple[Drill, ...] = ()
+    years: tuple[Year, ...] = ()
     endpoint: str = ""
     state: str = ""
 
@@ -175,6 +178,8 @@ class Summary:
         for way in self.models:
             name = _clipped(way.model, _MODEL)
             rows += [(f"{name}: {what}", value) for what, value in _rows_of(way)]
+        for year in self.years:
+            rows += [(f"{_clipped(year.model, _MODEL)}: {what}", value) for what, value in year.rows()]
         for drill in self.drills:
             rows += [(f"{drill.name}: {act.name}", _act(act)) for act in drill.acts]
         rows += [

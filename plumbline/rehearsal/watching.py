@@ -25,9 +25,10 @@ from plumbline.retraining.requests import request
 _LIMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.25
 _ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
-_ROWS_A_REQUEST = 40
-# Past the quarter of an hour after a window's end at which it is looked at.
-_LOOKED_AT = datetime.timedelta(minutes=20)
+_ROWS_A_REQUEST = 100
+# Past the quarter of an hour for which captures are waited for, before a window is looked at.
+_WRITTEN = datetime.timedelta(minutes=20)
+_PUBLISHED_WITHIN = datetime.timedelta(days=7)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,12 +38,27 @@ class Seen:
     Attributes:
         window: Its name.
         deviations: By monitor, of those that had something to look at.
+        sustained: What the alarms look at, likewise: the deviation that enough of the last windows have had.
         seconds: How long it took, from the end of the window to the published numbers.
     """
 
     window: str
     deviations: Mapping[str, float]
+    sustained: Mapping[str, float]
     seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What an endpoint has answered.
+
+    Attributes:
+        ids: The inference id of each answer, by which its truth is told.
+        probabilities: The answers, in the same order.
+    """
+
+    ids: tuple[str, ...]
+    probabilities: tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,26 +98,55 @@ class Watching:
         self._caller = cloud.administrator(deployment.account)
         self._ahead = datetime.timedelta()
 
-    def ask(self, rows: Sequence[str]) -> None:
-        """Asks the endpoint for rows, and waits until all are captured."""
+    def ask(self, rows: Sequence[str], *, name: str = "") -> Answers:
+        """Asks the endpoint for rows, and waits until all are captured.
+
+        Args:
+            rows: A JSON object a row.
+            name: What begins the inference ids; left out, the requests have none.
+        """
         endpoint = self._deployment.endpoint_name(self._model)
         client = self._caller.client("sagemaker-runtime")
-        before = self._captured()
+        before, ids, probabilities = self._captured(), list[str](), list[float]()
         for start in range(0, len(rows), _ROWS_A_REQUEST):
-            body = "".join(f"{row}\n" for row in rows[start : start + _ROWS_A_REQUEST]).encode()
-            invoke(endpoint=endpoint, caller=self._caller, rows=body, client=client)
+            asked = rows[start : start + _ROWS_A_REQUEST]
+            body, id_ = "".join(f"{row}\n" for row in asked).encode(), f"{name}-{start}" if name else ""
+            probabilities += invoke(endpoint=endpoint, caller=self._caller, rows=body, client=client, inference_id=id_)
+            # As the monitors number the rows of a request.
+            ids += [f"{id_}/{number}" if number else id_ for number in range(len(asked))]
         _until(lambda: self._captured() > before, what=f"a capture of {endpoint}")
+        return Answers(ids=tuple(ids), probabilities=tuple(probabilities))
 
-    def pass_window(self, every: Every) -> Seen:
-        """Lets the time of a window pass, and waits until what its job found is published."""
-        began = time.monotonic()
-        ended = _next_end(datetime.datetime.now(datetime.UTC) + self._ahead, every)
-        window = f"{ended:%Y%m%dT%H%MZ}"
-        shown = self._cloud.advance_clock(ended + _LOOKED_AT).now
+    @property
+    def now(self) -> datetime.datetime:
+        """What the cloud's clock shows."""
+        return datetime.datetime.now(datetime.UTC) + self._ahead
+
+    def reach(self, to: datetime.datetime) -> datetime.datetime:
+        """Lets time pass until a moment, and says what the clock shows then."""
+        shown = self._cloud.advance_clock(to).now
         self._ahead = shown - datetime.datetime.now(datetime.UTC)
+        return shown
+
+    def pass_window(self, monitoring: Monitoring, *, ended: datetime.datetime | None = None) -> Seen:
+        """Lets time pass until a window is looked at, and waits until what its job found is published.
+
+        Args:
+            monitoring: What is watched.
+            ended: When the window has ended; left out, it is the one that has not yet.
+        """
+        began = time.monotonic()
+        end = ended or window_end(self.now, monitoring.every)
+        window = f"{end:%Y%m%dT%H%MZ}"
+        self.reach(end + monitoring.looked_at_after + _WRITTEN)
         self._wait_for_job(window)
-        numbers = self._numbers(since=ended)
-        return Seen(window=window, deviations=numbers, seconds=round(time.monotonic() - began, 2))
+        _until(lambda: self._point("failed", {}, end) is not None, what="the numbers of the monitors")
+        return Seen(
+            window=window,
+            deviations=self._by_monitor("deviation", monitoring, since=end),
+            sustained=self._by_monitor("sustained_deviation", monitoring, since=end),
+            seconds=round(time.monotonic() - began, 2),
+        )
 
     def state_of(self, alarm: str) -> str:
         """The state of an alarm of the model's."""
@@ -139,13 +184,10 @@ class Watching:
         reasons = [str(step.get("FailureReason", "")) for step in steps["PipelineExecutionSteps"]]
         return f"{execution['PipelineExecutionStatus']}: {'; '.join(filter(None, reasons)) or 'no reason was given'}"
 
-    def _numbers(self, *, since: datetime.datetime) -> dict[str, float]:
-        """The deviations published since a time; waits until what is published last is there."""
-        _until(lambda: self._point("failed", {}, since) is not None, what="the numbers of the monitors")
-        monitoring = self._model.monitoring
+    def _by_monitor(self, metric: str, monitoring: Monitoring, *, since: datetime.datetime) -> dict[str, float]:
+        """What was published of each monitor since a time, of those that had something to look at."""
         points = {
-            monitor.value: self._point("deviation", {"Monitor": monitor.value}, since)
-            for monitor in (monitoring.checks if monitoring else ())
+            monitor.value: self._point(metric, {"Monitor": monitor.value}, since) for monitor in monitoring.checks
         }
         return {name: value for name, value in points.items() if value is not None}
 
@@ -156,7 +198,7 @@ class Watching:
             MetricName=metric,
             Dimensions=[{"Name": name, "Value": value} for name, value in named.items()],
             StartTime=since,
-            EndTime=since + datetime.timedelta(days=1),
+            EndTime=since + _PUBLISHED_WITHIN,
             Period=60,
             Statistics=["Maximum"],
         )
@@ -194,7 +236,7 @@ def watch(
             it registers a version that is no better.
     """
     watching = Watching(cloud=cloud, deployment=production, model=model)
-    seen = [watching.pass_window(monitoring.every)]
+    seen = [watching.pass_window(monitoring)]
     _refuse(seen[0].deviations, monitoring, beyond=False)
     tell(_sentence(seen[0]))
     alarm = production.drift_alarm(model)
@@ -203,7 +245,7 @@ def watch(
     listener = listen(cloud=cloud, deployment=told, account=production.account)
     for _ in range(monitoring.windows_to_alarm):
         watching.ask(_alike(offline.rows))
-        seen.append(watching.pass_window(monitoring.every))
+        seen.append(watching.pass_window(monitoring))
         _refuse(seen[-1].deviations, monitoring, beyond=True)
         tell(_sentence(seen[-1]))
     listener.wait(alarm, what=f"the alarm {alarm} of {production.account}")
@@ -267,8 +309,8 @@ def _sentence(seen: Seen) -> str:
     return ", ".join(f"{name} {deviation:.3f}" for name, deviation in seen.deviations.items())
 
 
-def _next_end(now: datetime.datetime, every: Every) -> datetime.datetime:
-    """When the present window ends."""
+def window_end(now: datetime.datetime, every: Every) -> datetime.datetime:
+    """When the window ends that a moment lies in."""
     hour = now.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
     if every is Every.HOUR:
         return hour + datetime.timedelta(hours=1)

@@ -13,6 +13,7 @@ Left out is FT, the flip test: it asks what the model says of the nearest neighb
 features; the answers alone do not tell.
 """
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
@@ -284,13 +285,17 @@ class BiasViolation:
 def bias_deviation(baseline: BiasAnalysis, current: BiasAnalysis) -> float:
     """How far bias has moved, from 0 to 1: the largest absolute change of a metric in a facet that both have.
 
-    It counts the metrics that lie within -1 and 1 (`BOUNDED`), so that one scale fits all; larger changes count as 1.
+    What chance alone makes of a change is taken off: the reach of the interval of a difference, for both sides are
+    samples. A metric of few rows, such as the acceptance rates of a model that accepts few, would deviate otherwise
+    whenever it is looked at. It counts the metrics that lie within -1 and 1 (`BOUNDED`), so that one scale fits all;
+    larger changes count as 1.
     Metrics that are None on one side are left out.
 
     Raises:
         ValueError: There is no such metric, so that nothing is known.
     """
-    changes = [abs(pair.now - pair.before) for pair in _pairs(baseline, current) if pair.name in BOUNDED]
+    pairs = _pairs(baseline, current)
+    changes = [max(0.0, abs(pair.now - pair.before) - pair.chance) for pair in pairs if pair.name in BOUNDED]
     if not changes:
         raise ValueError("the baseline and the current bias analysis share no bounded metric of a facet with a value")
     return min(1.0, max(changes))
@@ -332,7 +337,10 @@ def violations(baseline: BiasAnalysis, current: BiasAnalysis, *, threshold: floa
 
 @dataclass(frozen=True, kw_only=True)
 class _Pair:
-    """A metric that has a value in both analyses; its ends are its value where it has no interval."""
+    """A metric that has a value in both analyses; its ends are its value where it has no interval.
+
+    `chance` is how far apart both may be by chance, at the level of their intervals.
+    """
 
     facet: FacetBias
     name: str
@@ -340,6 +348,7 @@ class _Pair:
     now: float
     lower: float
     upper: float
+    chance: float
 
 
 def _pairs(baseline: BiasAnalysis, current: BiasAnalysis) -> Iterator[_Pair]:
@@ -347,9 +356,9 @@ def _pairs(baseline: BiasAnalysis, current: BiasAnalysis) -> Iterator[_Pair]:
     for facet in current.facets:
         reference = references.get((facet.facet, facet.value_or_threshold), {})
         for name, metric in facet.metrics.items():
-            before = reference[name].value if name in reference else None
-            now = metric.value
-            if before is not None and now is not None:
+            then = reference.get(name)
+            before, now = None if then is None else then.value, metric.value
+            if then is not None and before is not None and now is not None:
                 yield _Pair(
                     facet=facet,
                     name=name,
@@ -357,7 +366,13 @@ def _pairs(baseline: BiasAnalysis, current: BiasAnalysis) -> Iterator[_Pair]:
                     now=now,
                     lower=now if metric.lower is None else metric.lower,
                     upper=now if metric.upper is None else metric.upper,
+                    chance=math.hypot(_reach(then), _reach(metric)),
                 )
+
+
+def _reach(metric: BiasMetric) -> float:
+    """From the middle of a metric's interval to its ends; 0 without one."""
+    return 0.0 if metric.lower is None or metric.upper is None else (metric.upper - metric.lower) / 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

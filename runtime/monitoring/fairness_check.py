@@ -111,7 +111,7 @@ class ComparedBias:
         current: Of the window.
         left_out: What was left out of the window, by why, and how often.
         violations: The metrics that are further from balance than they may be.
-        deviation: The largest absolute change of a metric that lies between -1 and 1, 0 to 1.
+        deviation: The largest absolute change of a metric that lies between -1 and 1, less chance, 0 to 1.
         left_out_of_baseline: What was left out of the baseline's tables; nothing, if it is an analysis.
     """
 

@@ -5,6 +5,7 @@ window is from the baseline, or that there was nothing to look at, or why it fai
 container has no network.
 """
 
+import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from runtime.errors import JobError, RowError
 from runtime.jobs import ProcessingJob
 from runtime.monitoring import attribution_check, fairness_check, quality_check
 from runtime.monitoring.analysis import ANALYSIS
+from runtime.monitoring.answers import ID
 from runtime.monitoring.baselines import explained
 from runtime.monitoring.bias import BiasAnalysis
 from runtime.monitoring.checks import BIAS, CHECKS_FILE, DATA_QUALITY, EXPLAINABILITY, MODEL_QUALITY, Checks
@@ -33,6 +35,7 @@ from runtime.prediction import loaded
 from runtime.predictor import Predictor
 
 METRICS_FILE, REPORT_FILE = "metrics.json", "report.html"
+LABELLED_FILE, LABELLED_DESCRIPTION = "labelled.parquet", "labelled.json"
 _FORMAT = 1
 _REASONS = ("failed", "no_data", "not_yet")  # for which a check has no deviation
 
@@ -83,9 +86,10 @@ class Outcome:
 
 
 def monitor(job: ProcessingJob) -> None:
-    """Reads the inputs `data`, `baseline` and `model`, writes the output `report`.
+    """Reads the inputs `data`, `baseline` and `model`, writes the outputs `report` and `labelled`.
 
-    The argument `window` names `window.json` within `data`.
+    The argument `window` names `window.json` within `data`. `labelled` gets the answers whose truth is known, to train
+    on: `labelled.parquet` and what `labelled.json` says of it; nothing when there are none.
 
     Raises:
         JobError: The window, the baselines or the model cannot be read at all.
@@ -108,6 +112,8 @@ def monitor(job: ProcessingJob) -> None:
             scratch=Path(scratch),
         )
         told = {name: _told(looking.check(name), output / name) for name in checks.names}
+        kept = looking.keep_labelled(job.output("labelled"))
+    print(f"labelled: {kept} rows of the window {window.answered.id} to train on")
     document = {
         "version": _FORMAT,
         "window": window.id,
@@ -259,6 +265,40 @@ class _Looking:
             files=outcome.files(),
         )
 
+    def keep_labelled(self, folder: Path) -> int:
+        """Writes the answers whose truth is known, with their inputs as the model takes them.
+
+        Args:
+            folder: Where to; stays empty when there are none.
+
+        Returns:
+            How many rows there are.
+        """
+        try:
+            table, counts = self._labelled
+        except (NotYetError, NothingToCheckError):
+            return 0
+        columns, checks = self.predictor.columns, self.checks
+        rows = pl.read_parquet(table)
+        usable = _typed(rows, self.predictor, [ID, checks.answer, checks.label], counts)
+        if usable.is_empty():
+            return 0
+        path = folder / LABELLED_FILE
+        usable.select(*(column.name for column in columns), checks.label, checks.answer, ID).write_parquet(path)
+        answered = self.window.answered
+        description = {
+            "version": _FORMAT,
+            "model": self.window.model,
+            "window": answered.id,
+            "since": answered.since.isoformat(),
+            "until": answered.until.isoformat(),
+            "model_version": self.window.version,
+            "rows": usable.height,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        (folder / LABELLED_DESCRIPTION).write_text(document_text(description), encoding="utf-8")
+        return usable.height
+
     @property
     def _captures(self) -> Sequence[Path]:
         return files_in(self.data, self.window.captures)
@@ -288,11 +328,16 @@ def _values(analysis: BiasAnalysis) -> dict[str, float]:
 
 
 def _usable(rows: pl.DataFrame, predictor: Predictor, counts: Counter[str]) -> pl.DataFrame:
-    """The rows whose inputs are what the model takes: what it refused to answer was captured too."""
+    """The inputs of the rows that the model takes: what it refused to answer was captured too."""
+    return _typed(rows, predictor, (), counts).select(column.name for column in predictor.columns)
+
+
+def _typed(rows: pl.DataFrame, predictor: Predictor, beside: Sequence[str], counts: Counter[str]) -> pl.DataFrame:
+    """The rows whose inputs are what the model takes, with the inputs in its types and other columns as they are."""
+    columns = predictor.columns
     if rows.is_empty():
         return rows
-    columns = predictor.columns
-    typed = rows.select(pl.col(column.name).cast(column.dtype, strict=False) for column in columns)
+    typed = rows.select(*(pl.col(column.name).cast(column.dtype, strict=False) for column in columns), *beside)
     whole = typed.drop_nulls([column.name for column in columns if column.required])
     counts["rows that the model does not take"] += typed.height - whole.height
     return whole

@@ -12,7 +12,7 @@ The truth of a window is known when the next ones have passed, so the checks tha
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -37,6 +37,11 @@ class Span(BaseModel):
 
     since: datetime
     until: datetime
+
+    @property
+    def id(self) -> str:
+        """Its name, e.g. `20130501T0000Z`: when it ended, in UTC."""
+        return f"{self.until.astimezone(UTC):%Y%m%dT%H%MZ}"
 
 
 class Window(BaseModel):

@@ -121,4 +121,17 @@ def test_production_decrypts_models_of_staging_through_s3(assembly: Assembly, st
 
 def test_production_decrypts_no_data_of_staging(assembly: Assembly, staging: Deployment) -> None:
     production = assembly.platform.deployment(Environment.PRODUCTION)
-    assert production.account not in str(_policy(assembly, staging, KeyPurpose.DATA))
+    foreign = [s for s in _policy(assembly, staging, KeyPurpose.DATA).values() if production.account in str(s)]
+    assert [action for statement in foreign for action in listed(statement["Action"])] == [
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+    ]
+
+
+def test_production_encrypts_replicas_in_one_role_through_s3(assembly: Assembly, staging: Deployment) -> None:
+    production = assembly.platform.deployment(Environment.PRODUCTION)
+    replicate = _policy(assembly, staging, KeyPurpose.DATA)[f"ReplicateFrom{production.account}"]
+    assert replicate["Condition"] == {
+        "ArnLike": {"aws:PrincipalArn": production.replication_role_arn},
+        "StringEquals": {"kms:ViaService": f"s3.{staging.region}.amazonaws.com"},
+    }

@@ -38,6 +38,16 @@ def test_a_person_shows_a_second_factor_and_stays_an_hour(
     assert role["MaxSessionDuration"] == 3600
 
 
+@pytest.mark.parametrize("environment", [Environment.STAGING, Environment.PRODUCTION])
+def test_whoever_is_on_call_shows_a_second_factor_and_stays_an_hour(
+    assembly: Assembly, environment: Environment
+) -> None:
+    role = _role(assembly, environment, Person.ON_CALL)["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"]["Bool"] == {"aws:MultiFactorAuthPresent": "true"}
+    assert role["MaxSessionDuration"] == 3600
+
+
 @_EVERYWHERE
 def test_the_glass_is_broken_in_the_platforms_region_only(assembly: Assembly, environment: Environment) -> None:
     role = _role(assembly, environment, Person.BREAK_GLASS)["Properties"]
@@ -106,6 +116,62 @@ def test_an_auditor_changes_nothing_and_reads_no_content(assembly: Assembly, env
     assert not [action for action in allowed if action.split(":")[1].startswith(_WRITES)]
     content = {"s3:GetObject", "kms:Decrypt", "logs:GetLogEvents", "sqs:ReceiveMessage", "ssm:GetParameter"}
     assert not allowed & content
+
+
+def test_nobody_is_on_call_in_dev(assembly: Assembly) -> None:
+    dev = assembly.platform.deployment(Environment.DEV)
+    names = {r["Properties"]["RoleName"] for r in _operations(assembly, dev).of_type("AWS::IAM::Role")}
+    assert dev.person_role_name(Person.ON_CALL) not in names
+
+
+def test_whoever_is_on_call_reads_findings_and_no_values(assembly: Assembly) -> None:
+    production = assembly.platform.deployment(Environment.PRODUCTION)
+    granted = role_statements(_role(assembly, Environment.PRODUCTION, Person.ON_CALL))
+    assert granted["ReadReports"]["Resource"] == [
+        f"arn:aws:s3:::{production.data_bucket}/*/monitoring/*/{name}"
+        for name in ("constraint_violations.json", "metrics.json", "report.html")
+    ]
+    assert [sid for sid, one in granted.items() if "s3:GetObject" in listed(one["Action"])] == ["ReadReports"]
+    assert granted["FindReports"]["Condition"] == {"StringLike": {"s3:prefix": "*/monitoring/*"}}
+    staging = _allowed(_role(assembly, Environment.STAGING, Person.ON_CALL))
+    assert not [action for action in staging if action.startswith("s3:")]
+
+
+@pytest.mark.parametrize(
+    ("environment", "functions"),
+    [
+        (Environment.STAGING, {"account-guard", "retraining-governor"}),
+        (Environment.PRODUCTION, {"account-guard", "metrics-publisher", "monitor-window"}),
+    ],
+)
+def test_whoever_is_on_call_calls_each_function_whose_events_can_be_in_the_queue_and_no_other(
+    assembly: Assembly, environment: Environment, functions: set[str]
+) -> None:
+    deployment = assembly.platform.deployment(environment)
+    called = listed(role_statements(_role(assembly, environment, Person.ON_CALL))["HaveItHandledAgain"]["Resource"])
+    assert set(called) == {deployment.arn("lambda", f"function:{deployment.prefix}-{name}") for name in functions}
+    queue = deployment.arn("sqs", deployment.dead_letter_queue("events"))
+    in_the_queue = {
+        function["Properties"]["FunctionName"]
+        for function in _operations(assembly, deployment).of_type("AWS::Lambda::Function")
+        if "Failures" in str(function["Properties"]["DeadLetterConfig"])
+        or function["Properties"]["DeadLetterConfig"]["TargetArn"] == queue
+    }
+    assert in_the_queue == {f"{deployment.prefix}-{name}" for name in functions}
+
+
+def test_whoever_is_on_call_changes_nothing_but_what_failed(assembly: Assembly) -> None:
+    allowed = _allowed(_role(assembly, Environment.PRODUCTION, Person.ON_CALL))
+    reads = ("Describe", "Filter", "Get", "List")
+    changes = {action for action in allowed if not action.split(":")[1].startswith(reads)}
+    assert changes == {
+        "kms:Decrypt",
+        "lambda:InvokeFunction",
+        "sagemaker:RetryPipelineExecution",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:ReceiveMessage",
+    }
 
 
 @_EVERYWHERE

@@ -137,6 +137,15 @@ def test_a_job_that_failed_is_told_as_that_and_not_as_a_deviation(account: Accou
     assert account.value("deviation", "data-quality") is None
 
 
+def test_a_run_that_was_retried_is_published_when_it_ends_well(account: Account) -> None:
+    """SageMaker tells of the end of the same execution again, under the same display name."""
+    ended(status="Failed")
+    account.published.clear()
+    account.left("20130503T0000Z", 0.25)
+    ended(status="Succeeded", needed=1)
+    assert (account.value("failed"), account.value("sustained_deviation", "data-quality")) == (0, 0.25)
+
+
 def test_a_check_that_failed_does_not_hide_the_others(account: Account) -> None:
     account.left("20130503T0000Z", 0.25, bias={"failed": "no row"})
     ended()
@@ -222,6 +231,14 @@ def test_an_event_of_an_old_window_is_not_published_as_if_it_were_now(account: A
     assert account.published == []
     ended("20130502T0000Z")
     assert account.value("deviation", "data-quality") == 0.01
+
+
+@pytest.mark.parametrize("days", [1, 2, 14])
+def test_a_newer_window_is_seen_across_windows_without_traffic(account: Account, days: int) -> None:
+    account.left("20130501T0000Z", 0.9)
+    account.left(f"201305{1 + days:02}T0000Z", 0.01)
+    ended("20130501T0000Z", needed=1, of=1)
+    assert account.published == []
 
 
 @given(

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from functions.monitor_window import index
 
@@ -26,7 +28,11 @@ class Account:
         self.published: list[Document] = []
         self.missing = False
         self.released = datetime.datetime(2012, 1, 1, tzinfo=datetime.UTC)
+        self.version = VERSION
         self.image = f"{IMAGE}@sha256:{'0' * 64}"
+        # What another delivery of the event writes between a look at a key and the writing of it.
+        self.faster: dict[str, bytes] = {}
+        self.unwritable = ""
 
     def captured(self, hour: str, *, folder: str = FOLDER, body: bytes = b"{}\n") -> str:
         key = f"{folder}/{hour}/00-00-000-x.jsonl"
@@ -49,11 +55,10 @@ class Account:
 
     def describe_model(self, *, ModelName: str) -> Document:  # noqa: N803
         assert ModelName == "model"
-        return {"PrimaryContainer": {"ModelPackageName": VERSION}}
+        return {"PrimaryContainer": {"ModelPackageName": self.version}}
 
     def describe_model_package(self, *, ModelPackageName: str) -> Document:  # noqa: N803
-        assert ModelPackageName == VERSION
-        url = "s3://models/flight_delays/released/3/model.tar.gz"
+        url = f"s3://models/flight_delays/released/{ModelPackageName.rpartition('/')[2]}/model.tar.gz"
         return {"InferenceSpecification": {"Containers": [{"ModelDataUrl": url, "Image": self.image}]}}
 
     def start_pipeline_execution(self, **request: Any) -> Document:
@@ -71,13 +76,38 @@ class Account:
         ]
         return [{"Contents": found[:1]}, {"Contents": found[1:]}, {}]
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:  # noqa: N803
-        assert (Bucket, ContentType) == ("capture", "application/json")
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, MaxKeys: int) -> Document:  # noqa: N803
+        assert Bucket == "capture"
+        found = [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)][:MaxKeys]
+        return {"Contents": found} if found else {}
+
+    def get_object(self, *, Bucket: str, Key: str) -> Document:  # noqa: N803
+        assert Bucket == "capture"
+        assert "/windows/" in Key, "it reads nothing that customers asked"
+        if Key not in self.objects:
+            error: Any = {"Error": {"Code": "NoSuchKey", "Message": "The specified key does not exist."}}
+            raise ClientError(error, "GetObject")
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str, IfNoneMatch: str) -> None:  # noqa: N803
+        assert (Bucket, ContentType, IfNoneMatch) == ("capture", "application/json", "*")
+        if self.unwritable and Key.endswith(self.unwritable):
+            unwell: Any = {"Error": {"Code": "InternalError", "Message": "Please try again."}}
+            raise ClientError(unwell, "PutObject")
+        self.objects |= self.faster
+        if Key in self.objects:
+            error: Any = {"Error": {"Code": "PreconditionFailed", "Message": "At least one did not hold."}}
+            raise ClientError(error, "PutObject")
         self.objects[Key] = Body
 
     def put_metric_data(self, *, Namespace: str, MetricData: list[Document]) -> None:  # noqa: N803
         assert Namespace == "plumbline/monitoring"
         self.published += MetricData
+
+    def told(self, metric: str) -> int:
+        """How often a metric of the model was published."""
+        one = {"MetricName": metric, "Dimensions": [{"Name": "Model", "Value": "flight_delays"}], "Value": 1}
+        return self.published.count(one)
 
     def window(self, name: str) -> Document:
         found: Document = json.load(io.BytesIO(self.objects[f"flight_delays/windows/{name}/window.json"]))
@@ -87,18 +117,28 @@ class Account:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     made = Account()
-    monkeypatch.setattr("boto3.client", lambda _service: made)
+    patched(made, monkeypatch)
+    return made
+
+
+def patched(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boto3.client", lambda _service: account)
     for name, value in {
         "CAPTURE_BUCKET": "capture",
         "PREFIX": "plumbline-production",
         "NAMESPACE": "plumbline/monitoring",
     }.items():
         monkeypatch.setenv(name, value)
-    return made
 
 
-def closed(time: str, *, every: str = "day", late: int = 24) -> dict[str, str]:
-    event = {"model": "flight_delays", "time": time, "every": every, "labelsAfterHours": late}
+def closed(time: str, *, every: str = "day", late: int = 24, wait: int = 0) -> dict[str, str]:
+    event = {
+        "model": "flight_delays",
+        "time": time,
+        "every": every,
+        "labelsAfterHours": late,
+        "closedAfterHours": wait,
+    }
     return index.handler(event, None)
 
 
@@ -129,14 +169,38 @@ def test_the_older_window_is_the_last_one_whose_truth_is_known(account: Account)
 
 
 def test_what_the_version_before_has_answered_is_not_held_against_the_one_that_is_served(account: Account) -> None:
+    account.captured("2013/04/30/09")
+    account.captured("2013/04/30/12")
+    own = account.captured("2013/04/30/13")
+    account.captured("2013/05/01/12")
+    account.captured("2013/05/01/09", folder="flight_delays/labels")
+    account.released = datetime.datetime(2013, 4, 30, 12, 30, tzinfo=datetime.UTC)
+    closed("2013-05-02T00:15:00Z")
+    # Nobody can tell which version has answered in the hour of the release.
+    assert [f"flight_delays/{name}" for name in account.window("20130502T0000Z")["answers"]] == [own]
+
+
+def test_a_version_of_after_the_older_window_has_answered_nothing_there(account: Account) -> None:
     account.captured("2013/04/30/12")
     account.captured("2013/05/01/12")
     account.captured("2013/05/01/09", folder="flight_delays/labels")
-    account.released = datetime.datetime(2013, 4, 30, 9, tzinfo=datetime.UTC)
+    account.released = datetime.datetime(2013, 5, 1, 9, tzinfo=datetime.UTC)
     closed("2013-05-02T00:15:00Z")
     assert account.window("20130502T0000Z")["answers"] == []
-    closed("2013-05-03T00:15:00Z")
-    assert account.window("20130503T0000Z")["answers"]
+
+
+def test_a_month_waits_a_day_for_its_own_truth(account: Account) -> None:
+    asked = account.captured("2013/04/30/12")
+    label = account.captured("2013/05/01/09", folder="flight_delays/labels")
+    closed("2013-05-01T00:15:00Z", every="month", late=24, wait=24)
+    assert not account.started
+    closed("2013-05-02T00:15:00Z", every="month", late=24, wait=24)
+    window = account.window("20130501T0000Z")
+    assert window["asked"] == window["answered"]
+    assert [f"flight_delays/{name}" for name in window["answers"]] == [asked]
+    assert [f"flight_delays/{name}" for name in window["labels"]] == [label]
+    closed("2013-05-03T00:15:00Z", every="month", late=24, wait=24)
+    assert len(account.started) == 1
 
 
 def test_without_a_wait_for_the_truth_both_windows_are_one(account: Account) -> None:
@@ -171,6 +235,7 @@ def test_the_job_gets_the_served_version_its_baselines_and_its_image(account: Ac
     assert request["PipelineName"] == f"{ENDPOINT}-monitor"
     assert {one["Name"]: one["Value"] for one in request["PipelineParameters"]} == {
         "WindowId": "20130502T0000Z",
+        "AnsweredId": "20130501T0000Z",
         "BaselineUri": "s3://models/flight_delays/released/3/baselines/",
         "ModelUri": "s3://models/flight_delays/released/3/model.tar.gz",
         "ImageDigest": "0" * 64,
@@ -203,9 +268,7 @@ def test_a_window_without_traffic_starts_no_job_and_says_so(account: Account) ->
     account.captured("2013/05/01/12", body=b"")
     closed("2013-05-02T00:15:00Z")
     assert account.started == []
-    assert account.published == [
-        {"MetricName": "no_data", "Dimensions": [{"Name": "Model", "Value": "flight_delays"}], "Value": 1}
-    ]
+    assert (account.told("no_data"), account.told("windows"), len(account.published)) == (1, 1, 2)
     assert not [key for key in account.objects if "windows" in key]
 
 
@@ -219,7 +282,89 @@ def test_without_traffic_today_yesterdays_answers_are_still_judged_when_their_tr
 def test_before_the_first_release_there_is_nothing_to_watch(account: Account) -> None:
     account.missing = True
     assert "no endpoint" in closed("2013-05-02T00:15:00Z")["said"]
-    assert (account.started, account.published) == ([], [])
+    assert (account.started, account.told("no_data"), account.told("windows")) == ([], 0, 1)
+
+
+@pytest.mark.parametrize("every", ["day", "month"])
+def test_an_endpoint_that_is_gone_is_told_on_every_day(account: Account, every: str) -> None:
+    account.captured("2013/04/02/10")
+    account.missing = True
+    assert "any more" in closed("2013-05-02T00:15:00Z", every=every)["said"]
+    assert (account.started, account.told("no_data")) == ([], 1)
+
+
+def test_captures_of_a_model_with_a_longer_name_are_no_sign_of_an_endpoint(account: Account) -> None:
+    account.captured("2013/04/02/10", folder=f"flight_delays/{ENDPOINT}-two/primary")
+    account.missing = True
+    assert "yet" in closed("2013-05-02T00:15:00Z")["said"]
+
+
+@given(
+    every=st.sampled_from(["hour", "day", "week", "month"]),
+    first=st.dates(datetime.date(2012, 1, 1), datetime.date(2031, 1, 1)),
+)
+@settings(max_examples=20)
+def test_each_window_is_closed_by_one_of_its_calls_and_every_call_is_told(every: str, first: datetime.date) -> None:
+    account, hours = Account(), 1 if every == "hour" else 24
+    calls = [
+        datetime.datetime.combine(first, datetime.time(0, 15), datetime.UTC) + datetime.timedelta(hours=number * hours)
+        for number in range(80)
+    ]
+    for number in range(120 * 24):
+        hour = calls[0] + datetime.timedelta(hours=number) - datetime.timedelta(days=40)
+        account.captured(f"{hour:%Y/%m/%d/%H}")
+    with pytest.MonkeyPatch.context() as patch:
+        patched(account, patch)
+        for time in calls:
+            closed(time.isoformat(), every=every, late=0)
+    names = [request["PipelineExecutionDisplayName"] for request in account.started]
+    expected = {f"{call.replace(minute=0):%Y%m%dT%H%MZ}" for call in calls if _begins(call, every)}
+    assert (len(names), set(names)) == (len(expected), expected)
+    assert account.told("windows") == len(calls)
+
+
+def _begins(call: datetime.datetime, every: str) -> bool:
+    return {"week": call.weekday() == 0, "month": call.day == 1}.get(every, True)
+
+
+def test_an_event_that_comes_again_is_about_what_the_first_one_has_written(account: Account) -> None:
+    account.captured("2013/05/01/12")
+    closed("2013-05-02T00:15:00Z")
+    written = dict(account.objects)
+    account.captured("2013/05/01/13")
+    account.captured("2013/04/30/12")
+    account.captured("2013/05/01/09", folder="flight_delays/labels")
+    account.version, account.released = VERSION.replace("/3", "/4"), datetime.datetime(2013, 5, 3, tzinfo=datetime.UTC)
+    account.missing = True
+    closed("2013-05-02T00:15:00Z")
+    assert {key: account.objects[key] for key in written} == written
+    first, second = account.started
+    assert first == second
+
+
+def test_of_two_deliveries_at_once_the_first_to_write_is_the_one(account: Account) -> None:
+    account.captured("2013/05/01/12")
+    closed("2013-05-02T00:15:00Z")
+    key = "flight_delays/windows/20130502T0000Z/window.json"
+    account.faster = {key: account.objects.pop(key)}
+    account.captured("2013/05/01/13")
+    account.version = VERSION.replace("/3", "/4")
+    closed("2013-05-02T00:15:00Z")
+    assert account.window("20130502T0000Z")["version"] == VERSION
+    first, second = account.started
+    assert first == second
+
+
+def test_a_manifest_that_was_not_written_follows_from_the_window_that_was(account: Account) -> None:
+    early = account.captured("2013/05/01/12")
+    account.unwritable = "manifest.json"
+    with pytest.raises(ClientError, match="Please try again"):
+        closed("2013-05-02T00:15:00Z")
+    account.unwritable = ""
+    account.captured("2013/05/01/13")
+    closed("2013-05-02T00:15:00Z")
+    _, *names = json.loads(account.objects["flight_delays/windows/20130502T0000Z/manifest.json"])
+    assert names == [early.removeprefix("flight_delays/"), "windows/20130502T0000Z/window.json"]
 
 
 def test_an_image_by_a_tag_is_refused(account: Account) -> None:

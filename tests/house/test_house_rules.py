@@ -202,12 +202,17 @@ def test_no_role_is_assumed_without_a_condition(assembly: Assembly) -> None:
 
 
 def _says_not_for_whom(statement: Json) -> bool:
-    """Three services that are not documented to send SourceAccount or SourceArn when they assume a role.
+    """Four services that are not documented to send SourceAccount or SourceArn when they assume a role.
 
     CloudTrail, writing to CloudWatch Logs, is documented not to; CloudFormation takes roles of the stack's account,
-    and Lambda of the function's, and no other's.
+    Lambda of the function's, and S3, to replicate, of the bucket's, and no other's.
     """
-    silent = ("cloudformation.amazonaws.com", "cloudtrail.amazonaws.com", "lambda.amazonaws.com")
+    silent = (
+        "cloudformation.amazonaws.com",
+        "cloudtrail.amazonaws.com",
+        "lambda.amazonaws.com",
+        "s3.amazonaws.com",
+    )
     return statement["Principal"]["Service"] in silent
 
 

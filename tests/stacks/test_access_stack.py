@@ -18,6 +18,47 @@ def test_nobody_releases_to_dev(assembly: Assembly) -> None:
     assert not [name for name in assembly.templates if name.startswith(f"{dev.prefix}-access")]
 
 
+def test_labels_are_delivered_by_whom_the_model_names_to_their_place_only(assembly: Assembly) -> None:
+    production, model = assembly.platform.deployment(Environment.PRODUCTION), assembly.models[0]
+    role = _role(assembly, production, ModelJob.LABEL)
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert model.monitoring is not None
+    assert trust["Condition"] == {
+        "ArnEquals": {"aws:PrincipalArn": production.iam_arn(f"role/{model.monitoring.labels_from[0]}")}
+    }
+    write = role_statements(role)["WriteObjects"]
+    assert write["Action"] == "s3:PutObject"
+    assert write["Resource"] == f"arn:aws:s3:::{production.capture_bucket}/{model.name}/labels/*"
+
+
+def test_nobody_delivers_labels_in_staging(assembly: Assembly) -> None:
+    staging, model = assembly.platform.deployment(Environment.STAGING), assembly.models[0]
+    names = [
+        role["Properties"]["RoleName"]
+        for role in assembly[staging.stack_name("access", model)].of_type("AWS::IAM::Role")
+    ]
+    assert names
+    assert staging.role_name(model, ModelJob.LABEL) not in names
+
+
+@_SERVING
+def test_an_endpoint_writes_what_it_captures_and_no_labels_beside_it(
+    assembly: Assembly, environment: Environment
+) -> None:
+    deployment, model = assembly.platform.deployment(environment), assembly.models[0]
+    write = role_statements(_role(assembly, deployment, ModelJob.SERVE))["WriteObjects"]
+    endpoint = deployment.endpoint_name(model)
+    assert write["Resource"] == f"arn:aws:s3:::{deployment.capture_bucket}/{model.name}/{endpoint}/*"
+
+
+@_SERVING
+def test_labelled_data_is_kept_in_production_only(assembly: Assembly, environment: Environment) -> None:
+    deployment, model = assembly.platform.deployment(environment), assembly.models[0]
+    write = role_statements(_role(assembly, deployment, ModelJob.MONITOR))["WriteObjects"]
+    labelled = f"arn:aws:s3:::{deployment.data_bucket}/labelled/{model.name}/*"
+    assert (labelled in listed(write["Resource"])) is deployment.is_production
+
+
 @_SERVING
 def test_the_release_role_deploys_the_serving_stack_of_its_model_only(
     assembly: Assembly, environment: Environment

@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template as Synthesized
 
-from plumbline.configuration import Deployment, Environment, Model, ModelJob, Monitoring
+from mlops_constructs.model_alarms import ModelAlarms
+from plumbline.configuration import Deployment, Environment, Every, Model, ModelJob, Monitoring
 from plumbline.errors import PlumblineError
+from plumbline.rehearsal.cloudwatch.evaluating import judge
 from plumbline.render.validation import validate
 from tests.house.assembly import Assembly, Json, Template, of_reference, role_statements, synthesized
 
@@ -130,7 +134,7 @@ def test_a_window_is_closed_by_a_schedule_that_tells_its_own_time(
     rules: dict[str, Json], production: Deployment, model: Model, monitoring: Monitoring
 ) -> None:
     rule = rules[f"{production.model_name(model)}-window"]
-    assert rule["ScheduleExpression"] == monitoring.every.schedule
+    assert rule["ScheduleExpression"] == monitoring.every.calls
     (target,) = rule["Targets"]
     transformer = target["InputTransformer"]
     assert transformer["InputPathsMap"] == {"time": "$.time"}
@@ -138,8 +142,9 @@ def test_a_window_is_closed_by_a_schedule_that_tells_its_own_time(
     said = json.loads(transformer["InputTemplate"].replace("<time>", '"2013-05-01T00:15:00Z"'))
     assert said == {
         "model": "flight_delays",
-        "every": "day",
+        "every": monitoring.every.value,
         "labelsAfterHours": monitoring.labels_after_hours,
+        "closedAfterHours": 24,
         "time": "2013-05-01T00:15:00Z",
     }
 
@@ -188,7 +193,56 @@ def test_violated_failed_and_no_data_are_alarms_of_their_own(
     name = production.model_name(model)
     assert alarms[f"{name}-monitor-failed"]["MetricName"] == "failed"
     assert alarms[f"{name}-monitor-no-data"]["MetricName"] == "no_data"
-    assert {alarm["TreatMissingData"] for alarm in alarms.values()} == {"notBreaching"}
+    silent = f"{name}-monitor-silent"
+    assert {alarm["TreatMissingData"] for key, alarm in alarms.items() if key != silent} == {"notBreaching"}
+
+
+def test_a_monitor_that_nobody_calls_is_told_of_a_day_and_two_hours_later(
+    alarms: dict[str, Json], production: Deployment, model: Model
+) -> None:
+    alarm = alarms[f"{production.model_name(model)}-monitor-silent"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("windows", "SampleCount", 1)
+    assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("LessThanThreshold", "breaching")
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 26 * 3_600
+    assert "DatapointsToAlarm" not in alarm
+    assert [{one["Name"]: one["Value"] for one in alarm["Dimensions"]}] == [{"Model": model.name}]
+    assert alarm["AlarmActions"] == [production.operations_topic_arn]
+
+
+def test_calls_that_come_keep_it_quiet_and_one_that_does_not_is_heard_two_hours_later(
+    alarms: dict[str, Json], production: Deployment, model: Model
+) -> None:
+    alarm = alarms[f"{production.model_name(model)}-monitor-silent"]
+    first, hour = 1_800_000_000.0, 3_600
+    points = [{"Timestamp": first + day * 24 * hour, "Value": 1.0} for day in range(3)]
+
+    def states(hours: range) -> set[str | None]:
+        return {judge(alarm, points, now=first + number * hour + 60).state for number in hours}
+
+    last = 2 * 24
+    assert states(range(last + 26)) == {"OK"}
+    assert states(range(last + 26, last + 80)) == {"ALARM"}
+
+
+@pytest.mark.parametrize(
+    ("every", "calls", "hours"),
+    [
+        (Every.HOUR, "cron(15 * * * ? *)", 3),
+        (Every.DAY, "cron(15 0 * * ? *)", 26),
+        (Every.WEEK, "cron(15 0 * * ? *)", 26),
+        (Every.MONTH, "cron(15 0 * * ? *)", 26),
+    ],
+)
+def test_silence_is_heard_within_what_cloudwatch_looks_back_for_windows_of_any_length(
+    production: Deployment, model: Model, monitoring: Monitoring, every: Every, calls: str, hours: int
+) -> None:
+    stack = Stack(App(), "S")
+    watched = monitoring.model_copy(update={"every": every})
+    ModelAlarms(stack, "Alarms", deployment=production, model=model, monitoring=watched)
+    found = Synthesized.from_stack(stack).find_resources("AWS::CloudWatch::Alarm")
+    (silent,) = [one["Properties"] for one in found.values() if one["Properties"]["MetricName"] == "windows"]
+    assert every.calls == calls
+    assert silent["Period"] * silent["EvaluationPeriods"] == hours * 3_600 <= 7 * 24 * 3_600
 
 
 def test_one_alarm_for_all_checks_is_the_signal(

@@ -7,7 +7,7 @@ from plumbline.audit.access.landscape import Landscape, Policy
 from plumbline.audit.access.managed_by_aws import EVERYTHING
 from plumbline.audit.access.vocabulary import UnknownWordError, meant
 
-_OTHER = re.compile(r"([\w+=,.@-]+) of (\d{12})(?: within ([\w+=,.@-]+))?")
+_OTHER = re.compile(r"([\w+=,.@/-]+) of (\d{12})(?: within ([\w+=,.@-]+))?")
 _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 
 
@@ -54,7 +54,8 @@ def find_caller(text: str, landscape: Landscape, *, partition: str) -> Caller:
         if bound and boundary is None:
             raise UnknownWordError(f"the policy {bound} of account {account} is in no template")
         return Caller(
-            principal=f"arn:{partition}:sts::{account}:assumed-role/{name}/session",
+            # A session has the role's name without its path.
+            principal=f"arn:{partition}:sts::{account}:assumed-role/{name.rpartition('/')[2]}/session",
             role_arn=f"arn:{partition}:iam::{account}:role/{name}",
             account=account,
             policies=(EVERYTHING,),

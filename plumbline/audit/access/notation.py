@@ -15,8 +15,9 @@ may_not = ["read {env.data}/another_model/prepared/part-0.parquet"]
 ```
 
 - `each` binds variables, each over a set (`environments`, `training`, `serving`, `models`, `reviewed models`,
-  `accounts`, `roles`, `roles like {name}-*`, `others of env`, an environment's name) or over a list; one row for every
-  combination. `others of` names a variable, or `delivery`; with `, apart` at its end, those in other accounts only.
+  `labelled models`, `accounts`, `roles`, `roles like {name}-*`, `others of env`, an environment's name) or over a list;
+  one row for every combination. `others of` names a variable, or `delivery`; with `, apart` at its end, those in
+  other accounts only.
 - `who` is a role by its name, a service principal, `<name> of <account>` (a role that no template makes and whose own
   policies allow everything, e.g. `administrator of {env.account}`; with ` within <policy>`, nothing but that policy
   bounds it), or a list of these; `except` has patterns of those who are left out.
@@ -52,6 +53,7 @@ Trait = Literal[
     "delivery in its own account",
     "delivery records itself",
     "environments apart",
+    "labelled models",
     "model monitor",
     "organization",
     "own trails",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from plumbline.audit.access.landscape import Landscape, Role
-from plumbline.configuration import Backend, Deployment, Model, Platform, SourceProvider, artifacts_folder
+from plumbline.configuration import Backend, Deployment, Environment, Model, Platform, SourceProvider, artifacts_folder
 
 # An account of nobody's (AWS's documentation has the same for examples), in which whoever attacks is administrator.
 STRANGER = "999999999999"
@@ -59,6 +59,9 @@ class Vocabulary:
         self._platform = platform
         self._landscape = landscape
         self._approvals = {model.name: model.approval.status for model in models}
+        self._deliverers = {
+            m.name: m.monitoring.labels_from[0] for m in models if m.monitoring and m.monitoring.labels_from
+        }
         self._environments = {d.environment.value: self._environment(d) for d in platform.deployments()}
         self._sets: dict[str, Callable[[], Iterable[Word]]] = {
             "environments": lambda: self._environments.values(),
@@ -66,6 +69,7 @@ class Vocabulary:
             "serving": lambda: self._where(lambda deployment: deployment.serves),
             "models": lambda: map(self._model, self._approvals),
             "reviewed models": lambda: map(self._model, self._reviewed()),
+            "labelled models": lambda: map(self._model, self._deliverers),
             "roles": lambda: map(_role, landscape.roles.values()),
             "accounts": lambda: (self._account(account) for account in platform.account_ids),
         }
@@ -89,6 +93,7 @@ class Vocabulary:
                 ("environments apart", len({one.account for one in platform.deployments()}) > 1),
                 ("production apart", not platform.beside_production),
                 ("reviewed models", bool(self._reviewed())),
+                ("labelled models", bool(self._deliverers)),
                 ("workbench", platform.workbench is not None),
                 ("model monitor", platform.monitoring.backend is Backend.MANAGED),
                 ("portable monitors", platform.monitoring.backend is Backend.PORTABLE),
@@ -208,6 +213,7 @@ class Vocabulary:
             "people": deployment.people_account,
             "images": deployment.image_repository_arn,
             "artifacts": deployment.artifacts_prefix_name,
+            "replication": deployment.replication_role_name,
         }
 
         def part(name: str) -> str | None:
@@ -227,7 +233,15 @@ class Vocabulary:
             "approval": self._approvals.get(name, _REVIEWED),
             "released": artifacts_folder(pipeline),
         }
+        if name in self._deliverers:
+            parts["deliverer"] = self._deliverer(name)
         return Word(text=_slug(name), parts=parts.get)
+
+    def _deliverer(self, name: str) -> str:
+        """Who delivers a model's labels, as the table names a role that no template makes."""
+        account, _, role = self._deliverers[name].rpartition(":role/")
+        production = self._platform.deployment(Environment.PRODUCTION).account
+        return f"{role} of {account.rpartition(':')[2] or production}"
 
     def _account(self, account: str) -> Word:
         def part(name: str) -> str | None:

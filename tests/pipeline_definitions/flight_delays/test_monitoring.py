@@ -1,5 +1,6 @@
 """A window of captured traffic against the baselines of the training run, as the monitoring job compares them."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any, Protocol
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from pipeline_definitions.flight_delays.features import INPUTS
 from runtime.errors import JobError
@@ -125,6 +127,28 @@ def test_the_truth_of_the_test_rows_gives_the_baseline_again(check: Check, test_
         quality["values"], 0.0
     )
     assert quality["deviation"] == 0.0
+
+
+def test_answers_with_their_truth_are_kept_to_train_on(
+    check: Check, jobs: Jobs, test_rows: pl.DataFrame, request: pytest.FixtureRequest
+) -> None:
+    check(test_rows)
+    folder = jobs.container(f"monitor-{request.node.name}").processing_output("labelled")
+    said = json.loads((folder / "labelled.json").read_text())
+    content = (folder / "labelled.parquet").read_bytes()
+    assert (said["window"], said["model"], said["rows"]) == ("20130401T0000Z", "flight_delays", test_rows.height)
+    assert said["sha256"] == hashlib.sha256(content).hexdigest()
+    kept = pl.read_parquet(folder / "labelled.parquet").sort("inference_id")
+    assert kept.select(NAMES).schema == test_rows.select(NAMES).schema
+    expected = test_rows.with_columns(pl.col("late").cast(kept["late"].dtype))
+    assert_frame_equal(kept.select(*NAMES, "late"), expected.select(*NAMES, "late"), check_row_order=False)
+
+
+def test_rows_that_the_model_does_not_take_or_that_have_no_truth_are_not_kept(
+    check: Check, jobs: Jobs, test_rows: pl.DataFrame, request: pytest.FixtureRequest
+) -> None:
+    check(test_rows.head(40), labels=False)
+    assert not list(jobs.container(f"monitor-{request.node.name}").processing_output("labelled").iterdir())
 
 
 def test_flights_of_one_carrier_alone_deviate_by_the_carrier(check: Check, test_rows: pl.DataFrame) -> None:

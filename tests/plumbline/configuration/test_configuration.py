@@ -48,6 +48,17 @@ def test_bad_model_gets_its_sentence(path: Path, tmp_path: Path) -> None:
     assert str(refused.value) == expected(path)
 
 
+def test_no_model_is_called_as_the_data_of_all_of_them(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "pipeline_definitions" / "flight_delays", tmp_path / "labelled")
+    settings = tmp_path / "labelled" / "model.toml"
+    settings.write_text(settings.read_text().replace('name = "flight_delays"', 'name = "labelled"'))
+    with pytest.raises(PlumblineError) as refused:
+        load_model(tmp_path / "labelled")
+    assert str(refused.value) == (
+        "labelled/model.toml: name is labelled; accepted: another name: data of every model lies below this one."
+    )
+
+
 def test_several_problems_are_all_named(tmp_path: Path) -> None:
     text = (REFERENCE / "platform.toml").read_text()
     (tmp_path / "platform.toml").write_text(

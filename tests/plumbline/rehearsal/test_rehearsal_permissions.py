@@ -49,8 +49,7 @@ UNUSED = {
     },
     "monitor-window": _OF_LAMBDA
     | {
-        "cloudwatch:PutMetricData": "a window without traffic is told with it; each had some",
-        "kms:Decrypt": "S3 asks for it when an object comes in parts; these come in one",
+        "kms:Decrypt": "asked of a window that an earlier event has closed; each comes once",
     },
     "retraining-governor": _OF_LAMBDA
     | {
@@ -96,7 +95,10 @@ SELDOM_TAKEN = {
     "check": "endpoints are asked once they are there; the first delivery finds none",
     "data-scientist": "people look when they want to; the rehearsal reads what it compares",
     "flow-logs": "VPC flow logs write with it; no packet flows in an emulated VPC",
+    "label": "a year of traffic is labelled with it; its own tests deliver what this rehearsal does without",
+    "labelled-replication": "S3 works in it once labelled data is written; its own tests take each of its actions",
     "notebook": "nobody opens a notebook in a rehearsal",
+    "on-call": "nobody is called in a rehearsal, where nothing is left in the queue",
     "release-execution": "CloudFormation updates and deletes with it too; the rehearsal creates",
 }
 _DELIVERY = tuple(kind for kind in UNUSED if kind.startswith("delivery-"))

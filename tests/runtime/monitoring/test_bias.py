@@ -639,6 +639,32 @@ def test_deviation_is_at_most_one() -> None:
     assert bias_deviation(analysis(AD=metric(-0.9)), analysis(AD=metric(0.9))) == 1.0
 
 
+def test_deviation_is_less_what_chance_makes_of_a_change() -> None:
+    """0.30 apart with intervals of 0.06 and 0.08 to each side: 0.10 of it may be chance."""
+    then = BiasMetric(value=0.1, standard_deviation=0.03, lower=0.04, upper=0.16, description="")
+    now = BiasMetric(value=0.4, standard_deviation=0.04, lower=0.32, upper=0.48, description="")
+    assert bias_deviation(analysis(AD=then), analysis(AD=now)) == pytest.approx(0.2)
+
+
+def test_resampled_rows_do_not_deviate() -> None:
+    """A model that accepts few: rates of few rows change by far more than a tenth from sample to sample."""
+    random = np.random.default_rng(20130131)
+
+    def drawn(rows: int) -> BiasAnalysis:
+        facet, labels = random.random(rows) < 0.3, random.random(rows) < 0.2
+        predictions = random.random(rows) < 0.02
+        metrics = post_training(facet=facet, labels=labels, predictions=predictions, bootstrap=Bootstrap())
+        return analysis(**metrics)
+
+    baseline = drawn(10_000)
+    found = [
+        (bias_deviation(baseline, now), abs(now.facets[0].post_training["DAR"].value or 0))
+        for now in map(drawn, [2_000] * 20)
+    ]
+    assert max(deviation for deviation, _ in found) < 0.1
+    assert max(rate for _, rate in found) > 0.1
+
+
 def test_deviation_leaves_unbounded_and_undefined_metrics_out() -> None:
     baseline = analysis(AD=metric(0.2), TE=metric(1.0), RD=metric(0.5))
     assert bias_deviation(baseline, analysis(AD=metric(0.2), TE=metric(9.0), RD=metric(None))) == 0.0

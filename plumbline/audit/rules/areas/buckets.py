@@ -249,3 +249,30 @@ def buckets_refuse_other_keys(bucket: Resource) -> Iterator[Violation]:
             return
     message = f"No bucket policy denies objects under another key; accepted: a Deny of s3:PutObject on {key}."
     yield Violation(path="", message=message)
+
+
+@rule(
+    id="PL-S3-15",
+    title="Replication takes a prefix, to an owner that is named, under a key that is named",
+    sense="A rule without a prefix carries a whole bucket away; what it copies to another account stays the sender's, "
+    "and what it does not choose by key is not copied at all, or under a key that nobody here holds.",
+    remedy="Name a prefix, switch delete markers off, name Account with AccessControlTranslation Destination for a "
+    "bucket of another account, and SseKmsEncryptedObjects with a customer managed ReplicaKmsKeyID.",
+    severity=Severity.HIGH,
+    controls=answers(OUTSIDERS, ENCRYPTION_AT_REST),
+    types=(BUCKET,),
+    applies=lambda bucket: bucket.at("ReplicationConfiguration").is_there,
+)
+def replication_is_narrow(bucket: Resource) -> Iterator[Violation]:
+    """S3 user guide, "Changing the replica owner" and "Replicating encrypted objects"."""
+    own = {other.at("BucketName").text for other in bucket.template.all.of_account(bucket.template, BUCKET)}
+    for found in bucket.at("ReplicationConfiguration.Rules").items:
+        prefix = found.at("Filter.And.Prefix" if found.at("Filter.And").is_there else "Filter.Prefix")
+        yield from must_be_given(prefix, "the prefix of what is replicated")
+        yield from must_be_one_of(found.at("DeleteMarkerReplication.Status"), "Disabled")
+        yield from must_be_one_of(found.at("SourceSelectionCriteria.SseKmsEncryptedObjects.Status"), "Enabled")
+        destination = found.at("Destination")
+        yield from must_be_a_key(destination.at("EncryptionConfiguration.ReplicaKmsKeyID"))
+        if destination.at("Bucket").text.rpartition(":")[2] not in own:
+            yield from must_be_given(destination.at("Account"), "the account of a bucket that is not of this one")
+            yield from must_be_one_of(destination.at("AccessControlTranslation.Owner"), "Destination")

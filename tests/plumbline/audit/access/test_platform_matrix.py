@@ -213,6 +213,20 @@ WEAKER = [
         {"Condition": None},
         "nobody else assumes a release role",
     ),
+    (
+        "stagingfoundation",
+        "BucketsData",
+        "DenyAllButReplicas",
+        {"Condition": NEVER},
+        "nobody but replication writes labelled data in staging",
+    ),
+    (
+        "productionaccess",
+        "LabelRole",
+        "AssumeFromOwnAccount",
+        {"Condition": None},
+        "nobody else delivers labels",
+    ),
     ("bootstrap", "Boundary", "DenyObjectsFromOutsideTheVpc", {"Condition": NEVER}, "train's own work"),
     (
         "bootstrap",
