@@ -44,7 +44,15 @@ class MonitoringStack(EnvironmentStack):
             model=model,
         )
         monitors = self._monitors(deployment, model, monitoring)
-        ModelAlarms(self, "Alarms", deployment=deployment, model=model, monitoring=monitoring, metrics=monitors.metrics)
+        ModelAlarms(
+            self,
+            "Alarms",
+            deployment=deployment,
+            model=model,
+            monitoring=monitoring,
+            metrics=monitors.metrics,
+            between_calls=monitors.between_calls,
+        )
 
     def _monitors(
         self, deployment: Deployment, model: Model, monitoring: Monitoring

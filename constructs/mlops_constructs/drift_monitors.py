@@ -41,6 +41,7 @@ class DriftMonitors(Construct):
         schedule: When it is looked for a window that has ended.
         ended: When its job has.
         metrics: What alarms look at, by check.
+        between_calls: The time from one look for a window to the next.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class DriftMonitors(Construct):
             )
             for monitor in monitoring.checks
         }
+        self.between_calls = monitoring.every.between_calls
         job_role = deployment.role_arn(model, ModelJob.MONITOR)
         self.role = PlatformRole(
             self,

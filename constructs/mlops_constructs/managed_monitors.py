@@ -1,6 +1,7 @@
 """The monitors of a deployed model where SageMaker Model Monitor runs them: what tells of its findings."""
 
 import json
+from datetime import timedelta
 
 from aws_cdk import aws_events as events
 from constructs import Construct
@@ -11,7 +12,7 @@ from mlops_constructs.monitor_metric import monitor_metric
 from plumbline.configuration import Deployment, Model, Monitoring
 
 # SageMaker begins an execution within 20 minutes of its time, so what it has found is asked for by the hour.
-_BY_THE_HOUR = "cron(5 * * * ? *)"
+_BY_THE_HOUR, _HOUR = "cron(5 * * * ? *)", timedelta(hours=1)
 
 
 class ManagedMonitors(Construct):
@@ -26,6 +27,7 @@ class ManagedMonitors(Construct):
     Attributes:
         hourly: The rule.
         metrics: What alarms look at, by check.
+        between_calls: The time from one question to the next.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class ManagedMonitors(Construct):
             )
             for monitor in monitoring.checks
         }
+        self.between_calls = _HOUR
         told = {
             "model": model.name,
             "schedules": {

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
@@ -33,7 +34,7 @@ class ModelAlarms(Construct):
     | `…-drift` | one of those does: the one signal that the model may be trained again |
     | `…-monitor-failed` | a window could not be looked at, or a check not be made |
     | `…-monitor-no-data` | a window had no traffic, its truth has not arrived, or the endpoint is gone |
-    | `…-monitor-silent` | what closes windows has not been called since the last one and two hours more |
+    | `…-monitor-silent` | what looks for windows has not been called since the last one and two hours more |
 
     M of N is counted in windows by what publishes the metric, for CloudWatch looks back seven days at most.
 
@@ -45,7 +46,7 @@ class ModelAlarms(Construct):
         drift: The one for all of them.
         failed: Says that a check was not made.
         no_data: Says that there was nothing to check.
-        silent: Says that what closes windows is not called.
+        silent: Says that what looks for windows is not called.
         dashboard: Deviations with the line, metrics with their baselines.
     """
 
@@ -58,6 +59,7 @@ class ModelAlarms(Construct):
         model: Model,
         monitoring: Monitoring,
         metrics: Mapping[Monitor, MonitorMetric],
+        between_calls: timedelta,
     ) -> None:
         """Defines alarms and dashboard.
 
@@ -68,6 +70,7 @@ class ModelAlarms(Construct):
             model: The model.
             monitoring: What is watched of it, and from when on it is too much.
             metrics: What each check says, from whatever runs it.
+            between_calls: The time between two calls of what looks for windows, which says so by the metric `windows`.
         """
         super().__init__(scope, construct_id)
         self._deployment, self._model, self._metrics = deployment, model, metrics
@@ -110,7 +113,7 @@ class ModelAlarms(Construct):
             metric="no_data",
             threshold=0,
         )
-        self.silent = self._silent(f"{name}-monitor-silent", monitoring)
+        self.silent = self._silent(f"{name}-monitor-silent", between_calls)
         self.dashboard = cloudwatch.CfnDashboard(
             self, "Dashboard", dashboard_name=name, dashboard_body=json.dumps(self._body(monitoring), sort_keys=True)
         )
@@ -146,9 +149,9 @@ class ModelAlarms(Construct):
             alarm_actions=[self._deployment.operations_topic_arn],
         )
 
-    def _silent(self, name: str, monitoring: Monitoring) -> cloudwatch.CfnAlarm:
+    def _silent(self, name: str, between_calls: timedelta) -> cloudwatch.CfnAlarm:
         """At most seven days of periods of an hour (API_PutMetricAlarm, `EvaluationPeriods`): a call a day fits."""
-        hours = int(monitoring.every.between_calls.total_seconds()) // _HOUR_SECONDS
+        hours = int(between_calls.total_seconds()) // _HOUR_SECONDS
         return cloudwatch.CfnAlarm(
             self,
             "Silent",

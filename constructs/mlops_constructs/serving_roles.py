@@ -25,7 +25,7 @@ class ServingRoles(Construct):
     | monitor | capture, labels and windows; artifacts with their baselines | reports; in production labelled data too |
 
     Where Model Monitor watches the model, the second runs its images, and a third, which explains, is the second with
-    leave to make, ask and delete endpoints of the prefix that Clarify gives to its own.
+    leave to make, ask and delete endpoints of the prefix that Clarify gives to its own; neither writes labelled data.
 
     They live apart from the endpoint, so that whoever releases a version makes no role.
 
@@ -87,6 +87,8 @@ class ServingRoles(Construct):
         also: Sequence[Statement] = (),
     ) -> JobRole:
         storage = self._storage
+        # Model Monitor's jobs keep none of what they compare.
+        keeps_labelled = deployment.monitors and not deployment.has_model_monitor
         return JobRole(
             self,
             construct_id,
@@ -99,7 +101,7 @@ class ServingRoles(Construct):
             reads=[storage.capture(f"{model.name}/"), storage.models(deployment.artifacts_prefix(model))],
             writes=[
                 storage.data(f"{model.name}/monitoring/"),
-                *([storage.data(f"{LABELLED}/{model.name}/")] if deployment.monitors else []),
+                *([storage.data(f"{LABELLED}/{model.name}/")] if keeps_labelled else []),
             ],
             volume_key_arn=self._values.data_key_arn,
             pulls=pulls,

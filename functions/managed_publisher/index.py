@@ -3,7 +3,7 @@
 Called by the hour. What it publishes follows from the event's own time: the executions that have ended in the hour
 before it. So an event that comes twice publishes the same, and each execution is told of once. `sustained_violation` is
 1 when at least M of the last N executions have broken a constraint, of the same job definition: a release makes another
-one, with other baselines.
+one, with other baselines. The metric `windows` says of every call that somebody has asked.
 """
 
 import datetime
@@ -41,7 +41,9 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     """
     model, until = str(event["model"]), _hour(str(event["time"]))
     needed, of = int(event["windowsToAlarm"]), int(event["evaluationWindows"])
-    sagemaker = boto3.client("sagemaker")
+    cloudwatch, sagemaker = boto3.client("cloudwatch"), boto3.client("sagemaker")
+    # Whatever comes of it: an alarm waits for this.
+    _publish(cloudwatch, [_datum("windows", 1.0, Model=model)])
     found = {
         monitor: _told(list(_ended(sagemaker, schedule, until)), since=until - _HOUR, needed=needed, of=of)
         for monitor, schedule in sorted(event["schedules"].items())
@@ -49,7 +51,7 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     data = list(_data(model, {monitor: metrics for monitor, metrics in found.items() if metrics}))
     if not data:
         return _said(f"{model}: no execution has ended in the hour before {until.isoformat()}")
-    boto3.client("cloudwatch").put_metric_data(Namespace=os.environ["NAMESPACE"], MetricData=data)
+    _publish(cloudwatch, data)
     return _said(f"{model}: {len(data)} metrics of the hour before {until.isoformat()}")
 
 
@@ -110,6 +112,10 @@ def _data(model: str, found: Mapping[str, Mapping[str, float]]) -> Iterator[Docu
 def _datum(name: str, value: float, **named: str) -> Document:
     dimensions = [{"Name": dimension, "Value": text} for dimension, text in named.items()]
     return {"MetricName": name, "Dimensions": dimensions, "Value": value}
+
+
+def _publish(cloudwatch: Client, data: Sequence[Document]) -> None:
+    cloudwatch.put_metric_data(Namespace=os.environ["NAMESPACE"], MetricData=data)
 
 
 def _said(said: str) -> dict[str, str]:

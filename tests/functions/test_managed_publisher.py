@@ -52,6 +52,11 @@ class Account:
         assert Namespace == "plumbline/monitoring"
         self.published += MetricData
 
+    @property
+    def found(self) -> list[Document]:
+        """What was published of executions."""
+        return [one for one in self.published if one["MetricName"] != "windows"]
+
     def value(self, metric: str, monitor: str = "") -> float | None:
         named = {"Model": "flights", **({"Monitor": monitor} if monitor else {})}
         found = [
@@ -147,18 +152,26 @@ def test_one_check_that_failed_is_told_for_the_model(account: Account) -> None:
 def test_another_hours_executions_are_another_events(account: Account, hours: int) -> None:
     account.ended("CompletedWithViolations", LastModifiedTime=_ENDED + datetime.timedelta(hours=hours))
     assert "no execution has ended" in publish()
-    assert account.published == []
+    assert account.found == []
 
 
 def test_an_execution_under_way_is_not_told_of(account: Account) -> None:
     account.ended("InProgress")
     publish()
-    assert account.published == []
+    assert account.found == []
 
 
 def test_before_the_first_release_there_is_nothing_to_tell(account: Account) -> None:
     account.executions.clear()
     assert "no execution has ended" in publish()
+    assert account.found == []
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "InProgress"])
+def test_every_call_says_that_somebody_has_asked(account: Account, status: str) -> None:
+    account.ended(status)
+    publish()
+    assert account.value("windows") == 1
 
 
 def test_another_failure_of_aws_is_not_hidden(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,6 +181,7 @@ def test_another_failure_of_aws_is_not_hidden(account: Account, monkeypatch: pyt
     monkeypatch.setattr(account, "paginate", denied)
     with pytest.raises(ClientError, match="AccessDenied"):
         publish()
+    assert (account.value("windows"), account.found) == (1, [])
 
 
 def test_a_time_of_no_zone_is_refused(account: Account) -> None:

@@ -17,10 +17,9 @@ from plumbline.configuration import (
     Monitoring,
     Platform,
     load_contract,
-    load_models,
 )
 from plumbline.errors import PlumblineError
-from tests.house.assembly import ROOT, Json, Template, role_statements, synthesized_as
+from tests.house.assembly import Json, Template, models_of, role_statements, synthesized_as
 from tests.house.layouts import MODEL_MONITOR, THREE_ACCOUNTS, composed
 
 _KINDS = {
@@ -43,8 +42,8 @@ def production(managed: tuple[Platform, Mapping[str, Template]]) -> Deployment:
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    return load_models(ROOT)[0]
+def model(managed: tuple[Platform, Mapping[str, Template]]) -> Model:
+    return models_of(managed[0])[0]
 
 
 @pytest.fixture(scope="module")
@@ -277,6 +276,27 @@ def test_alarms_look_at_what_the_function_publishes(
             "Monitor": monitor.value,
         }
     assert watching.only("AWS::CloudWatch::CompositeAlarm")["Properties"]["AlarmName"] == production.drift_alarm(model)
+
+
+def test_silence_of_what_asks_by_the_hour_is_heard_three_hours_after_it_has_last_asked(
+    watching: Template, production: Deployment, model: Model
+) -> None:
+    assert watching.only("AWS::Events::Rule")["Properties"]["ScheduleExpression"] == "cron(5 * * * ? *)"
+    alarms = {one["Properties"]["AlarmName"]: one["Properties"] for one in watching.of_type("AWS::CloudWatch::Alarm")}
+    alarm = alarms[f"{production.model_name(model)}-monitor-silent"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (production.monitoring_namespace, "windows")
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 3 * 3_600
+    assert [{one["Name"]: one["Value"] for one in alarm["Dimensions"]}] == [{"Model": model.name}]
+
+
+def test_its_jobs_keep_no_labelled_data(
+    managed: tuple[Platform, Mapping[str, Template]], production: Deployment, model: Model
+) -> None:
+    access = managed[1][production.stack_name("access", model)]
+    for job in (ModelJob.MONITOR, ModelJob.EXPLAIN):
+        granted = role_statements(access.role(production.role_name(model, job)))
+        written = f"arn:aws:s3:::{production.data_bucket}/{model.name}/monitoring/*"
+        assert granted["WriteObjects"]["Resource"] == written
 
 
 def test_the_rule_tells_the_function_which_schedules_to_look_at(

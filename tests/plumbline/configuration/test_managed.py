@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 
@@ -14,19 +13,17 @@ from plumbline.configuration import (
     Monitor,
     bootstrap_parameters,
     image_uri,
-    load_models,
     load_platform,
     refuse_unmanageable,
 )
 from plumbline.configuration import managed as table
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.journey import _refuse_model_monitor
-from tests.house.assembly import configured
+from tests.house.assembly import configured, models_of
 from tests.house.layouts import MODEL_MONITOR
 from tests.reference.configuration import REFERENCE
 
-ROOT = Path(__file__).resolve().parents[3]
-MODEL = load_models(ROOT)[0]
+MODEL = models_of(configured(MODEL_MONITOR))[0]
 
 
 def changed(*, monitor: dict[str, object] | None = None, **monitoring: object) -> Model:
@@ -78,7 +75,7 @@ def test_what_model_monitor_does_not_do_is_refused(model: Model, sentence: str) 
         changed(every=Every.HOUR, monitor={"max_runtime_seconds": 2400}, model_quality=None, bias=None),
         changed(monitor={"max_runtime_seconds": 85_200}),
     ],
-    ids=["reference", "an hour with labels", "an hour", "a day"],
+    ids=["by the day", "an hour with labels", "an hour", "a day"],
 )
 def test_what_it_does_is_taken(model: Model) -> None:
     judged(model)
