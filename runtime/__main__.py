@@ -12,7 +12,7 @@ from runtime import verbs
 from runtime.errors import Interrupted, JobError
 from runtime.layout import Layout
 
-VERBS = ("prepare", "train", "evaluate", "monitor", "serve")
+VERBS = ("prepare", "check", "train", "evaluate", "monitor", "serve")
 INTERRUPTED = 143
 # API_DescribeTrainingJob, API_DescribeProcessingJob: FailureReason ends after 1,024 characters, ExitMessage after 1 KB,
 # and one that is cut inside a character fails the job in SageMaker's name instead of its own.
@@ -43,6 +43,8 @@ def _run(arguments: Sequence[str], *, layout: Layout) -> None:
         verbs.train(layout=layout, arguments=rest)
     elif verb == "serve":
         verbs.serve(layout=layout, arguments=rest)
+    elif verb == "check":
+        verbs.check(layout=layout, arguments=rest)
     elif verb == "monitor":
         verbs.monitor(layout=layout, arguments=rest)
     elif verb in VERBS:

@@ -39,6 +39,17 @@ def monitor(*, layout: Layout, arguments: Sequence[str]) -> None:
     run.monitor(ProcessingJob(layout=layout, arguments=Values.of_arguments(arguments)))
 
 
+def check(*, layout: Layout, arguments: Sequence[str]) -> None:
+    """Runs the job that says whether data may train a model: the platform's own, without any model's code.
+
+    Raises:
+        JobError: It may not, or what the job was given does not fit.
+    """
+    from runtime.monitoring import data_check
+
+    data_check.check(ProcessingJob(layout=layout, arguments=Values.of_arguments(arguments)))
+
+
 def train(*, layout: Layout, arguments: Sequence[str]) -> None:
     """Runs a training job and puts its code beside the model, so that `model.tar.gz` needs nothing else to serve.
 

@@ -9,7 +9,7 @@ from mlops_constructs.wildcards import ONE_A_MODEL
 from plumbline.configuration import REQUEST_SOURCE, REQUEST_TYPE, Deployment, Person
 
 # What a pipeline registers with a version: the keys of its customer metadata.
-EVIDENCE = ("commit", "dataset-uri", "dataset-version", "execution", "trigger", "trigger-reason")
+EVIDENCE = ("commit", "dataset-uri", "dataset-version", "execution", "labelled", "trigger", "trigger-reason")
 
 
 class ApproverRole(Construct):

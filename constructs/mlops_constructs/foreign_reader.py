@@ -44,7 +44,14 @@ def copying_roles(deployment: Deployment, model: Model | None = None) -> Foreign
 
 def pulling_roles(deployment: Deployment) -> ForeignReader:
     """The roles with which the jobs and endpoints of an environment pull the runtime image."""
-    jobs = (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.MONITOR, ModelJob.SERVE)
+    jobs = (
+        ModelJob.PREPARE,
+        ModelJob.DATA_CHECK,
+        ModelJob.TRAIN,
+        ModelJob.EVALUATE,
+        ModelJob.MONITOR,
+        ModelJob.SERVE,
+    )
     return _reader(deployment, *(_each_models(deployment, job) for job in jobs))
 
 

@@ -81,7 +81,7 @@ class JobRole(Construct):
             platform=deployment.platform,
             account=deployment.account,
             role_name=deployment.role_name(model, job),
-            description=f"{job.value.capitalize()} of {model.name}",
+            description=f"{job.value.capitalize().replace('-', ' ')} of {model.name}",
             trust=[sagemaker_trust(deployment)],
             statements=statements,
         )

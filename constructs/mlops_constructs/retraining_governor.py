@@ -1,10 +1,12 @@
 """What decides whether a model is trained anew."""
 
+import json
 from collections.abc import Mapping
 from datetime import date
 
 from aws_cdk import CfnDeletionPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from constructs import Construct
 
 from mlops_constructs.dead_letter_queue import DeadLetterQueue
@@ -37,7 +39,7 @@ class RetrainingGovernor(Construct):
 
     Guarantees: it starts the training pipelines of the environment and nothing else; every decision, yes or no, is in
     the table with its reason, which is encrypted, backed up and kept from deletion; what it could not decide on lies in
-    a queue, and people are told.
+    a queue, and people are told. The time of a request is when EventBridge took it in: whoever asks says no time.
 
     Leaves out: the settings of each model (`RetrainingSettings`).
 
@@ -130,6 +132,7 @@ class RetrainingGovernor(Construct):
                 "A person asks for a retraining",
                 {"source": [REQUEST_SOURCE], "account": [deployment.account], "detail-type": [REQUEST_TYPE]},
                 bus=deployment.event_bus,
+                told=self._as_taken_in(),
             ),
             "dataset": self._rule(
                 "Dataset",
@@ -173,6 +176,8 @@ class RetrainingGovernor(Construct):
         settings = deployment.arn("ssm", f"parameter{deployment.retraining_settings}")
         data = f"arn:{deployment.partition}:s3:::{deployment.data_bucket}"
         datasets = f"{data}/*/datasets/*/dataset.json"
+        windows = f"{data}/labelled/*/*/labelled.json"
+        given = [f"{data}/*/labelled/*/{name}.json" for name in ("labelled", "manifest")]
         commit = deployment.arn("ssm", f"parameter{deployment.commit_parameter}")
         function = PlatformFunction(
             self,
@@ -211,10 +216,11 @@ class RetrainingGovernor(Construct):
                     sid="FindDatasets",
                     actions=["s3:ListBucket"],
                     resources=[data],
-                    conditions={"StringLike": {"s3:prefix": "*/datasets/*"}},
+                    conditions={"StringLike": {"s3:prefix": ["*/datasets/*", "labelled/*"]}},
                 ),
-                Statement(sid="SeeDatasets", actions=["s3:GetObject"], resources=[datasets]),
-                self._key_use("DecryptDatasets", values.data_key_arn, "s3", ["kms:Decrypt"]),
+                Statement(sid="SeeDatasets", actions=["s3:GetObject"], resources=[datasets, windows]),
+                Statement(sid="GiveWindows", actions=["s3:PutObject"], resources=given),
+                self._key_use("UseData", values.data_key_arn, "s3", ["kms:Decrypt", "kms:GenerateDataKey"]),
                 Statement(
                     sid="ReadSettings",
                     actions=["ssm:GetParameter", "ssm:GetParametersByPath"],
@@ -230,7 +236,7 @@ class RetrainingGovernor(Construct):
         waive(
             function.role,
             ONE_A_MODEL.on(pipelines, executions, versions, f"{settings}/*"),
-            OBJECT_NAMES.on(datasets),
+            OBJECT_NAMES.on(datasets, windows, *given),
             WITHOUT_RESOURCES.on("*"),
         )
         return function
@@ -243,8 +249,27 @@ class RetrainingGovernor(Construct):
             conditions={"StringEquals": {"kms:ViaService": f"{service}.{self._deployment.region}.amazonaws.com"}},
         )
 
+    def _as_taken_in(self) -> events.CfnRule.InputTransformerProperty:
+        """A request as an event whose time is EventBridge's, for a sender may say any (`Time` of PutEvents).
+
+        EventBridge user guide, "Input transformation": the ingestion time is "the time at which the event was received
+        by EventBridge", and "can't be overwritten"; a text that stands by itself gets quotes.
+        """
+        constant = {"source": REQUEST_SOURCE, "detail-type": REQUEST_TYPE, "account": self._deployment.account}
+        return events.CfnRule.InputTransformerProperty(
+            input_paths_map={"detail": "$.detail"},
+            input_template=json.dumps(constant)[:-1]
+            + ', "time": <aws.events.event.ingestion-time>, "detail": <detail>}',
+        )
+
     def _rule(
-        self, construct_id: str, description: str, pattern: Mapping[str, object], *, bus: str | None = None
+        self,
+        construct_id: str,
+        description: str,
+        pattern: Mapping[str, object],
+        *,
+        bus: str | None = None,
+        told: events.CfnRule.InputTransformerProperty | None = None,
     ) -> FunctionRule:
         rule = FunctionRule(
             self,
@@ -255,6 +280,7 @@ class RetrainingGovernor(Construct):
             function=GOVERNOR,
             pattern=pattern,
             bus=bus,
+            told=told,
         )
         # Lambda lets a rule in only by the name of a function that is there.
         rule.node.add_dependency(self.function.function)

@@ -23,7 +23,7 @@ from plumbline.configuration import Deployment, Model, ModelJob
 class TrainingPipeline(Construct):
     """A pipeline and the role that runs it.
 
-    Guarantees: the role starts, watches and stops jobs that SageMaker Pipelines named, with the model's own three job
+    Guarantees: the role starts, watches and stops jobs that SageMaker Pipelines named, with the model's own four job
     roles and no other, and only isolated, in the job subnets and security group, with traffic between instances
     encrypted and with the environment's keys for volume and output; it registers into the model's own group only and
     reads nothing but the evaluation reports.
@@ -57,7 +57,7 @@ class TrainingPipeline(Construct):
             model: The model; its `definition.json` is read.
             runtime_image: URI of the image that every job runs.
             values: Network and keys of the environment.
-            job_roles: The roles of prepare, train and evaluate.
+            job_roles: The roles of prepare, data check, train and evaluate.
             registry: Where a model that passes the gate is registered.
             evaluations: Where evaluation reports lie, which the gate reads.
 
@@ -65,13 +65,15 @@ class TrainingPipeline(Construct):
             PlumblineError: The definition is missing, too large, or has an unknown placeholder.
         """
         super().__init__(scope, construct_id)
-        roles = {job: job_roles[job] for job in (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE)}
+        jobs = (ModelJob.PREPARE, ModelJob.DATA_CHECK, ModelJob.TRAIN, ModelJob.EVALUATE)
+        roles = {job: job_roles[job] for job in jobs}
         name = deployment.pipeline_name(model)
         definition = read_definition(
             model.definition_path,
             placeholders={
                 "PipelineName": name,
                 "PrepareRoleArn": roles[ModelJob.PREPARE].role_arn,
+                "CheckRoleArn": roles[ModelJob.DATA_CHECK].role_arn,
                 "TrainRoleArn": roles[ModelJob.TRAIN].role_arn,
                 "EvaluateRoleArn": roles[ModelJob.EVALUATE].role_arn,
                 "DataBucket": deployment.data_bucket,

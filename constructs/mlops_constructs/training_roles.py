@@ -1,4 +1,4 @@
-"""The roles of the three jobs of a training run."""
+"""The roles of the four jobs of a training run."""
 
 from constructs import Construct
 
@@ -14,12 +14,14 @@ class TrainingRoles(Construct):
 
     | job | reads | writes |
     |---|---|---|
-    | prepare | datasets, code | prepared data |
+    | prepare | datasets, labelled windows, code, champion marker | prepared data |
+    | data check | prepared data, labelled windows, evaluations, champion marker | checks |
     | train | prepared data, code, checkpoints | models, checkpoints |
     | evaluate | prepared data, code, models, champion marker | evaluations |
 
     Attributes:
         prepare: Role of the preparing job.
+        data_check: Role of the job that says whether data may train a model.
         train: Role of the training job.
         evaluate: Role of the evaluating job.
         evaluations: Where evaluation reports lie.
@@ -50,13 +52,17 @@ class TrainingRoles(Construct):
         trained = storage.models(f"{model.name}/training/")
         checkpoints = storage.models(f"{model.name}/checkpoints/")
         self.evaluations = storage.data(f"{model.name}/evaluations/")
+        # The files that stand for "no champion" and "no labelled windows" lie where a champion's would.
+        champion = storage.models(f"{model.name}/champion/")
+        # What production has answered, and which of it a run takes.
+        labelled = [storage.data(f"labelled/{model.name}/"), storage.data(f"{model.name}/labelled/")]
 
         def role(
             job: ModelJob, log_group: str, reads: list[ObjectPrefix], writes: list[ObjectPrefix], volume_key_arn: str
         ) -> JobRole:
             return JobRole(
                 self,
-                job.value.capitalize(),
+                "".join(word.capitalize() for word in job.value.split("-")),
                 deployment=deployment,
                 model=model,
                 job=job,
@@ -72,8 +78,15 @@ class TrainingRoles(Construct):
         self.prepare = role(
             ModelJob.PREPARE,
             PROCESSING_LOG_GROUP,
-            [storage.data(f"{model.name}/datasets/"), code],
+            [storage.data(f"{model.name}/datasets/"), *labelled, code, champion],
             [prepared],
+            values.data_key_arn,
+        )
+        self.data_check = role(
+            ModelJob.DATA_CHECK,
+            PROCESSING_LOG_GROUP,
+            [prepared, *labelled, self.evaluations, champion],
+            [storage.data(f"{model.name}/checks/")],
             values.data_key_arn,
         )
         self.train = role(
@@ -86,7 +99,7 @@ class TrainingRoles(Construct):
         self.evaluate = role(
             ModelJob.EVALUATE,
             PROCESSING_LOG_GROUP,
-            [prepared, code, trained, storage.models(f"{model.name}/champion/")],
+            [prepared, code, trained, champion],
             [self.evaluations],
             values.data_key_arn,
         )
@@ -94,4 +107,9 @@ class TrainingRoles(Construct):
     @property
     def by_job(self) -> dict[ModelJob, JobRole]:
         """The roles by job."""
-        return {ModelJob.PREPARE: self.prepare, ModelJob.TRAIN: self.train, ModelJob.EVALUATE: self.evaluate}
+        return {
+            ModelJob.PREPARE: self.prepare,
+            ModelJob.DATA_CHECK: self.data_check,
+            ModelJob.TRAIN: self.train,
+            ModelJob.EVALUATE: self.evaluate,
+        }

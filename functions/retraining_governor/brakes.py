@@ -23,6 +23,8 @@ class Brake(StrEnum):
     DAY = "runs a day"
     BUDGET = "budget"
     DATASET = "no dataset"
+    WAITING = "waiting"
+    UNCHANGED = "unchanged"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,7 @@ class State:
         failures: How many runs in a row have failed.
         stopped: When so many had failed that only a person starts the next; None while it goes on by itself.
         told: Whether a person was told so.
+        known: Signal whose run was the last one that has ended with a result; empty when none has.
     """
 
     revision: int = 0
@@ -70,6 +73,7 @@ class State:
     failures: int = 0
     stopped: datetime | None = None
     told: bool = False
+    known: str = ""
 
 
 def held(state: State, settings: Settings, signal: Signal) -> Held | None:
@@ -124,7 +128,7 @@ def flying(state: State, signal_id: str, execution: str) -> State:
 def ended(state: State, end: End, *, failures: int) -> State:
     """The state after a run has ended; the same state when it is not the one in flight.
 
-    A run that a person has stopped is neither a failure nor the end of a row of them.
+    A run that a person has stopped is neither a failure nor the end of a row of them, and has no result.
 
     Args:
         state: The state before.
@@ -134,10 +138,11 @@ def ended(state: State, end: End, *, failures: int) -> State:
     if state.flight is None or state.flight.execution != end.execution:
         return state
     landed = dataclasses.replace(state, flight=None)
+    if end.status not in {"Succeeded", "Failed"}:
+        return landed
+    landed = dataclasses.replace(landed, known=state.flight.signal)
     if end.status == "Succeeded":
         return dataclasses.replace(landed, failures=0)
-    if end.status != "Failed":
-        return landed
     failed = dataclasses.replace(landed, failures=state.failures + 1)
     if failed.failures < failures or failed.stopped is not None:
         return failed

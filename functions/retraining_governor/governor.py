@@ -16,9 +16,10 @@ from botocore.exceptions import ClientError
 
 import brakes
 from brakes import Brake, Held, State
+from labelled import Windows
 from refusal import RefusedError
 from role import code_of, message_of
-from runs import FOR_GOOD, Dataset, Runs
+from runs import FOR_GOOD, Runs
 from settings import Settings
 from signals import Delivery, End, Kind, Signal
 from table import ConflictError, Decision, Table, Verdict
@@ -38,12 +39,14 @@ class Governor:
     Args:
         table: What is kept.
         runs: The account's training runs.
+        windows: The labelled windows that they train on.
         topic_arn: Where a person is told.
     """
 
-    def __init__(self, *, table: Table, runs: Runs, topic_arn: str) -> None:
+    def __init__(self, *, table: Table, runs: Runs, windows: Windows, topic_arn: str) -> None:
         self._table = table
         self._runs = runs
+        self._windows = windows
         self._topic_arn = topic_arn
 
     def decide(self, signal: Signal) -> Decision:
@@ -157,21 +160,39 @@ class Governor:
         dataset = self._runs.newest_dataset(signal.model, wanted=signal.dataset)
         if dataset is None:
             return dataclasses.replace(about, brake=Brake.DATASET, why=_no_dataset(signal))
-        return self._to_start(about, dataset)
+        champion = self._runs.champion(signal.model)
+        if waiting := self._runs.waiting(signal.model, champion=champion):
+            why = f"{waiting} is newer than the champion and waits for an approval"
+            return dataclasses.replace(about, brake=Brake.WAITING, why=why)
+        labelled = self._windows.composed(signal.model, most=settings.labelled_windows, without=settings.leave_out)
+        made = dataclasses.replace(
+            about,
+            dataset=dataset.id,
+            dataset_version=dataset.version,
+            commit=self._runs.commit(),
+            champion=champion.artifact if champion else "",
+            baselines=champion.baselines if champion else "",
+            labelled=labelled.id,
+            windows=labelled.windows,
+            newest_window=labelled.newest,
+            left_out=labelled.left_out,
+        )
+        if why := self._known(state, made):
+            return dataclasses.replace(made, brake=Brake.UNCHANGED, why=why)
+        # Before the decision: whoever finds a run that was decided on starts it, and it finds what it is given.
+        self._windows.keep(labelled)
+        return dataclasses.replace(made, verdict=Verdict.STARTED)
 
     def _under_way(self, signal: Signal) -> Held | None:
         execution = self._runs.under_way(signal.model)
         return Held(brake=Brake.IN_FLIGHT, why=f"{execution} has not ended") if execution else None
 
-    def _to_start(self, about: Decision, dataset: Dataset) -> Decision:
-        return dataclasses.replace(
-            about,
-            verdict=Verdict.STARTED,
-            dataset=dataset.id,
-            dataset_version=dataset.version,
-            commit=self._runs.commit(),
-            champion=self._runs.champion(about.model),
-        )
+    def _known(self, state: State, made: Decision) -> str:
+        """Why the result of a run is known before it is started; empty when it is not."""
+        last = self._table.decision(made.model, state.known) if state.known else None
+        if last is None or last.made_of != made.made_of:
+            return ""
+        return f"dataset, labelled windows, commit and champion are those of the last run, which {last.signal} started"
 
     def _carry_out(self, decision: Decision, settings: Settings, *, again: bool) -> Decision:
         """Starts the run that was decided on, unless it is known to have been started."""
@@ -180,7 +201,8 @@ class Governor:
         if decision.verdict is Verdict.REFUSED or decision.execution:
             return decision
         try:
-            execution = self._runs.start(decision, again=again)
+            uri = self._windows.uri(decision.model, decision.labelled)
+            execution = self._runs.start(decision, labelled_uri=uri, again=again)
         except ClientError as error:
             if code_of(error) not in FOR_GOOD:
                 raise

@@ -1,7 +1,7 @@
 """Training runs, as SageMaker knows them, and what a run is started with.
 
-Sources: SageMaker API reference, StartPipelineExecution, ListPipelineExecutions, CustomerMetadataProperties of
-CreateModelPackage; S3 API reference, ListObjectsV2, HeadObject.
+Sources: SageMaker API reference, StartPipelineExecution, ListPipelineExecutions, ListModelPackages, ModelQuality,
+CustomerMetadataProperties of CreateModelPackage; S3 API reference, ListObjectsV2, HeadObject.
 """
 
 import dataclasses
@@ -20,17 +20,18 @@ from signals import NOT_GIVEN, End, slug_of
 from table import Decision
 
 Client = Any
+Document = dict[str, Any]
 
-# Errors after which the same request will not do: another has to be made, or somebody has to mend something.
+# Errors after which the same request will not do: another has to be made, or somebody has to mend something. Of a limit
+# or a conflict nobody is to blame: the event comes again, from Lambda's own attempts or from the queue of failed ones.
 FOR_GOOD = {
     "AccessDenied",
     "AccessDeniedException",
-    "ConflictException",
-    "ResourceLimitExceeded",
     "ResourceNotFound",
     "ValidationException",
 }
 _UNDER_WAY = {"Executing", "Stopping"}
+_UNUSABLE = {"Failed", "Deleting"}
 # The reason becomes a property of the model package: at most 256 characters, letters, digits, spaces and these. A run
 # would otherwise fail where it registers, after all that it cost.
 _PROPERTY_CHARACTERS, _PROPERTY_LENGTH = "_.:/=+-@", 256
@@ -51,6 +52,21 @@ class Dataset:
 
     id: str
     version: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Champion:
+    """The newest version that was approved.
+
+    Attributes:
+        artifact: Its artifact; empty when it has none.
+        baselines: Folder of the baselines that its training run has measured; empty when it has no evaluation.
+        created: When it was registered.
+    """
+
+    artifact: str
+    baselines: str
+    created: datetime
 
 
 class Runs:
@@ -122,20 +138,27 @@ class Runs:
             raise RefusedError(f"the bucket {self._data_bucket} keeps no versions of dataset {newest}")
         return Dataset(id=newest, version=str(version))
 
-    def champion(self, model: str) -> str:
-        """The artifact of the model's newest approved version; empty when none is approved."""
-        pages = self._sagemaker.get_paginator("list_model_packages").paginate(
-            ModelPackageGroupName=self._named(model),
-            ModelApprovalStatus="Approved",
-            SortBy="CreationTime",
-            SortOrder="Descending",
-        )
-        newest = next((package for page in pages for package in page["ModelPackageSummaryList"]), None)
+    def champion(self, model: str) -> Champion | None:
+        """The model's newest approved version; None when none is approved."""
+        newest = self._newest_version(model, "Approved")
         if newest is None:
-            return ""
+            return None
         package = self._sagemaker.describe_model_package(ModelPackageName=newest["ModelPackageArn"])
         containers = package.get("InferenceSpecification", {}).get("Containers", [])
-        return str(containers[0].get("ModelDataUrl", "")) if containers else ""
+        statistics = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {})
+        folder = str(statistics.get("S3Uri", "")).rpartition("/")[0]
+        return Champion(
+            artifact=str(containers[0].get("ModelDataUrl", "")) if containers else "",
+            baselines=f"{folder}/baselines/" if folder else "",
+            created=newest["CreationTime"],
+        )
+
+    def waiting(self, model: str, *, champion: Champion | None) -> str:
+        """The version that waits for an approval and is newer than the champion; empty when there is none."""
+        newest = self._newest_version(model, "PendingManualApproval")
+        if newest is None or (champion is not None and newest["CreationTime"] <= champion.created):
+            return ""
+        return str(newest["ModelPackageArn"])
 
     def under_way(self, model: str) -> str:
         """An execution of the model's pipeline that has not ended, whoever started it; empty when there is none.
@@ -164,11 +187,12 @@ class Runs:
             return None
         return End(model=model, execution=execution, status=status, time=time or asked)
 
-    def start(self, decision: Decision, *, again: bool) -> str:
+    def start(self, decision: Decision, *, labelled_uri: str, again: bool) -> str:
         """Starts the run that was decided on; the same decision starts one run, however often it is asked for.
 
         Args:
             decision: The decision.
+            labelled_uri: The manifest of its labelled windows, if it has any.
             again: Whether it may have been started already. Nobody says for how long SageMaker knows a request token,
                 so then the run is looked for first, by its name.
 
@@ -188,6 +212,8 @@ class Runs:
             "Trigger": str(decision.kind),
             "TriggerReason": property_value(decision.reason),
             **({"ChampionUri": decision.champion} if decision.champion else {}),
+            **({"BaselineUri": decision.baselines} if decision.baselines else {}),
+            **({"LabelledId": decision.labelled, "LabelledUri": labelled_uri} if decision.labelled else {}),
         }
         answer = self._sagemaker.start_pipeline_execution(
             PipelineName=self._named(decision.model),
@@ -196,6 +222,17 @@ class Runs:
             ClientRequestToken=f"governor-{decision.digest}",
         )
         return str(answer["PipelineExecutionArn"])
+
+    def _newest_version(self, model: str, status: str) -> Document | None:
+        """The summary of the newest version with an approval status."""
+        pages = self._sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=self._named(model),
+            ModelApprovalStatus=status,
+            SortBy="CreationTime",
+            SortOrder="Descending",
+        )
+        found = (package for page in pages for package in page["ModelPackageSummaryList"])
+        return next((package for package in found if package["ModelPackageStatus"] not in _UNUSABLE), None)
 
     def _status(self, execution: str) -> tuple[str, datetime | None]:
         """Status of an execution and since when it has it; `Gone` when SageMaker knows nothing of it any more."""

@@ -11,6 +11,8 @@ from signals import Kind
 _HOURS_OF_A_YEAR = 8_760
 # It bounds the starts of a month that a state keeps: DynamoDB takes items up to 400 KB (developer guide, "Quotas").
 _RUNS_A_DAY = 100
+# Each is read before a run is started: a year of days.
+_WINDOWS = 366
 _MOST = 10**9
 
 
@@ -25,6 +27,8 @@ class Settings:
         monthly_budget: What the runs that start in a month of UTC may cost together.
         run_cost: What a run costs.
         failures: After how many failed runs in a row it is stopped.
+        labelled_windows: On how many labelled windows a run trains at most, the newest ones.
+        leave_out: The names of labelled windows that no run trains on.
     """
 
     signals: frozenset[Kind]
@@ -33,6 +37,8 @@ class Settings:
     monthly_budget: Decimal
     run_cost: Decimal
     failures: int
+    labelled_windows: int
+    leave_out: frozenset[str]
 
 
 def parsed(text: str, *, model: str) -> Settings:
@@ -55,6 +61,9 @@ def parsed(text: str, *, model: str) -> Settings:
     kinds = said["signals"]
     if not isinstance(kinds, list) or not all(isinstance(kind, str) and kind in set(Kind) for kind in kinds):
         raise RefusedError(f"the settings of {model} name signals other than {', '.join(Kind)}")
+    windows = said["leave_out"]
+    if not isinstance(windows, list) or not all(isinstance(window, str) for window in windows):
+        raise RefusedError(f"leave_out in the settings of {model} is no list of windows")
     return Settings(
         signals=frozenset(map(Kind, kinds)),
         cooldown_hours=_number(said, "cooldown_hours", model, most=_HOURS_OF_A_YEAR),
@@ -62,6 +71,8 @@ def parsed(text: str, *, model: str) -> Settings:
         monthly_budget=_number(said, "monthly_budget", model, most=_MOST),
         run_cost=_number(said, "run_cost", model, most=_MOST),
         failures=_count(said, "failures", model, most=_RUNS_A_DAY),
+        labelled_windows=_count(said, "labelled_windows", model, least=0, most=_WINDOWS),
+        leave_out=frozenset(windows),
     )
 
 
@@ -72,10 +83,10 @@ def _number(said: dict[str, object], name: str, model: str, *, most: int) -> Dec
     return Decimal(value)
 
 
-def _count(said: dict[str, object], name: str, model: str, *, most: int) -> int:
+def _count(said: dict[str, object], name: str, model: str, *, least: int = 1, most: int) -> int:
     value = said[name]
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise RefusedError(f"{name} in the settings of {model} is no whole number from 1 to {most}")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise RefusedError(f"{name} in the settings of {model} is no whole number from {least} to {most}")
     return value
 
 

@@ -55,6 +55,8 @@ class Verdict(StrEnum):
 class Decision:
     """A decision on a signal, with all that its run is started with, so that it can be started again.
 
+    One that was refused because nothing has changed says of what the run would have been made.
+
     Attributes:
         model: The model.
         signal: The signal's id.
@@ -68,6 +70,11 @@ class Decision:
         dataset_version: The S3 version of the dataset's `dataset.json`.
         commit: The commit that was delivered.
         champion: The artifact that it has to beat; empty when there is none.
+        baselines: Where the champion's baselines are; empty when there is none.
+        labelled: Id of the labelled windows that it trains on; empty without any.
+        windows: How many they are.
+        newest_window: The newest of them; empty without any.
+        left_out: The windows that were left out, each with its sentence; empty when none was.
         execution: The execution's ARN; empty until it is known.
     """
 
@@ -83,12 +90,22 @@ class Decision:
     dataset_version: str = ""
     commit: str = ""
     champion: str = ""
+    baselines: str = ""
+    labelled: str = ""
+    windows: int = 0
+    newest_window: str = ""
+    left_out: str = ""
     execution: str = ""
 
     @property
     def digest(self) -> str:
         """What stands for the signal in names and request tokens, in hexadecimal digits."""
         return hashlib.sha256(f"{self.model}\n{self.signal}".encode()).hexdigest()
+
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """What decides what the run comes to."""
+        return self.dataset, self.dataset_version, self.labelled, self.commit, self.champion
 
     @property
     def key(self) -> str:
@@ -122,6 +139,7 @@ class Table:
             failures=int(found["failures"]),
             stopped=datetime.fromisoformat(found["stopped"]) if found["stopped"] else None,
             told=found["told"],
+            known=found.get("known", ""),
         )
 
     def decision(self, model: str, signal: str) -> Decision | None:
@@ -138,6 +156,7 @@ class Table:
                 "verdict": Verdict(found["verdict"]),
                 "time": datetime.fromisoformat(found["time"]),
                 "brake": Brake(found["brake"]) if found["brake"] else None,
+                "windows": int(found.get("windows", 0)),
             }
         )
 
@@ -205,6 +224,7 @@ class Table:
                 "failures": state.failures,
                 "stopped": _written(state.stopped) if state.stopped else None,
                 "told": state.told,
+                "known": state.known,
             }
         )
         if not read.revision:

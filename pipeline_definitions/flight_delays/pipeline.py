@@ -1,4 +1,4 @@
-"""The training pipeline of `flight_delays`: Prepare → Train → Evaluate → Gate → Register, or Fail.
+"""The training pipeline of `flight_delays`: Prepare → Check → Train → Evaluate → Gate → Register, or Fail.
 
 Rendered into `definition.json` by `./plumb render`. `${…}` placeholders are filled by the training stack on deploy;
 pipeline parameters are given to each execution.
@@ -24,7 +24,7 @@ from sagemaker.core.shapes import (
     StoppingCondition,
 )
 from sagemaker.core.training.configs import Compute, Networking
-from sagemaker.core.workflow.conditions import ConditionGreaterThan
+from sagemaker.core.workflow.conditions import ConditionGreaterThan, ConditionGreaterThanOrEqualTo
 from sagemaker.core.workflow.entities import PipelineVariable
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join, JsonGet
@@ -48,6 +48,7 @@ from sagemaker.train.model_trainer import ModelTrainer
 
 from pipeline_definitions.flight_delays.features import INPUTS
 from plumbline.configuration import Model, code_digest
+from runtime.labelled_windows import NONE as NO_WINDOWS
 from runtime.monitoring.checks import checks_of
 
 IMAGE = "${RuntimeImage}"
@@ -71,6 +72,7 @@ HYPERPARAMETERS = {
     "checkpoint_rounds": 25,
     "threads": 1,
 }
+GATED = ("average_precision", "log_loss")
 PROCESSING = "/opt/ml/processing"
 _LONGEST_ARGUMENT = 256  # API_AppSpecification, ContainerArguments
 PARQUET = "application/x-parquet"
@@ -112,11 +114,14 @@ class RuntimeTrainingStep(TrainingStep):  # type: ignore[misc]  # the SDK ships 
 class Parameters:
     """What differs from execution to execution.
 
-    Only `dataset_id` and `champion_uri` reach a job. The others reach the model package, since a value in the arguments
-    of a cached step would make the same code and data run again for every commit.
+    Only `dataset_id`, `labelled_id`, `labelled_uri`, `champion_uri` and `baseline_uri` reach a job. The others reach
+    the model package, since a value in the arguments of a cached step would make the same code and data run again for
+    every commit. The defaults stand for a run without labelled windows and without a champion: an input of a job is
+    never empty, so there are files that say so.
     """
 
     def __init__(self, model: Model) -> None:
+        nothing = f"s3://${{ModelsBucket}}/{model.name}/champion/none/"
         self.commit_id = ParameterString("CommitId")
         self.dataset_id = ParameterString("DatasetId")
         self.dataset_version = ParameterString("DatasetVersion")
@@ -124,9 +129,10 @@ class Parameters:
             "Trigger", default_value="person", enum_values=["person", "schedule", "drift", "data", "code"]
         )
         self.trigger_reason = ParameterString("TriggerReason", default_value="not given")
-        self.champion_uri = ParameterString(
-            "ChampionUri", default_value=f"s3://${{ModelsBucket}}/{model.name}/champion/none/"
-        )
+        self.champion_uri = ParameterString("ChampionUri", default_value=nothing)
+        self.labelled_id = ParameterString("LabelledId", default_value=NO_WINDOWS)
+        self.labelled_uri = ParameterString("LabelledUri", default_value=f"{nothing}manifest.json")
+        self.baseline_uri = ParameterString("BaselineUri", default_value=nothing)
 
     def all(self) -> list[ParameterString]:
         """Every parameter, in the order in which a console shows them."""
@@ -137,6 +143,9 @@ class Parameters:
             self.trigger,
             self.trigger_reason,
             self.champion_uri,
+            self.labelled_id,
+            self.labelled_uri,
+            self.baseline_uri,
         ]
 
 
@@ -152,11 +161,21 @@ class Places:
         self.code = f"{models}/code/{digest}/sourcedir.tar.gz"
         self.dataset = Join(on="", values=[f"{data}/datasets/", dataset_id, "/"])
         # Named after all that Prepare's rows depend on: Train's cache knows its input by its name alone.
-        prepared = [f"{data}/prepared/{digest}/", dataset_id, f"/last-{TEST_DAYS}-days-to-test"]
+        labelled_id = parameters.labelled_id
+        prepared = [
+            f"{data}/prepared/{digest}/",
+            dataset_id,
+            f"/last-{TEST_DAYS}-days-to-test/labelled-",
+            labelled_id,
+        ]
         self.prepared_train = Join(on="", values=[*prepared, "/train"])
         self.prepared_test = Join(on="", values=[*prepared, "/test"])
+        self.prepared_newest = Join(on="", values=[*prepared, "/newest"])
+        self.check = Join(on="", values=[f"{data}/checks/", ExecutionVariables.PIPELINE_EXECUTION_ID])
         self.training = f"{models}/training"
-        self.checkpoints = Join(on="", values=[f"{models}/checkpoints/{digest}/", dataset_id])
+        self.checkpoints = Join(
+            on="", values=[f"{models}/checkpoints/{digest}/", dataset_id, "/labelled-", labelled_id]
+        )
         self.evaluation = Join(on="", values=[f"{data}/evaluations/", ExecutionVariables.PIPELINE_EXECUTION_ID])
 
 
@@ -171,7 +190,8 @@ def define(model: Model, session: PipelineSession) -> Pipeline:
     parameters = Parameters(model)
     places = Places(model, parameters)
     prepare = _prepare(model, session, parameters, places)
-    train = _train(model, session, places, prepare)
+    check = _check(model, session, parameters, places, prepare)
+    train = _train(model, session, places, prepare, check)
     report = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
     digests = PropertyFile(name="EvaluationDigests", output_name="evaluation", path="digests.json")
     evaluate = _evaluate(model, session, places, prepare, train, [report, digests], parameters.champion_uri)
@@ -180,7 +200,7 @@ def define(model: Model, session: PipelineSession) -> Pipeline:
     return Pipeline(
         name="${PipelineName}",
         parameters=parameters.all(),
-        steps=[prepare, train, evaluate, gate],
+        steps=[prepare, check, train, evaluate, gate],
         sagemaker_session=session,
         # Lineage tells where a model came from; an experiment a run would need one permission more.
         pipeline_experiment_config=None,
@@ -190,21 +210,63 @@ def define(model: Model, session: PipelineSession) -> Pipeline:
 
 
 def _prepare(model: Model, session: PipelineSession, parameters: Parameters, places: Places) -> ProcessingStep:
-    """Raw dataset → Parquet with inputs, label and features, split by time."""
-    processor = _processor(model, session, places, verb="prepare", role="${PrepareRoleArn}")
+    """Raw dataset and labelled windows → Parquet with inputs, label and features, split by time."""
+    processor = _processor(model, session, verb="prepare", role="${PrepareRoleArn}", code=places.pinned_code)
     return ProcessingStep(
         "Prepare",
         step_args=processor.run(
-            arguments=["--test-days", str(TEST_DAYS), "--dataset-id", parameters.dataset_id],
-            inputs=[_input("code", places.code), _input("dataset", places.dataset)],
-            outputs=[_output("train", places.prepared_train), _output("test", places.prepared_test)],
+            arguments=[
+                *("--test-days", str(TEST_DAYS)),
+                *("--dataset-id", parameters.dataset_id),
+                *("--labelled-id", parameters.labelled_id),
+            ],
+            inputs=[
+                _input("code", places.code),
+                _input("dataset", places.dataset),
+                _input("labelled", parameters.labelled_uri, kind="ManifestFile"),
+            ],
+            outputs=[
+                _output("train", places.prepared_train),
+                _output("test", places.prepared_test),
+                _output("newest", places.prepared_newest),
+            ],
         ),
         cache_config=CACHE,
         retry_policies=JOB_RETRIES,
     )
 
 
-def _train(model: Model, session: PipelineSession, places: Places, prepare: ProcessingStep) -> TrainingStep:
+def _check(
+    model: Model, session: PipelineSession, parameters: Parameters, places: Places, prepare: ProcessingStep
+) -> ProcessingStep:
+    """What is to be trained on, against the champion's baseline: what is broken ends the run as rejected.
+
+    The runtime does it, with a role of its own and no code of the model's. It is of its run, and not cached.
+    """
+    processor = _processor(model, session, verb="check", role="${CheckRoleArn}", code=None)
+    train_uri = prepare.properties.ProcessingOutputConfig.Outputs["train"].S3Output.S3Uri
+    return ProcessingStep(
+        "Check",
+        step_args=processor.run(
+            arguments=[
+                *("--labelled-id", parameters.labelled_id),
+                *_pieces("inputs", json.dumps([column.name for column in INPUTS], separators=(",", ":"))),
+            ],
+            inputs=[
+                _input("train", train_uri),
+                _input("labelled", parameters.labelled_uri, kind="ManifestFile"),
+                _input("baseline", parameters.baseline_uri),
+            ],
+            # As it is written, for a job that fails may not come to the end at which the rest is brought away.
+            outputs=[_output("check", places.check, mode="Continuous")],
+        ),
+        retry_policies=JOB_RETRIES,
+    )
+
+
+def _train(
+    model: Model, session: PipelineSession, places: Places, prepare: ProcessingStep, check: ProcessingStep
+) -> TrainingStep:
     """Prepared training rows → model.tar.gz, which carries the code that serves it."""
     compute = model.compute.train
     trainer = ModelTrainer(
@@ -253,7 +315,9 @@ def _train(model: Model, session: PipelineSession, places: Places, prepare: Proc
             _channel("train", train_uri, input_mode=compute.input_mode, content_type=PARQUET),
         ]
     )
-    return RuntimeTrainingStep("Train", step_args=arguments, cache_config=CACHE, retry_policies=JOB_RETRIES)
+    return RuntimeTrainingStep(
+        "Train", step_args=arguments, depends_on=[check], cache_config=CACHE, retry_policies=JOB_RETRIES
+    )
 
 
 def _evaluate(
@@ -265,8 +329,8 @@ def _evaluate(
     files: list[PropertyFile],
     champion_uri: ParameterString,
 ) -> ProcessingStep:
-    """Challenger, champion and logistic regression on the same held-out rows → evaluation.json."""
-    processor = _processor(model, session, places, verb="evaluate", role="${EvaluateRoleArn}")
+    """Challenger, champion and logistic regression on the same held-out rows, old and newest → evaluation.json."""
+    processor = _processor(model, session, verb="evaluate", role="${EvaluateRoleArn}", code=places.pinned_code)
     prepared = prepare.properties.ProcessingOutputConfig.Outputs
     return ProcessingStep(
         "Evaluate",
@@ -280,6 +344,7 @@ def _evaluate(
                 _input("model", train.properties.ModelArtifacts.S3ModelArtifacts),
                 _input("train", prepared["train"].S3Output.S3Uri),
                 _input("test", prepared["test"].S3Output.S3Uri),
+                _input("newest", prepared["newest"].S3Output.S3Uri),
                 _input("champion", champion_uri),
             ],
             outputs=[_output("evaluation", places.evaluation)],
@@ -322,6 +387,7 @@ def _register(
             "commit": parameters.commit_id,
             "dataset-uri": places.dataset,
             "dataset-version": parameters.dataset_version,
+            "labelled": parameters.labelled_id,
             "trigger": parameters.trigger,
             "trigger-reason": parameters.trigger_reason,
             "execution": ExecutionVariables.PIPELINE_EXECUTION_ARN,
@@ -333,17 +399,25 @@ def _register(
 
 
 def _gate(model: Model, evaluate: ProcessingStep, report: PropertyFile, register: ModelStep) -> ConditionStep:
-    """Registers the model if the lower bound of each gain, over the worst reference, lies above the minimum."""
-    gains = {
-        name: JsonGet(step_name=evaluate.name, property_file=report, json_path=f"gate.{name}")
-        for name in ("average_precision_gain_lower", "log_loss_gain_lower")
-    }
+    """Registers the model if it beats its references on the newest rows and does not lose to the champion on the old.
+
+    The lower bound of each gain, over the worst reference, has to lie above the minimum; that of each gain over the
+    champion on the old rows may lie below zero by the margin.
+    """
+
+    def bound(name: str) -> JsonGet:
+        return JsonGet(step_name=evaluate.name, property_file=report, json_path=f"gate.{name}")
+
+    minimum, margin = model.gate.minimum_gain, model.gate.margin
     verdict = (
-        f"The model does not beat its references by more than {model.gate.minimum_gain} "
-        "at the lower bound in average precision and log loss; see "
+        f"At the lower bound, in average precision or log loss, the model does not beat its references by more than "
+        f"{minimum} on the newest rows that were held out, or loses more than {margin} to the champion on the old; see "
     )
     fail = FailStep("Fail", error_message=Join(on="", values=[verdict, _evaluation_uri(evaluate)]))
-    conditions = [ConditionGreaterThan(left=gain, right=model.gate.minimum_gain) for gain in gains.values()]
+    conditions = [
+        *(ConditionGreaterThan(left=bound(f"{name}_gain_lower"), right=minimum) for name in GATED),
+        *(ConditionGreaterThanOrEqualTo(left=bound(f"{name}_kept_lower"), right=0.0 - margin) for name in GATED),
+    ]
     return ConditionStep("Gate", conditions=conditions, if_steps=[register], else_steps=[fail])
 
 
@@ -353,8 +427,13 @@ def _checks(model: Model) -> list[str]:
         raise ValueError("model.toml: monitoring is missing; accepted: a table with every, answers and more")
     text = json.dumps(model.monitoring.document, separators=(",", ":"))
     checks_of(text).refuse_unknown([column.name for column in INPUTS])
+    return _pieces("checks", text)
+
+
+def _pieces(name: str, text: str) -> list[str]:
+    """A long value as arguments, which the runtime joins again."""
     pieces = [text[start : start + _LONGEST_ARGUMENT] for start in range(0, len(text), _LONGEST_ARGUMENT)]
-    return [part for number, piece in enumerate(pieces, start=1) for part in (f"--checks-{number}", piece)]
+    return [part for number, piece in enumerate(pieces, start=1) for part in (f"--{name}-{number}", piece)]
 
 
 def _evaluation_uri(evaluate: ProcessingStep) -> Join:
@@ -362,14 +441,16 @@ def _evaluation_uri(evaluate: ProcessingStep) -> Join:
     return Join(on="/", values=[folder, "evaluation.json"])
 
 
-def _processor(model: Model, session: PipelineSession, places: Places, *, verb: str, role: str) -> Processor:
-    compute = model.compute.prepare if verb == "prepare" else model.compute.evaluate
+def _processor(
+    model: Model, session: PipelineSession, *, verb: str, role: str, code: dict[str, str] | None
+) -> Processor:
+    compute = model.compute.evaluate if verb == "evaluate" else model.compute.prepare
     return Processor(
         sagemaker_session=session,
         role=role,
         image_uri=IMAGE,
         entrypoint=_entry_point(verb),
-        env=places.pinned_code,
+        env=code,
         instance_type=compute.instance_type,
         instance_count=compute.instance_count,
         volume_size_in_gb=compute.volume_gb,
@@ -412,13 +493,13 @@ def _channel(name: str, uri: str | PipelineVariable, *, input_mode: str, content
     )
 
 
-def _input(name: str, uri: str | PipelineVariable) -> ProcessingInput:
+def _input(name: str, uri: str | PipelineVariable, *, kind: str = "S3Prefix") -> ProcessingInput:
     return ProcessingInput(
         input_name=name,
         s3_input=ProcessingS3Input(
             s3_uri=uri,
             local_path=f"{PROCESSING}/input/{name}",
-            s3_data_type="S3Prefix",
+            s3_data_type=kind,
             s3_input_mode="File",
             s3_data_distribution_type="FullyReplicated",
             s3_compression_type="None",
@@ -426,8 +507,8 @@ def _input(name: str, uri: str | PipelineVariable) -> ProcessingInput:
     )
 
 
-def _output(name: str, uri: str | PipelineVariable) -> ProcessingOutput:
+def _output(name: str, uri: str | PipelineVariable, *, mode: str = "EndOfJob") -> ProcessingOutput:
     return ProcessingOutput(
         output_name=name,
-        s3_output=ProcessingS3Output(s3_uri=uri, local_path=f"{PROCESSING}/output/{name}", s3_upload_mode="EndOfJob"),
+        s3_output=ProcessingS3Output(s3_uri=uri, local_path=f"{PROCESSING}/output/{name}", s3_upload_mode=mode),
     )

@@ -9,13 +9,10 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from runtime.errors import JobError
 
+from .prepare import FEWEST_DAYS
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-
-# A percentile interval over few days is too narrow, the more so the fewer they are. Of models that gain nothing, the
-# lower end of a 95 % interval lies above zero for 3.9 % with 16 days instead of for 2.5 %, for 5.5 % with 8 and for
-# 9.4 % with 4 (by Student's t over the days' means). From 8 days on the error is about twice the nominal one at most.
-FEWEST_DAYS = 8
 
 _CHUNK = 100  # resamples at a time: of 15,000 rows, 12 MB of 64-bit numbers
 _BINS = 10

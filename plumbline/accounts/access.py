@@ -77,11 +77,24 @@ class Access:
             raise PlumblineError(sentence(botocore.exceptions.NoCredentialsError(), region=platform.region))
         self._lock = threading.Lock()
 
-    def client(self, service: str, *, region: str | None = None) -> Client:
-        """A client of one service, in the platform's region or in another one."""
+    def client(self, service: str, *, region: str | None = None, wait_seconds: int | None = None) -> Client:
+        """A client of one service.
+
+        Args:
+            service: The service.
+            region: Where; left out, the platform's region.
+            wait_seconds: For how long an answer may take of a request that is made once; left out, it may take a
+                minute and be made again.
+        """
+        config = _CONFIG
+        if wait_seconds is not None:
+            patient = botocore.config.Config(
+                read_timeout=wait_seconds, tcp_keepalive=True, retries={"total_max_attempts": 1}
+            )
+            config = _CONFIG.merge(patient)
         with self._lock:
             # The stubs know each service by a literal of its own.
-            made: Client = self._session.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+            made: Client = self._session.client(service, region_name=region, config=config)  # type: ignore[call-overload]
         return made
 
     def environment(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from plumbline.cli import (
     rehearse,
     release,
     render,
+    replay,
     retrain,
     review,
     smoke,
@@ -44,6 +45,7 @@ app.command(name="render")(render.render)
 app.command(name="release")(release.release)
 app.command(name="monitor")(monitor.monitor)
 app.command(name="retrain")(retrain.retrain)
+app.command(name="replay")(replay.replay)
 app.command(name="status")(status.status)
 app.command(name="smoke")(smoke.smoke)
 app.command(name="bootstrap")(bootstrap.bootstrap)

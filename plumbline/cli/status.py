@@ -2,12 +2,15 @@
 
 import dataclasses
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from plumbline.retraining.decisions import Decision
 
 
 def status(
@@ -33,9 +36,21 @@ def status(
         console.print("nothing was decided yet")
         return
     table = Table(box=None, pad_edge=False)
-    for title in ("time", "signal", "decision", "because"):
+    for title in ("time", "signal", "decision", "trains on", "because"):
         table.add_column(title)
     for one in found.decisions:
-        because = one.why or one.reason
-        table.add_row(*map(Text, (one.time[:19], one.kind, one.brake or one.verdict, because)))
+        table.add_row(*map(Text, (one.time[:19], one.kind, one.brake or one.verdict, _given(one), _because(one))))
     console.print(table)
+
+
+def _given(decision: "Decision") -> str:
+    if not decision.dataset:
+        return ""
+    if not decision.windows:
+        return decision.dataset
+    return f"{decision.dataset}, {decision.windows} labelled windows to {decision.newest_window}"
+
+
+def _because(decision: "Decision") -> str:
+    said = decision.why or decision.reason
+    return f"{said}; left out: {decision.left_out}" if decision.left_out else said

@@ -38,6 +38,7 @@ class ModelJob(StrEnum):
 
     PIPELINE = "pipeline"
     PREPARE = "prepare"
+    DATA_CHECK = "data-check"  # not "check": patterns of role names that end so would take in those of releases
     TRAIN = "train"
     EVALUATE = "evaluate"
     MONITOR = "monitor"

@@ -118,12 +118,14 @@ class Jobs(Settings):
 class Gate(Settings):
     """When a model is good enough to be registered.
 
-    A challenger passes when the lower bounds of its gains over every reference model exceed `minimum_gain`.
+    A challenger passes when the lower bounds of its gains over every reference model, on the newest rows that were held
+    out, exceed `minimum_gain`, and those over the champion on the old ones are not further below zero than `margin`.
     """
 
     confidence: float = Field(default=0.95, ge=0.5, le=0.999, description="a number from 0.5 to 0.999")
     resamples: int = Field(default=1000, ge=200, le=100_000, description="a whole number from 200 to 100000")
     minimum_gain: float = Field(default=0.0, ge=0.0, le=1.0, description="a number from 0.0 to 1.0")
+    margin: float = Field(default=0.02, ge=0.0, le=1.0, description="a number from 0.0 to 1.0")
 
 
 class Approval(Settings):
@@ -186,7 +188,7 @@ class Model(Settings):
     description: str = Field(min_length=1, max_length=1024, description="1 to 1024 characters")
     owner: str = Field(min_length=1, max_length=256, description="a team or an address, 1 to 256 characters")
     compute: Jobs = Field(description="tables prepare, train and evaluate")
-    gate: Gate = Field(default_factory=Gate, description="a table with confidence, resamples and minimum_gain")
+    gate: Gate = Field(default_factory=Gate, description="a table with confidence, resamples, minimum_gain and margin")
     approval: Approval = Field(default_factory=Approval, description="a table with mode")
     serving: Serving = Field(description="a table with instance_type and more")
     monitoring: Monitoring | None = Field(default=None, description="a table with every, answers and more")

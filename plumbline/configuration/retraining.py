@@ -1,6 +1,6 @@
 """`[retraining]` of a `model.toml`: what trains a model anew by itself, and what holds it back."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -32,6 +32,17 @@ class Retraining(Settings):
     run_cost: float = Field(default=1.0, ge=0, le=1e9, description="an amount of money, 0 or more")
     failures: int = Field(
         default=3, ge=1, le=100, description="a whole number from 1 to 100: failed runs in a row that stop it"
+    )
+    labelled_windows: int = Field(
+        default=12,
+        ge=0,
+        le=366,
+        description="a whole number from 0 to 366: windows with labels, the newest, that a run trains on; 0 for none",
+    )
+    leave_out: list[Annotated[str, Field(pattern=r"^[0-9]{8}T[0-9]{4}Z$")]] = Field(
+        default_factory=list,
+        max_length=100,
+        description="names of labelled windows that no run trains on, such as 20130501T0000Z, at most 100",
     )
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """The models' code, brought to where it is trained under the hash of its content."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 import boto3
 import botocore.exceptions
@@ -9,8 +10,9 @@ from plumbline.configuration import Deployment, KeyPurpose, Model, ModelJob, Pla
 from plumbline.delivery.access import taken
 from plumbline.errors import PlumblineError
 
-# Stands for "no champion yet", because a job refuses an empty input.
+# Stand for "no champion yet" and "no labelled windows", because a job refuses an empty input.
 _NO_CHAMPION = b'{"champion": null}\n'
+_NO_WINDOWS: Mapping[str, object] = {"version": 1, "windows": []}
 
 
 def deliver_code(platform: Platform, models: Sequence[Model], session: boto3.Session) -> list[str]:
@@ -42,7 +44,7 @@ def _bring(deployment: Deployment, model: Model, session: boto3.Session) -> str:
         s3 = session.client("s3")
         for name, body in (
             (f"{model.name}/code/{digest}/sourcedir.tar.gz", code_archive(model)),
-            (f"{model.name}/champion/none/none.json", _NO_CHAMPION),
+            *((f"{model.name}/champion/none/{name}", body) for name, body in _nothing(deployment, model).items()),
         ):
             s3.put_object(
                 Bucket=deployment.models_bucket,
@@ -56,3 +58,17 @@ def _bring(deployment: Deployment, model: Model, session: boto3.Session) -> str:
             f"the code of {model.name} cannot be brought to {deployment.part}: {error}", exit_code=1
         ) from error
     return f"{model.name} in {deployment.part}: code {digest}"
+
+
+def _nothing(deployment: Deployment, model: Model) -> Mapping[str, bytes]:
+    """The files, by name, that a run is given when it is given no champion and no labelled windows."""
+    folder = f"s3://{deployment.models_bucket}/{model.name}/champion/none/"
+    return {
+        "none.json": _NO_CHAMPION,
+        "labelled.json": _document(_NO_WINDOWS),
+        "manifest.json": _document([{"prefix": folder}, "labelled.json"]),  # SageMaker's, of S3DataType ManifestFile
+    }
+
+
+def _document(content: object) -> bytes:
+    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()

@@ -21,6 +21,7 @@ PLACEHOLDERS = frozenset(
     {
         "PipelineName",
         "PrepareRoleArn",
+        "CheckRoleArn",
         "TrainRoleArn",
         "EvaluateRoleArn",
         "DataBucket",

@@ -24,7 +24,11 @@ class Decision:
         brake: What held the run back; empty if nothing did.
         why: It in a sentence, or why the run could not be started.
         reason: Why the signal was given.
-        dataset: What the run trains on; empty when none was started.
+        dataset: What the run trains on, or would have; empty when it did not come to that.
+        labelled: Id of the labelled windows that it trains on as well; empty without any.
+        windows: How many they are.
+        newest_window: The newest of them; empty without any.
+        left_out: The labelled windows that were left out, each with its sentence; empty when none was.
         execution: ARN of the run; empty when none was started, or it is not known yet.
     """
 
@@ -35,6 +39,10 @@ class Decision:
     why: str
     reason: str
     dataset: str
+    labelled: str
+    windows: int
+    newest_window: str
+    left_out: str
     execution: str
 
 
@@ -98,5 +106,5 @@ def _items(dynamodb: Client, deployment: Deployment, model: Model, begins: str, 
 
 
 def _decision(item: Mapping[str, Any]) -> Decision:
-    names = [field.name for field in dataclasses.fields(Decision)]
-    return Decision(**{name: str(item.get(name) or "") for name in names})
+    texts = [field.name for field in dataclasses.fields(Decision) if field.name != "windows"]
+    return Decision(windows=int(item.get("windows") or 0), **{name: str(item.get(name) or "") for name in texts})

@@ -3,10 +3,10 @@
 | file | of | what |
 |---|---|---|
 | `checks.json` | | what is checked, and how |
-| `data-quality/statistics.json`, `data-quality/constraints.json` | training rows | distribution of each input |
-| `model-quality/statistics.json`, `model-quality/constraints.json` | test rows | metrics |
-| `bias/analysis.json` | test rows | bias by facet |
-| `explainability/analysis.json` | test rows | global attributions |
+| `data-quality/statistics.json`, `data-quality/constraints.json` | rows to expect | distribution of each input |
+| `model-quality/statistics.json`, `model-quality/constraints.json` | scored rows | metrics |
+| `bias/analysis.json` | scored rows | bias by facet |
+| `explainability/analysis.json` | scored rows | global attributions |
 """
 
 import tempfile
@@ -34,7 +34,8 @@ def baselines(checks: Checks, *, training: pl.DataFrame, scored: pl.DataFrame, p
 
     Args:
         checks: What is asked for.
-        training: The inputs of the rows that it was trained on; other columns are not looked at.
+        training: The rows whose inputs are the baseline, by default those that it was trained on; other columns are not
+            looked at.
         scored: Rows that it was not trained on: inputs, what it answers, and the truth, in the columns that the checks
             name.
         predictor: The model.

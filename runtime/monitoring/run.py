@@ -284,7 +284,8 @@ class _Looking:
         if usable.is_empty():
             return 0
         path = folder / LABELLED_FILE
-        usable.select(*(column.name for column in columns), checks.label, checks.answer, ID).write_parquet(path)
+        named = usable.select(*(column.name for column in columns), checks.label, checks.answer, ID)
+        named.with_columns(_class_or_number(named[checks.label], checks)).write_parquet(path)
         answered = self.window.answered
         description = {
             "version": _FORMAT,
@@ -320,6 +321,14 @@ class _Looking:
         table = self.scratch / "labelled.parquet"
         found.write_parquet(table)
         return table, +counts
+
+
+def _class_or_number(truth: pl.Series, checks: Checks) -> pl.Series:
+    """The truth, a class that is a number as a whole one: JSON does not tell 1 from 1.0."""
+    if checks.answers == "regression" or not truth.dtype.is_float():
+        return truth
+    whole = truth.cast(pl.Int64, strict=False)
+    return whole if (whole.cast(pl.Float64) == truth).all() else truth
 
 
 def _values(analysis: BiasAnalysis) -> dict[str, float]:

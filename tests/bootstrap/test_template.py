@@ -160,8 +160,8 @@ def test_nobody_behind_the_boundary_changes_identities(policies: dict[str, Json]
 
 def test_jobs_and_notebooks_read_objects_through_their_own_accounts_vpc_only(policies: dict[str, Json]) -> None:
     perimeter = _statement(policies["plumbline-boundary"], "DenyObjectsFromOutsideTheVpc")
-    roles = {arn.rpartition("-")[2] for arn in perimeter["Condition"]["ArnLike"]["aws:PrincipalArn"]}
-    assert roles == {"evaluate", "monitor", "notebook", "prepare", "train"}
+    roles = {arn.rpartition("-*-")[2] for arn in perimeter["Condition"]["ArnLike"]["aws:PrincipalArn"]}
+    assert roles == {"data-check", "evaluate", "monitor", "notebook", "prepare", "train"}
     assert perimeter["Condition"]["StringNotEquals"] == {"aws:VpceAccount": "111111111111"}
     assert {action.split(":")[0] for action in perimeter["Action"]} == {"s3"}
     assert "s3:*" not in perimeter["Action"]

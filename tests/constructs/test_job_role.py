@@ -5,7 +5,7 @@ import pytest
 from plumbline.configuration import Deployment, Environment, Model, ModelJob
 from tests.house.assembly import Assembly, Json, listed, role_statements
 
-_JOBS = (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE)
+_JOBS = (ModelJob.PREPARE, ModelJob.DATA_CHECK, ModelJob.TRAIN, ModelJob.EVALUATE)
 _EVERY_JOB_MAY = {
     "cloudwatch:PutMetricData",
     "ec2:CreateNetworkInterface",
@@ -71,16 +71,31 @@ def test_an_endpoint_may_not_list(assembly: Assembly, staging: Deployment, model
 @pytest.mark.parametrize(
     ("job", "reads", "writes"),
     [
-        (ModelJob.PREPARE, {"data/datasets", "models/code"}, {"data/prepared"}),
+        (
+            ModelJob.PREPARE,
+            {"data/{}/datasets", "data/{}/labelled", "data/labelled/{}", "models/{}/code", "models/{}/champion"},
+            {"data/{}/prepared"},
+        ),
+        (
+            ModelJob.DATA_CHECK,
+            {
+                "data/{}/prepared",
+                "data/{}/labelled",
+                "data/labelled/{}",
+                "data/{}/evaluations",
+                "models/{}/champion",
+            },
+            {"data/{}/checks"},
+        ),
         (
             ModelJob.TRAIN,
-            {"data/prepared", "models/code", "models/checkpoints"},
-            {"models/training", "models/checkpoints"},
+            {"data/{}/prepared", "models/{}/code", "models/{}/checkpoints"},
+            {"models/{}/training", "models/{}/checkpoints"},
         ),
         (
             ModelJob.EVALUATE,
-            {"data/prepared", "models/code", "models/training", "models/champion"},
-            {"data/evaluations"},
+            {"data/{}/prepared", "models/{}/code", "models/{}/training", "models/{}/champion"},
+            {"data/{}/evaluations"},
         ),
     ],
 )
@@ -88,8 +103,8 @@ def test_a_job_reads_and_writes_the_prefixes_of_its_step(
     assembly: Assembly, staging: Deployment, model: Model, job: ModelJob, reads: set[str], writes: set[str]
 ) -> None:
     def objects(parts: set[str]) -> set[str]:
-        pairs = (part.split("/") for part in parts)
-        return {f"arn:aws:s3:::{staging.bucket(bucket)}/{model.name}/{prefix}/*" for bucket, prefix in pairs}
+        pairs = (part.format(model.name).split("/", 1) for part in parts)
+        return {f"arn:aws:s3:::{staging.bucket(bucket)}/{prefix}/*" for bucket, prefix in pairs}
 
     granted = role_statements(_role(assembly, staging, model, job))
     assert set(listed(granted["ReadObjects"]["Resource"])) == objects(reads)
@@ -146,6 +161,7 @@ def test_a_job_takes_away_only_interfaces_of_its_subnets(
     ("job", "group"),
     [
         (ModelJob.PREPARE, "/aws/sagemaker/ProcessingJobs"),
+        (ModelJob.DATA_CHECK, "/aws/sagemaker/ProcessingJobs"),
         (ModelJob.TRAIN, "/aws/sagemaker/TrainingJobs"),
         (ModelJob.EVALUATE, "/aws/sagemaker/ProcessingJobs"),
     ],

@@ -1,5 +1,7 @@
 """What decides on retraining in staging: who calls it, what it keeps, and what it is told of a model."""
 
+import json
+
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template as Synthesized
@@ -81,6 +83,42 @@ def test_a_request_is_heard_of_the_environments_own_account_alone(rules: dict[st
     assert (pattern["source"], pattern["account"]) == (["plumbline"], [staging.account])
 
 
+def test_the_time_of_a_request_is_when_eventbridge_took_it_in(rules: dict[str, Json], staging: Deployment) -> None:
+    """Whoever asks may say any time, and one far ahead would make everything after it stale."""
+    (target,) = rules["request"]["Targets"]
+    transformer = target["InputTransformer"]
+    assert transformer["InputPathsMap"] == {"detail": "$.detail"}
+    said = {"model": "flight_delays", "reason": 'a "reason"', "id": "1"}
+    template = transformer["InputTemplate"]
+    for name, value in (("aws.events.event.ingestion-time", "2026-11-28T12:00:00Z"), ("detail", said)):
+        template = template.replace(f"<{name}>", json.dumps(value))
+    assert json.loads(template) == {
+        "source": "plumbline",
+        "detail-type": "Retraining Requested",
+        "account": staging.account,
+        "time": "2026-11-28T12:00:00Z",
+        "detail": said,
+    }
+
+
+@pytest.mark.parametrize("kind", ["drift", "dataset", "code", "run"])
+def test_what_services_tell_is_told_as_it_is(rules: dict[str, Json], kind: str) -> None:
+    (target,) = rules[kind]["Targets"]
+    assert "InputTransformer" not in target
+
+
+def test_it_reads_what_is_said_of_windows_and_writes_what_a_run_is_given(
+    operations: Template, staging: Deployment
+) -> None:
+    granted = role_statements(operations.role(f"{staging.prefix}-retraining-governor"))
+    data = f"arn:aws:s3:::{staging.data_bucket}"
+    assert f"{data}/labelled/*/*/labelled.json" in granted["SeeDatasets"]["Resource"]
+    assert granted["GiveWindows"]["Resource"] == [
+        f"{data}/*/labelled/*/labelled.json",
+        f"{data}/*/labelled/*/manifest.json",
+    ]
+
+
 @pytest.mark.parametrize("kind", ["dataset", "code", "run"])
 def test_what_services_tell_is_heard_on_the_default_bus(rules: dict[str, Json], kind: str) -> None:
     assert "EventBusName" not in rules[kind]
@@ -128,6 +166,7 @@ def test_the_settings_of_a_model_are_what_the_governor_reads(
     settings = parsed(value["Value"], model=model.name)
     assert float(settings.cooldown_hours) == model.retraining.cooldown_hours
     assert set(settings.signals) == set(model.retraining.signals)
+    assert settings.labelled_windows == model.retraining.labelled_windows == 12
 
 
 def test_dev_has_no_settings_for_nobody_decides_there(assembly: Assembly, model: Model) -> None:

@@ -27,7 +27,9 @@ def test_an_image_that_a_model_names_is_never_cleaned_away(repository: Json) -> 
 
 
 @pytest.mark.parametrize("environment", [Environment.DEV, Environment.STAGING])
-@pytest.mark.parametrize("job", [ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.SERVE])
+@pytest.mark.parametrize(
+    "job", [ModelJob.PREPARE, ModelJob.DATA_CHECK, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.SERVE]
+)
 def test_jobs_that_train_pull_from_delivery(
     repository: Json, assembly: Assembly, environment: Environment, job: ModelJob
 ) -> None:

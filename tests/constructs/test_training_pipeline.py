@@ -48,13 +48,15 @@ def test_holds_the_committed_definition_with_placeholders_filled(
     assert values["ModelPackageGroupName"] == staging.model_package_group(model)
 
 
-def test_passes_only_the_three_job_roles_and_only_to_sagemaker(granted: dict[str, Json], training: Template) -> None:
+def test_passes_only_the_four_job_roles_and_only_to_sagemaker(
+    granted: dict[str, Json], training: Template, staging: Deployment, model: Model
+) -> None:
     passing = granted["PassJobRoles"]
     passed = {
-        training.resources[reference["Fn::GetAtt"][0]]["Properties"]["RoleName"].rpartition("-")[2]
-        for reference in passing["Resource"]
+        training.resources[reference["Fn::GetAtt"][0]]["Properties"]["RoleName"] for reference in passing["Resource"]
     }
-    assert passed == {ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE}
+    jobs = (ModelJob.PREPARE, ModelJob.DATA_CHECK, ModelJob.TRAIN, ModelJob.EVALUATE)
+    assert passed == {staging.role_name(model, job) for job in jobs}
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 
 

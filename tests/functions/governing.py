@@ -8,6 +8,8 @@ Requests and answers are held against botocore's models of the services, so that
 import copy
 import dataclasses
 import functools
+import hashlib
+import io
 import json
 import re
 import threading
@@ -63,6 +65,8 @@ def settings(**changes: object) -> Document:
         "monthly_budget": 50.0,
         "run_cost": 1.5,
         "failures": 3,
+        "labelled_windows": 12,
+        "leave_out": [],
     } | changes
 
 
@@ -73,10 +77,11 @@ class Cloud:
     Attributes:
         parameters: Values of SSM by name.
         objects: Versions and times of objects by key.
+        contents: What of them is read or was written, by key.
         packages: Model packages of any group, the oldest first.
         executions: Executions by ARN.
         items: The table.
-        log: What each transaction wrote, in order.
+        log: What each transaction wrote, in order, and when a version began and ceased to wait.
         told: What the topic got.
         calls: What was asked, in order, as `service.operation`, with the request.
         now: The time that SageMaker has.
@@ -86,6 +91,7 @@ class Cloud:
 
     parameters: dict[str, str] = dataclasses.field(default_factory=dict)
     objects: dict[str, tuple[str, datetime]] = dataclasses.field(default_factory=dict)
+    contents: dict[str, bytes] = dataclasses.field(default_factory=dict)
     packages: list[Document] = dataclasses.field(default_factory=list)
     executions: dict[str, Document] = dataclasses.field(default_factory=dict)
     items: dict[tuple[str, str], Document] = dataclasses.field(default_factory=dict)
@@ -113,6 +119,52 @@ class Cloud:
         """Completes a dataset."""
         self.objects[f"{model}/datasets/{dataset}/dataset.json"] = (version, time)
         self.objects[f"{model}/datasets/{dataset}/flights.csv"] = ("v1", time + timedelta(hours=1))
+
+    def add_window(self, model: str, window: str, /, **changes: object) -> None:
+        """Has replication bring a labelled window whole, of which something else is said if given."""
+        until = datetime.strptime(window, "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
+        said = {
+            "version": 1,
+            "model": model,
+            "window": window,
+            "since": (until - timedelta(days=7)).isoformat(),
+            "until": until.isoformat(),
+            "model_version": f"arn:aws:sagemaker:{REGION}:{PRODUCTION}:model-package/{model}/1",
+            "rows": 1_000,
+            "sha256": hashlib.sha256(window.encode()).hexdigest(),
+        } | changes
+        folder = f"labelled/{model}/{window}"
+        self.objects[f"{folder}/labelled.parquet"] = self.objects[f"{folder}/labelled.json"] = ("v1", until)
+        self.contents[f"{folder}/labelled.json"] = json.dumps(said).encode()
+
+    def deliver(self) -> None:
+        """Delivers another commit, so that the next run is made of something else than the last one."""
+        self.parameters[COMMIT] = hashlib.sha256(self.parameters[COMMIT].encode()).hexdigest()[:12]
+
+    def register(self, model: str) -> None:
+        """Has a version wait for an approval, unless one does."""
+        with self.lock:
+            if not self._waiting(model):
+                number = len(self.packages) + 1
+                time = NOON + timedelta(seconds=number)
+                artifact = f"s3://models/{model}/{number}/model.tar.gz"
+                self.packages.append(package(model, number, "PendingManualApproval", artifact, CreationTime=time))
+                self.log.append([{"model": model, "item": "world", "waiting": True}])
+
+    def answer(self, model: str, status: str) -> None:
+        """Approves or rejects the version that waits, if one does."""
+        with self.lock:
+            for waiting in self._waiting(model):
+                waiting["ModelApprovalStatus"] = status
+                self.log.append([{"model": model, "item": "world", "waiting": False}])
+
+    def _waiting(self, model: str) -> list[Document]:
+        group = package(model, 1, "")["ModelPackageGroupName"]
+        return [
+            one
+            for one in self.packages
+            if (one["ModelPackageGroupName"], one["ModelApprovalStatus"]) == (group, "PendingManualApproval")
+        ]
 
     def started(self) -> list[Document]:
         """The executions, the oldest first."""
@@ -264,6 +316,22 @@ class Storage:
         version, time = self._cloud.objects[Key]
         return {"LastModified": time, **({"VersionId": version} if version else {})}
 
+    def get_object(self, *, Bucket: str, Key: str) -> Document:
+        assert Bucket == DATA
+        if Key not in self._cloud.contents:
+            raise refusal("NoSuchKey")
+        body = self._cloud.contents[Key]
+        return {"Body": io.BytesIO(body), "ContentLength": len(body), "VersionId": "v1"}
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str, ChecksumAlgorithm: str) -> Document:
+        """Takes what the governor's role may write, and nothing else."""
+        assert (Bucket, ContentType, ChecksumAlgorithm) == (DATA, "application/json", "SHA256")
+        assert re.fullmatch(r"[a-z_]+/labelled/[0-9a-f]{16}/(labelled|manifest)\.json", Key), Key
+        with self._cloud.lock:
+            self._cloud.contents[Key] = Body
+            self._cloud.objects[Key] = ("v1", self._cloud.now)
+        return {"VersionId": "v1"}
+
 
 class Values:
     """SSM."""
@@ -367,7 +435,7 @@ class Pipelines:
     ) -> Document:
         assert (SortBy, SortOrder) == ("CreationTime", "Descending")
         found = [
-            {name: package[name] for name in package.keys() - {"InferenceSpecification", "ModelPackageStatusDetails"}}
+            {name: package[name] for name in package.keys() - _DESCRIBED}
             for package in reversed(self._cloud.packages)
             if package["ModelPackageGroupName"] == ModelPackageGroupName
             and package["ModelApprovalStatus"] == ModelApprovalStatus
@@ -392,6 +460,8 @@ class Topics:
         return {}
 
 
+# What is said of a version where it is described, and not where it is listed.
+_DESCRIBED = {"InferenceSpecification", "ModelMetrics", "ModelPackageStatusDetails"}
 _SERVICES: dict[str, Callable[[Cloud], object]] = {
     "dynamodb": Rows,
     "s3": Storage,
@@ -467,7 +537,7 @@ def _measure(value: Any, shape: Any, where: str) -> None:
         assert value <= shape.metadata.get("max", value), where
 
 
-def package(model: str, version: int, status: str, artifact: str = "") -> Document:
+def package(model: str, version: int, status: str, artifact: str = "", **more: object) -> Document:
     """A version of a model."""
     group = f"{PREFIX}-{model.replace('_', '-')}"
     container = {"Image": "image", **({"ModelDataUrl": artifact} if artifact else {})}
@@ -481,7 +551,13 @@ def package(model: str, version: int, status: str, artifact: str = "") -> Docume
         "ModelPackageStatusDetails": {"ValidationStatuses": []},
         "ModelApprovalStatus": status,
         "InferenceSpecification": {"Containers": [container]},
-    }
+    } | more
+
+
+def evaluated(folder: str) -> Document:
+    """What a version says of its evaluation."""
+    statistics = {"ContentType": "application/json", "S3Uri": f"{folder}/evaluation.json"}
+    return {"ModelMetrics": {"ModelQuality": {"Statistics": statistics}}}
 
 
 def stamp(time: datetime) -> str:

@@ -1,6 +1,8 @@
 """Which signals start a training run, which brake holds which back, and what is kept of it."""
 
+import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,12 +61,18 @@ def handle(event: object) -> str:
 
 
 def run_through(cloud: Cloud, event: Document, status: str = "Succeeded", after: timedelta = HOUR) -> None:
-    """Has an event start a run, which ends."""
+    """Has an event start a run, which ends; then another commit is delivered."""
     before = len(cloud.started())
     handle(event)
     assert len(cloud.started()) == before + 1
     cloud.now = datetime.fromisoformat(event["time"]) + after
     handle(cloud.finish(cloud.started()[-1], status))
+    cloud.deliver()
+
+
+def parameters(cloud: Cloud) -> dict[str, str]:
+    """What the last run was started with."""
+    return {one["Name"]: one["Value"] for one in cloud.started()[-1]["parameters"]}
 
 
 def brake(cloud: Cloud, model: str = MODEL) -> str | None:
@@ -92,7 +100,7 @@ def test_each_kind_of_signal_starts_a_run_that_knows_it(cloud: Cloud, kind: str)
 def test_a_run_is_started_with_what_its_version_will_record(cloud: Cloud) -> None:
     cloud.packages += [
         governing.package(MODEL, 1, "Approved", "s3://models/one/model.tar.gz"),
-        governing.package(MODEL, 2, "Approved", "s3://models/two/model.tar.gz"),
+        governing.package(MODEL, 2, "Approved", "s3://models/two/model.tar.gz", **governing.evaluated("s3://data/two")),
         governing.package(MODEL, 3, "PendingManualApproval", "s3://models/three/model.tar.gz"),
         governing.package("other", 4, "Approved", "s3://models/other/model.tar.gz"),
     ]
@@ -106,14 +114,15 @@ def test_a_run_is_started_with_what_its_version_will_record(cloud: Cloud) -> Non
         "Trigger": "person",
         "TriggerReason": "new labels",
         "ChampionUri": "s3://models/two/model.tar.gz",
+        "BaselineUri": "s3://data/two/baselines/",
     }
 
 
 @pytest.mark.parametrize("packages", [[], [governing.package(MODEL, 1, "Approved")]])
-def test_without_a_champion_the_parameter_is_left_out(cloud: Cloud, packages: list[Document]) -> None:
+def test_without_a_champion_its_parameters_are_left_out(cloud: Cloud, packages: list[Document]) -> None:
     cloud.packages += packages
     handle(governing.alarm())
-    assert "ChampionUri" not in {one["Name"] for one in cloud.started()[0]["parameters"]}
+    assert not {"ChampionUri", "BaselineUri"} & parameters(cloud).keys()
 
 
 def test_a_decision_is_kept_with_its_reason_and_found_by_model_and_time(cloud: Cloud) -> None:
@@ -271,6 +280,270 @@ def test_a_dataset_that_has_gone_since_starts_nothing() -> None:
     assert said.endswith("is refused (no dataset): the dataset two is gone")
 
 
+# A version that waits
+
+
+@pytest.mark.parametrize("champion", [True, False])
+@pytest.mark.parametrize("event", [governing.alarm(), governing.request()])
+def test_while_a_newer_version_waits_for_an_approval_nothing_is_started(
+    cloud: Cloud, champion: bool, event: Document
+) -> None:
+    cloud.packages = [
+        *([governing.package(MODEL, 1, "Approved", "s3://models/one/model.tar.gz")] if champion else []),
+        governing.package(MODEL, 2, "PendingManualApproval", CreationTime=NOON + HOUR),
+    ]
+    said = handle(event)
+    assert said.endswith(f"model-package/{PIPELINE}/2 is newer than the champion and waits for an approval")
+    assert (brake(cloud), cloud.started()) == ("waiting", [])
+
+
+@pytest.mark.parametrize("status", ["Approved", "Rejected"])
+def test_an_answer_ends_the_wait(cloud: Cloud, status: str) -> None:
+    waiting = governing.package(MODEL, 2, "PendingManualApproval", "s3://models/two/model.tar.gz")
+    cloud.packages = [governing.package(MODEL, 1, "Approved", "s3://models/one/model.tar.gz"), waiting]
+    waiting["CreationTime"] = NOON + HOUR
+    handle(governing.alarm())
+    waiting["ModelApprovalStatus"] = status
+    handle(governing.alarm(time=NOON + HOUR))
+    assert parameters(cloud)["ChampionUri"] == f"s3://models/{'two' if status == 'Approved' else 'one'}/model.tar.gz"
+
+
+def test_versions_that_nobody_can_approve_hold_nothing_back(cloud: Cloud) -> None:
+    cloud.packages = [
+        governing.package(MODEL, 1, "PendingManualApproval", CreationTime=NOON - HOUR),
+        governing.package(MODEL, 2, "Approved", "s3://models/two/model.tar.gz"),
+        governing.package("other", 3, "PendingManualApproval", CreationTime=NOON + HOUR),
+        governing.package(MODEL, 4, "PendingManualApproval", CreationTime=NOON + HOUR, ModelPackageStatus="Failed"),
+    ]
+    handle(governing.alarm())
+    assert len(cloud.started()) == 1
+
+
+# A run whose result is known
+
+
+@pytest.mark.parametrize("status", ["Succeeded", "Failed", "Stopped"])
+@pytest.mark.parametrize("event", [governing.alarm, governing.request])
+def test_a_run_of_what_the_last_one_was_made_of_is_not_started_if_that_had_a_result(
+    cloud: Cloud, status: str, event: Callable[..., Document]
+) -> None:
+    cloud.add_window(MODEL, "20261101T0000Z")
+    handle(governing.alarm())
+    cloud.now = NOON + HOUR
+    handle(cloud.finish(cloud.started()[0], status))
+    said = handle(event(time=NOON + 2 * DAY))
+    if status == "Stopped":
+        assert len(cloud.started()) == 2
+        return
+    assert said.partition(" is refused (unchanged): ")[2] == (
+        "dataset, labelled windows, commit and champion are those of the last run, which "
+        f"{cloud.decisions(MODEL)[0]['signal']} started"
+    )
+    first, second = cloud.decisions(MODEL)
+    assert [second[name] for name in ("dataset", "labelled", "commit")] == [
+        first[name] for name in ("dataset", "labelled", "commit")
+    ]
+    assert len(cloud.started()) == 1
+
+
+def add_dataset(cloud: Cloud) -> None:
+    cloud.add_dataset(MODEL, "two", NOON + HOUR)
+
+
+def write_dataset_again(cloud: Cloud) -> None:
+    cloud.add_dataset(MODEL, "one", NOON, version="v2")
+
+
+def approve(cloud: Cloud) -> None:
+    cloud.packages.append(governing.package(MODEL, 1, "Approved", "s3://models/one/model.tar.gz"))
+
+
+def label(cloud: Cloud) -> None:
+    cloud.add_window(MODEL, "20261129T0000Z")
+
+
+@pytest.mark.parametrize("change", [add_dataset, write_dataset_again, approve, label, Cloud.deliver])
+@pytest.mark.parametrize("status", ["Succeeded", "Failed"])
+def test_whatever_has_changed_since_starts_another(cloud: Cloud, status: str, change: Callable[[Cloud], None]) -> None:
+    handle(governing.alarm())
+    cloud.now = NOON + HOUR
+    handle(cloud.finish(cloud.started()[0], status))
+    change(cloud)
+    handle(governing.alarm(time=NOON + 2 * DAY))
+    assert len(cloud.started()) == 2
+
+
+def test_a_state_from_before_there_was_such_a_brake_holds_nothing_back(cloud: Cloud) -> None:
+    cloud.items[MODEL, "state"] = STARTED_BY_ANOTHER
+    handle(governing.alarm(time=NOON + 2 * DAY))
+    assert len(cloud.started()) == 1
+
+
+# Labelled windows
+
+WEEKS = ["20261101T0000Z", "20261108T0000Z", "20261115T0000Z", "20261122T0000Z"]
+
+
+def composed(cloud: Cloud) -> Document:
+    """The list of windows that the last run was given; its manifest and its id are those of its bytes."""
+    given = parameters(cloud)
+    folder = f"{MODEL}/labelled/{given['LabelledId']}"
+    assert given["LabelledUri"] == f"s3://{DATA}/{folder}/manifest.json"
+    content = cloud.contents[f"{folder}/labelled.json"]
+    assert hashlib.sha256(content).hexdigest()[:16] == given["LabelledId"]
+    said: Document = json.loads(content)
+    assert content == (json.dumps(said, indent=1, sort_keys=True) + "\n").encode()
+    assert json.loads(cloud.contents[f"{folder}/manifest.json"]) == [
+        {"prefix": f"s3://{DATA}/"},
+        f"{folder}/labelled.json",
+        *(one["key"] for one in said["windows"]),
+    ]
+    return said
+
+
+def test_a_run_is_given_the_newest_labelled_windows_the_oldest_first(cloud: Cloud) -> None:
+    cloud.govern(MODEL, labelled_windows=3)
+    for window in WEEKS[::-1]:
+        cloud.add_window(MODEL, window)
+    cloud.add_window("other", "20261129T0000Z")
+    handle(governing.alarm())
+    assert composed(cloud) == {
+        "version": 1,
+        "windows": [
+            {
+                "id": window,
+                "key": f"labelled/{MODEL}/{window}/labelled.parquet",
+                "rows": 1_000,
+                "sha256": hashlib.sha256(window.encode()).hexdigest(),
+            }
+            for window in WEEKS[1:]
+        ],
+    }
+    (decision,) = cloud.decisions(MODEL)
+    assert (decision["labelled"], decision["windows"], decision["newest_window"], decision["left_out"]) == (
+        parameters(cloud)["LabelledId"],
+        3,
+        WEEKS[-1],
+        "",
+    )
+
+
+def test_a_window_that_people_leave_out_is_passed_over_and_an_older_one_takes_its_place(cloud: Cloud) -> None:
+    cloud.govern(MODEL, labelled_windows=2, leave_out=[WEEKS[-1]])
+    for window in WEEKS:
+        cloud.add_window(MODEL, window)
+    handle(governing.alarm())
+    assert [one["id"] for one in composed(cloud)["windows"]] == WEEKS[-3:-1]
+
+
+@pytest.mark.parametrize("most", [0, 12])
+def test_without_labelled_windows_their_parameters_are_left_out_and_nothing_is_written(cloud: Cloud, most: int) -> None:
+    cloud.govern(MODEL, labelled_windows=most)
+    if not most:
+        cloud.add_window(MODEL, WEEKS[0])
+    before = dict(cloud.contents)
+    handle(governing.alarm())
+    assert not {"LabelledId", "LabelledUri"} & parameters(cloud).keys()
+    assert cloud.contents == before
+
+
+@pytest.mark.parametrize("missing", ["labelled.parquet", "labelled.json"])
+def test_a_window_of_which_replication_has_brought_half_is_not_there_yet(cloud: Cloud, missing: str) -> None:
+    for window in WEEKS[:2]:
+        cloud.add_window(MODEL, window)
+    del cloud.objects[f"labelled/{MODEL}/{WEEKS[1]}/{missing}"]
+    handle(governing.alarm())
+    assert [one["id"] for one in composed(cloud)["windows"]] == WEEKS[:1]
+    assert cloud.decisions(MODEL)[0]["left_out"] == ""
+
+
+MALFORMED_WINDOWS: list[tuple[Document, str]] = [
+    ({"version": 2}, "is of another version, model or window"),
+    ({"model": "other"}, "is of another version, model or window"),
+    ({"window": WEEKS[0]}, "is of another version, model or window"),
+    ({"rows": 0}, "has no whole number of rows from 1 to 200000"),
+    ({"rows": True}, "has no whole number of rows"),
+    ({"rows": 200_001}, "has no whole number of rows"),
+    ({"rows": "7"}, "has no whole number of rows"),
+    ({"sha256": "A" * 64}, "does not say the SHA-256 of its rows"),
+    ({"sha256": None}, "does not say the SHA-256 of its rows"),
+    ({"since": "2027-01-01T00:00:00+00:00"}, "does not say from when to when it is"),
+    ({"since": "2026-01-01T00:00:00"}, "does not say from when to when it is"),
+    ({"until": None}, "does not say from when to when it is"),
+    ({"more": 1}, "has other members than model, model_version, rows, sha256, since, until, version, window"),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), MALFORMED_WINDOWS)
+def test_a_malformed_window_is_left_out_with_a_sentence(cloud: Cloud, changes: Document, sentence: str) -> None:
+    cloud.add_window(MODEL, WEEKS[1])
+    cloud.add_window(MODEL, WEEKS[2], **changes)
+    handle(governing.alarm())
+    assert [one["id"] for one in composed(cloud)["windows"]] == WEEKS[1:2]
+    assert cloud.decisions(MODEL)[0]["left_out"].startswith(f"the labelled window {WEEKS[2]} {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"{", f"what is said of the labelled window {WEEKS[0]} is no JSON"),
+        (b"\xff", f"what is said of the labelled window {WEEKS[0]} is no JSON"),
+        (b"[]", f"the labelled window {WEEKS[0]} has other members than"),
+        (b" " * 20_000, f"the labelled window s3://data/labelled/{MODEL}/{WEEKS[0]}/labelled.json has 20000 bytes"),
+        (None, f"the labelled window s3://data/labelled/{MODEL}/{WEEKS[0]}/labelled.json is gone"),
+    ],
+)
+def test_a_window_of_which_nothing_can_be_read_is_left_out(cloud: Cloud, content: bytes | None, sentence: str) -> None:
+    cloud.add_window(MODEL, WEEKS[0])
+    key = f"labelled/{MODEL}/{WEEKS[0]}/labelled.json"
+    if content is None:
+        del cloud.contents[key]
+    else:
+        cloud.contents[key] = content
+    handle(governing.alarm())
+    assert "LabelledId" not in parameters(cloud)
+    assert cloud.decisions(MODEL)[0]["left_out"].startswith(sentence)
+
+
+def test_what_keeps_a_window_from_being_read_for_a_time_decides_nothing(cloud: Cloud) -> None:
+    cloud.add_window(MODEL, WEEKS[0])
+
+    def throttle(name: str, when: str, _request: Document) -> None:
+        if (name, when) == ("s3.get_object", "before"):
+            raise refusal("SlowDown")
+
+    cloud.interfere = throttle
+    with pytest.raises(ClientError, match="SlowDown"):
+        handle(governing.alarm())
+    assert cloud.items == {}
+
+
+@pytest.mark.parametrize(
+    "call", ["s3.put_object", "dynamodb.transact_write_items", "sagemaker.start_pipeline_execution"]
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_crash_between_the_windows_and_the_start_is_harmless(cloud: Cloud, call: str, when: str) -> None:
+    cloud.add_window(MODEL, WEEKS[0])
+    crash_at(cloud, call, when)
+    with pytest.raises(CrashedError):
+        handle(governing.alarm())
+    decided = bool(cloud.decisions(MODEL))
+    cloud.add_window(MODEL, WEEKS[1])
+    handle(governing.alarm())
+    # What was decided on is what is started, whatever has come since.
+    assert [one["id"] for one in composed(cloud)["windows"]] == (WEEKS[:1] if decided else WEEKS[:2])
+    assert len(cloud.started()) == 1
+
+
+def test_what_a_run_is_given_is_there_before_the_decision(cloud: Cloud) -> None:
+    cloud.add_window(MODEL, WEEKS[0])
+    handle(governing.alarm())
+    order = [name for name, _ in cloud.calls]
+    assert order.count("s3.put_object") == 2
+    last = len(order) - order[::-1].index("s3.put_object")
+    assert last <= order.index("dynamodb.transact_write_items") < order.index("sagemaker.start_pipeline_execution")
+
+
 # The dataset
 
 
@@ -383,6 +656,7 @@ def test_an_end_of_which_nobody_was_told_is_found_by_the_next_signal(cloud: Clou
     else:
         del cloud.executions[first]
         cloud.executions["old"] = {"pipeline": "old", "token": "", "PipelineExecutionStatus": "Failed"}
+    cloud.deliver()
     handle(governing.alarm(time=NOON + 2 * DAY))
     assert cloud.decisions(MODEL)[-1]["verdict"] == "started"
     assert cloud.state(MODEL)["failures"] == failures
@@ -484,13 +758,39 @@ def test_a_run_that_cannot_be_started_blocks_no_other_and_costs_nothing(cloud: C
     assert len(cloud.state(MODEL)["starts"]) == 1
 
 
-def test_a_start_that_was_throttled_is_made_when_the_event_comes_again(cloud: Cloud) -> None:
-    fail_starts(cloud, "ThrottlingException")
-    with pytest.raises(ClientError, match="ThrottlingException"):
-        handle(governing.alarm())
+PASSING = ["ConflictException", "ResourceLimitExceeded", "ThrottlingException"]
+
+
+@pytest.mark.parametrize("code", PASSING)
+def test_a_start_that_was_held_up_is_made_when_the_event_comes_again(cloud: Cloud, code: str) -> None:
+    fail_starts(cloud, code)
+    for _ in range(3):  # Lambda's own attempts, after which the event lies in the queue of failed ones
+        with pytest.raises(ClientError, match=code):
+            handle(governing.alarm())
     cloud.interfere = lambda _name, _when, _request: None
     handle(governing.alarm())
     assert len(cloud.started()) == 1
+    assert cloud.state(MODEL)["in_flight"]["execution"] == cloud.started()[0]["PipelineExecutionArn"]
+
+
+@pytest.mark.parametrize("code", PASSING)
+def test_a_start_that_was_held_up_for_good_is_made_up_for_by_the_next_signal(cloud: Cloud, code: str) -> None:
+    fail_starts(cloud, code)
+    for event in (governing.alarm(), governing.alarm(time=NOON + 2 * DAY)):
+        with pytest.raises(ClientError, match=code):
+            handle(event)
+    (first,) = cloud.decisions(MODEL)  # the second is not decided on as long as the first one's run may start
+    assert first["verdict"] == "started"
+    cloud.interfere = lambda _name, _when, _request: None
+    handle(governing.alarm(time=NOON + 2 * DAY))
+    assert [one["brake"] for one in cloud.decisions(MODEL)] == [None, "in flight"]
+    run = cloud.started()[0]
+    cloud.now = NOON + 3 * DAY
+    handle(cloud.finish(run, "Succeeded"))
+    cloud.deliver()
+    handle(governing.alarm(time=NOON + 4 * DAY))
+    handle(governing.alarm())  # what lay in the queue comes last
+    assert len(cloud.started()) == 2
 
 
 def test_another_signals_run_that_cannot_be_started_gives_way(cloud: Cloud) -> None:
@@ -501,7 +801,7 @@ def test_another_signals_run_that_cannot_be_started_gives_way(cloud: Cloud) -> N
     def fail(name: str, when: str, request: Document) -> None:
         drift = {"Name": "Trigger", "Value": "drift"}
         if (name, when) == ("sagemaker.start_pipeline_execution", "before") and drift in request["PipelineParameters"]:
-            raise refusal("ResourceLimitExceeded")
+            raise refusal("ValidationException")
 
     cloud.interfere = fail
     handle(governing.schedule(time=NOON + HOUR))
@@ -545,7 +845,7 @@ def start_meanwhile(cloud: Cloud, code: str) -> None:
 
 
 def test_a_run_that_another_has_started_meanwhile_is_not_taken_back(cloud: Cloud) -> None:
-    start_meanwhile(cloud, "ResourceLimitExceeded")
+    start_meanwhile(cloud, "ValidationException")
     assert handle(governing.alarm()).endswith("has started " + cloud.started()[0]["PipelineExecutionArn"])
     assert cloud.state(MODEL)["in_flight"]["execution"] == cloud.started()[0]["PipelineExecutionArn"]
 
@@ -553,7 +853,7 @@ def test_a_run_that_another_has_started_meanwhile_is_not_taken_back(cloud: Cloud
 def test_a_run_that_was_started_after_all_is_in_flight_again(cloud: Cloud) -> None:
     def fail_meanwhile(name: str, when: str, _request: Document) -> None:
         if (name, when) == ("sagemaker.start_pipeline_execution", "before"):
-            fail_starts(cloud, "ResourceLimitExceeded")
+            fail_starts(cloud, "ValidationException")
             with pytest.raises(RefusedError, match="could not be started"):
                 handle(governing.alarm())
             cloud.interfere = lambda _name, _when, _request: None
@@ -588,7 +888,7 @@ def test_a_transaction_that_is_wrong_is_not_tried_again(monkeypatch: pytest.Monk
     [
         ("{", "the settings of flight_delays are no JSON"),
         ('{"run_cost": NaN}', "the settings of flight_delays are no JSON"),
-        ("[]", "the settings of flight_delays have other members than cooldown_hours, failures, monthly_budget, run"),
+        ("[]", "the settings of flight_delays have other members than cooldown_hours, failures, labelled_windows, l"),
         ("{}", "the settings of flight_delays have other members than"),
         ({"more": 1}, "the settings of flight_delays have other members than"),
         ({"signals": "drift"}, "the settings of flight_delays name signals other than drift, schedule, data, person"),
@@ -602,6 +902,13 @@ def test_a_transaction_that_is_wrong_is_not_tried_again(monkeypatch: pytest.Monk
         ({"runs_a_day": 0}, "runs_a_day in the settings of flight_delays is no whole number from 1 to 100"),
         ({"runs_a_day": 1.5}, "runs_a_day in the settings of flight_delays is no whole number"),
         ({"failures": True}, "failures in the settings of flight_delays is no whole number"),
+        (
+            {"labelled_windows": -1},
+            "labelled_windows in the settings of flight_delays is no whole number from 0 to 366",
+        ),
+        ({"leave_out": "20130501T0000Z"}, "leave_out in the settings of flight_delays is no list of windows"),
+        ({"leave_out": [1]}, "leave_out in the settings of flight_delays is no list of windows"),
+        ({"labelled_windows": 367}, "labelled_windows in the settings of flight_delays is no whole number"),
     ],
 )
 def test_settings_that_are_malformed_are_refused(cloud: Cloud, text: str | Document, sentence: str) -> None:

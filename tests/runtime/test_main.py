@@ -89,8 +89,8 @@ def test_last_words_end_after_1024_bytes_and_not_inside_a_character(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["fly"], "verb 'fly' is unknown; accepted: prepare, train, evaluate, monitor, serve."),
-        ([], "verb '' is unknown; accepted: prepare, train, evaluate, monitor, serve."),
+        (["fly"], "verb 'fly' is unknown; accepted: prepare, check, train, evaluate, monitor, serve."),
+        ([], "verb '' is unknown; accepted: prepare, check, train, evaluate, monitor, serve."),
         (["train", "--x", "1"], "train takes hyper-parameters, no arguments; given: --x 1."),
         (["serve"], "the model's code has no serve.py; it has no module."),
     ],

@@ -212,7 +212,7 @@ class _Passing:
         run = training_run.follow(arn=decision.execution, caller=self._looking, tell=step.detail)
         made = Retraining(verdict=decision.verdict, run=run.status, seconds=round(time.monotonic() - began, 2))
         if not run.model_package_arn:
-            return dataclasses.replace(made, reason=run.failure)
+            return dataclasses.replace(made, reason=_reason(run))
         report = training_run.evaluation(run=run, deployment=self._staging, model=self._model, caller=self._looking)
         releases = releasing.rehearsed(cloud=self._scenery.cloud, people=self._scenery.people, model=self._model)
         execution = releases.approve(run.model_package_arn, because=_BECAUSE)
@@ -260,6 +260,11 @@ class _Passing:
         )
         left = iter(offline)
         return {month.name: [next(left) for _ in month.rows] for month in months}
+
+
+def _reason(run: training_run.Run) -> str:
+    """Why a run has failed, by the step that did."""
+    return next((step.failure for step in run.steps if step.failure), run.failure)
 
 
 def _outcome(passed: Passed) -> str:

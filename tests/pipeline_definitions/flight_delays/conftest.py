@@ -10,14 +10,18 @@ import tarfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 import pytest
 
 from pipeline_definitions.flight_delays.data import Dataset, dataset
+from pipeline_definitions.flight_delays.features import INPUTS
+from pipeline_definitions.flight_delays.prepare import labelled
 from plumbline.configuration import Model, code_archive, load_model
 from runtime import verbs
 from runtime.layout import Layout
+from tests.runtime.labelled import bring
 
 FOLDER = Path(__file__).parents[3] / "pipeline_definitions" / "flight_delays"
 HYPERPARAMETERS = {
@@ -47,13 +51,22 @@ class Jobs:
     def container(self, name: str) -> Layout:
         return Layout(base=self.folder / name)
 
-    def prepare(self, raw: Path, *, name: str = "prepare", test_days: int = 16) -> Path:
-        """Returns the folder that holds `train` and `test`."""
+    def prepare(
+        self,
+        raw: Path,
+        *,
+        name: str = "prepare",
+        test_days: int = 16,
+        windows: Mapping[str, pl.DataFrame] = MappingProxyType({}),
+    ) -> Path:
+        """Returns the folder that holds `train`, `test` and `newest`."""
         layout = self.container(name)
         self._code(layout.processing_input("code"))
         shutil.copytree(raw, layout.processing_input("dataset"))
         identifier = sealed(layout.processing_input("dataset"))
-        verbs.process("prepare", layout=layout, arguments=["--test-days", str(test_days), "--dataset-id", identifier])
+        labelled_id = bring(layout.processing_input("labelled"), windows)
+        arguments = ["--test-days", str(test_days), "--dataset-id", identifier, "--labelled-id", labelled_id]
+        verbs.process("prepare", layout=layout, arguments=arguments)
         return layout.base / "processing" / "output"
 
     def training_container(
@@ -112,7 +125,7 @@ class Jobs:
         """Returns evaluation.json."""
         layout = self.container(name)
         self._code(layout.processing_input("code"))
-        for part in ("train", "test"):
+        for part in ("train", "test", "newest"):
             shutil.copytree(prepared / part, layout.processing_input(part))
         layout.processing_input("model").mkdir()
         shutil.copy(archive, layout.processing_input("model") / "model.tar.gz")
@@ -127,6 +140,20 @@ class Jobs:
             (layout.processing_output("evaluation") / "evaluation.json").read_text()
         )
         return report
+
+    def check(
+        self, prepared: Path, *, name: str, baselines: Path, windows: Mapping[str, pl.DataFrame]
+    ) -> list[dict[str, str]]:
+        """Returns the violations, or raises what the job does."""
+        layout = self.container(name)
+        labelled_id = bring(layout.processing_input("labelled"), windows)
+        shutil.copytree(prepared / "train", layout.processing_input("train"))
+        shutil.copytree(baselines, layout.processing_input("baseline"))
+        arguments = ["--labelled-id", labelled_id, "--inputs-1", json.dumps([column.name for column in INPUTS])]
+        verbs.check(layout=layout, arguments=arguments)
+        path = layout.processing_output("check") / "constraint_violations.json"
+        found: list[dict[str, str]] = json.loads(path.read_text())["violations"]
+        return found
 
     def monitor(
         self, archive: Path, baselines: Path, data: Path, *, name: str, window: str = "windows/w/window.json"
@@ -215,6 +242,18 @@ def test_rows(prepared: Path) -> pl.DataFrame:
 @pytest.fixture(scope="session")
 def archive(jobs: Jobs, prepared: Path) -> Path:
     return jobs.train(prepared / "train", name="train")
+
+
+@pytest.fixture(scope="session")
+def april(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, pl.DataFrame]:
+    """Every fifth flight of the first twelve days of April, as production writes them: a window a day."""
+    rows = labelled(dataset(folder=tmp_path_factory.mktemp("april"), months=[4]).folder).gather_every(5)
+    return {
+        f"201304{day:02}T0000Z": rows.filter(pl.col("day") == day).with_columns(
+            pl.col("late").cast(pl.Int8), pl.lit(0.25).alias("probability"), pl.lit("id").alias("inference_id")
+        )
+        for day in range(1, 13)
+    }
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from pipeline_definitions.flight_delays.features import INPUTS
 from plumbline.configuration import Model, code_digest
 from plumbline.render.rendering import PLACEHOLDERS
 from runtime.monitoring.checks import checks_of
 
 Step = dict[str, Any]
-JOBS = ("Prepare", "Train", "Evaluate")
+JOBS = ("Prepare", "Check", "Train", "Evaluate")
 RUN_VALUES = ("CommitId", "DatasetVersion", "Trigger", "TriggerReason", "Execution.")
 
 
@@ -49,6 +50,7 @@ def _input(step: Step, name: str) -> Step:
 def test_the_steps_are_those_of_the_design(steps: dict[str, Step]) -> None:
     assert {name: step["Type"] for name, step in steps.items()} == {
         "Prepare": "Processing",
+        "Check": "Processing",
         "Train": "Training",
         "Evaluate": "Processing",
         "Gate": "Condition",
@@ -61,6 +63,7 @@ def test_parameters_are_those_of_the_design(model: Model) -> None:
     parameters = json.loads(model.definition_path.read_text())["Parameters"]
     assert {parameter["Name"] for parameter in parameters} == {
         "CommitId", "DatasetId", "DatasetVersion", "Trigger", "TriggerReason", "ChampionUri",
+        "LabelledId", "LabelledUri", "BaselineUri",
     }  # fmt: skip
 
 
@@ -81,7 +84,9 @@ def test_every_job_is_isolated_inside_the_vpc(steps: dict[str, Step], name: str)
     }
 
 
-@pytest.mark.parametrize(("name", "key"), [("Prepare", "Data"), ("Train", "Models"), ("Evaluate", "Data")])
+@pytest.mark.parametrize(
+    ("name", "key"), [("Prepare", "Data"), ("Check", "Data"), ("Train", "Models"), ("Evaluate", "Data")]
+)
 def test_every_volume_and_output_has_its_key(steps: dict[str, Step], name: str, key: str) -> None:
     arguments = steps[name]["Arguments"]
     output = arguments.get("OutputDataConfig") or arguments["ProcessingOutputConfig"]
@@ -107,7 +112,7 @@ def test_nothing_of_a_run_reaches_a_cached_step(steps: dict[str, Step], name: st
     assert not [value for value in RUN_VALUES if value in arguments]
 
 
-@pytest.mark.parametrize("name", ["Evaluate", "Register"])
+@pytest.mark.parametrize("name", ["Check", "Evaluate", "Register"])
 def test_what_belongs_to_a_run_is_not_cached(steps: dict[str, Step], name: str) -> None:
     assert "CacheConfig" not in steps[name]
 
@@ -131,7 +136,9 @@ def test_training_runs_on_spot_and_resumes_from_checkpoints(steps: dict[str, Ste
     assert arguments["CheckpointConfig"]["LocalPath"] == "/opt/ml/checkpoints"
 
 
-@pytest.mark.parametrize(("name", "verb"), [("Prepare", "prepare"), ("Train", "train"), ("Evaluate", "evaluate")])
+@pytest.mark.parametrize(
+    ("name", "verb"), [("Prepare", "prepare"), ("Check", "check"), ("Train", "train"), ("Evaluate", "evaluate")]
+)
 def test_every_job_runs_the_runtime(steps: dict[str, Step], name: str, verb: str) -> None:
     arguments = steps[name]["Arguments"]
     application = arguments.get("AppSpecification") or arguments["AlgorithmSpecification"]
@@ -160,14 +167,69 @@ def test_what_the_monitors_check_reaches_the_evaluation_in_arguments_that_sagema
     assert checks_of("".join(pieces[1::2])) == checks_of(json.dumps(model.monitoring.document))
 
 
+def _bounds(steps: dict[str, Step], kind: str) -> dict[str, float]:
+    """What the gate compares in one way, and with what."""
+    conditions = [one for one in steps["Gate"]["Arguments"]["Conditions"] if one["Type"] == kind]
+    return {one["LeftValue"]["Std:JsonGet"]["Path"]: one["RightValue"] for one in conditions}
+
+
 def test_both_lower_bounds_must_be_above_the_minimum_gain(steps: dict[str, Step], model: Model) -> None:
-    conditions = steps["Gate"]["Arguments"]["Conditions"]
-    assert {condition["Type"] for condition in conditions} == {"GreaterThan"}
-    assert {condition["RightValue"] for condition in conditions} == {model.gate.minimum_gain}
-    assert [condition["LeftValue"]["Std:JsonGet"]["Path"] for condition in conditions] == [
-        "gate.average_precision_gain_lower",
-        "gate.log_loss_gain_lower",
-    ]
+    assert _bounds(steps, "GreaterThan") == {
+        "gate.average_precision_gain_lower": model.gate.minimum_gain,
+        "gate.log_loss_gain_lower": model.gate.minimum_gain,
+    }
+
+
+def test_on_the_old_rows_a_model_may_lose_the_margin(steps: dict[str, Step], model: Model) -> None:
+    assert _bounds(steps, "GreaterThanOrEqualTo") == {
+        "gate.average_precision_kept_lower": -model.gate.margin,
+        "gate.log_loss_kept_lower": -model.gate.margin,
+    }
+
+
+def test_all_conditions_are_of_the_two_kinds(steps: dict[str, Step]) -> None:
+    kinds = {condition["Type"] for condition in steps["Gate"]["Arguments"]["Conditions"]}
+    assert kinds == {"GreaterThan", "GreaterThanOrEqualTo"}
+
+
+def test_nothing_trains_before_the_data_is_checked(steps: dict[str, Step]) -> None:
+    assert steps["Train"]["DependsOn"] == ["Check"]
+
+
+def test_the_check_runs_no_code_of_the_models(steps: dict[str, Step]) -> None:
+    arguments = steps["Check"]["Arguments"]
+    assert {item["InputName"] for item in arguments["ProcessingInputs"]} == {"train", "labelled", "baseline"}
+    assert "Environment" not in arguments
+
+
+def test_the_check_knows_the_models_inputs(steps: dict[str, Step]) -> None:
+    arguments = steps["Check"]["Arguments"]["AppSpecification"]["ContainerArguments"][2:]
+    assert arguments[::2] == [f"--inputs-{number}" for number in range(1, len(arguments) // 2 + 1)]
+    assert max(map(len, arguments)) <= 256
+    assert json.loads("".join(arguments[1::2])) == [column.name for column in INPUTS]
+
+
+@pytest.mark.parametrize("name", ["Prepare", "Check"])
+def test_labelled_windows_come_by_a_manifest_under_their_name(steps: dict[str, Step], name: str) -> None:
+    source = _input(steps[name], "labelled")
+    assert (source["S3DataType"], source["S3Uri"]) == ("ManifestFile", {"Get": "Parameters.LabelledUri"})
+    arguments = steps[name]["Arguments"]["AppSpecification"]["ContainerArguments"]
+    assert arguments[arguments.index("--labelled-id") + 1] == {"Get": "Parameters.LabelledId"}
+
+
+def test_what_is_prepared_is_named_after_dataset_and_windows(steps: dict[str, Step]) -> None:
+    outputs = steps["Prepare"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+    assert {output["OutputName"] for output in outputs} == {"train", "test", "newest"}
+    for output in outputs:
+        values = output["S3Output"]["S3Uri"]["Std:Join"]["Values"]
+        assert {"Get": "Parameters.DatasetId"} in values
+        assert {"Get": "Parameters.LabelledId"} in values
+        assert values[-1] == f"/{output['OutputName']}"
+
+
+def test_what_is_wrong_is_brought_away_while_the_check_runs(steps: dict[str, Step]) -> None:
+    (output,) = steps["Check"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+    assert output["S3Output"]["S3UploadMode"] == "Continuous"
 
 
 def test_the_gate_reads_the_file_that_the_evaluation_writes(steps: dict[str, Step]) -> None:
@@ -175,15 +237,17 @@ def test_the_gate_reads_the_file_that_the_evaluation_writes(steps: dict[str, Ste
     assert (report["FilePath"], report["OutputName"]) == ("evaluation.json", "evaluation")
 
 
-def test_without_a_champion_there_is_a_marker(model: Model) -> None:
+def test_without_a_champion_and_without_windows_there_are_files_that_say_so(model: Model) -> None:
     parameters = json.loads(model.definition_path.read_text())["Parameters"]
-    (champion,) = (parameter for parameter in parameters if parameter["Name"] == "ChampionUri")
-    assert champion["DefaultValue"] == "s3://${ModelsBucket}/flight_delays/champion/none/"
+    defaults = {parameter["Name"]: parameter.get("DefaultValue") for parameter in parameters}
+    nothing = "s3://${ModelsBucket}/flight_delays/champion/none/"
+    assert (defaults["ChampionUri"], defaults["BaselineUri"]) == (nothing, nothing)
+    assert (defaults["LabelledId"], defaults["LabelledUri"]) == ("none", f"{nothing}manifest.json")
 
 
 def test_a_package_tells_where_it_came_from(steps: dict[str, Step]) -> None:
     assert set(steps["Register"]["Arguments"]["CustomerMetadataProperties"]) == {
-        "commit", "dataset-uri", "dataset-version", "trigger", "trigger-reason", "execution",
+        "commit", "dataset-uri", "dataset-version", "trigger", "trigger-reason", "execution", "labelled",
     }  # fmt: skip
 
 
@@ -213,7 +277,8 @@ def test_a_package_carries_no_variable_of_the_machine_that_rendered_it(steps: di
 
 def test_a_refused_model_is_told_where_to_read_why(steps: dict[str, Step]) -> None:
     values = steps["Fail"]["Arguments"]["ErrorMessage"]["Std:Join"]["Values"]
-    assert "does not beat its references by more than 0.0" in values[0]
+    assert "does not beat its references by more than 0.0 on the newest rows" in values[0]
+    assert "loses more than 0.05 to the champion on the old" in values[0]
     assert values[1]["Std:Join"]["Values"][-1] == "evaluation.json"
 
 

@@ -15,13 +15,13 @@ from plumbline.rehearsal import clock
 from plumbline.rehearsal.cloud import Cloud
 from plumbline.rehearsal.eventbridge.scheduled_rules import MOST_EVENTS
 from tests.plumbline.rehearsal.asking import OWNER, READER, REGION, allow, make_role, queue
-from tests.plumbline.rehearsal.eventbridge.sending import Letters, fresh
+from tests.plumbline.rehearsal.eventbridge.sending import Letters, Rule, fresh
 from tests.plumbline.rehearsal.shared import linked_checkout
 from tests.plumbline.rehearsal.stack import ACCOUNT, Stack
 
 pytestmark = pytest.mark.rehearsal
 
-_HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
+_MINUTE, _HOUR, _DAY = (datetime.timedelta(**{unit: 1}) for unit in ("minutes", "hours", "days"))
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +156,27 @@ def test_a_scheduled_target_gets_the_scheduled_time_by_its_transformer(later: Cl
     later.advance_clock(midnight + 2 * _DAY)
     times = [midnight + datetime.timedelta(days=day, hours=4, minutes=30) for day in range(2)]
     assert told.received() == [{"model": "flight_delays", "time": _iso(time)} for time in times]
+
+
+def test_a_transformer_says_when_an_event_was_taken_in_by_the_clock(later: Cloud) -> None:
+    told = Letters(later)
+    transformer = {
+        "InputPathsMap": {"detail": "$.detail"},
+        "InputTemplate": '{"time": <aws.events.event.ingestion-time>, "detail": <detail>}',
+    }
+    rule = Rule(later, Arn=told.arn, InputTransformer=transformer)
+    later.advance_clock(_now(later) + 3 * _DAY)
+    before = _now(later)
+    entry = {
+        "Source": rule.name,
+        "DetailType": "one",
+        "Detail": '{"reason": "\\"so\\""}',
+        "Time": before + 3_650 * _DAY,
+    }
+    later.administrator(OWNER).client("events").put_events(Entries=[entry])
+    said = json.loads(told.wait()["body"])
+    assert before - _MINUTE < datetime.datetime.fromisoformat(said["time"]) < _now(later) + _MINUTE
+    assert said["detail"] == {"reason": '"so"'}
 
 
 def test_so_much_time_that_its_events_are_too_many_does_not_pass(later: Cloud) -> None:

@@ -53,7 +53,8 @@ UNUSED = {
     },
     "retraining-governor": _OF_LAMBDA
     | {
-        "kms:GenerateDataKey": "with sns:Publish and sqs:SendMessage; nobody is called and nothing failed",
+        "kms:GenerateDataKey": "with sns:Publish, sqs:SendMessage and s3:PutObject, none of which is used",
+        "s3:PutObject": "what a run is given is written when labelled windows have come; none had",
         "sagemaker:DescribePipelineExecution": "asked of a run whose end was never told; all were",
         "sns:Publish": "a person is called when runs have failed in a row; one has",
         "ssm:GetParametersByPath": "asked when a commit was delivered, which the emulator's SSM does not tell",
@@ -107,6 +108,7 @@ _KINDS = (
     "checker",
     "copier",
     "copy",
+    "data-check",
     "deliver",
     "evaluate",
     "events",

@@ -34,6 +34,7 @@ def test_jobs_are_those_of_the_definition_with_the_limits_that_aws_keeps() -> No
         compute: dict[str, Any] = {
             "Prepare": model.compute.prepare,
             "Train": model.compute.train,
+            "Check": model.compute.evaluate,
             "Evaluate": model.compute.evaluate,
         }
         assert jobs.keys() == compute.keys()

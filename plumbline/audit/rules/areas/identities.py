@@ -85,6 +85,8 @@ _UNBOUNDED = (
 
 # What cannot be worked out, in a text.
 _HOLE = re.compile(r"\$\{[^}]*\}")
+# The one prefix that is replicated between accounts, which therefore comes before the projects' own.
+_LABELLED = "labelled"
 _OBJECT = re.compile(r"^arn:[^:]*:s3:::(?P<bucket>[^/]+)/(?P<key>.*)$")
 _JOBS = ("sagemaker:createhyperparametertuningjob", "sagemaker:createprocessingjob", "sagemaker:createtrainingjob")
 # What a job must be tied to, and the condition keys that do it (service authorization reference, "Amazon SageMaker").
@@ -746,11 +748,14 @@ def _reads(role: Resource) -> Iterator[tuple[Statement, str, str, str]]:
 
 
 def _split(resource: str) -> tuple[str, str]:
+    """Bucket and project of an object; what is labelled lies below a prefix of its own, and there by project."""
     found = _OBJECT.match(resource)
     if found is None:
         return "*", ""
-    prefix = found["key"].partition("/")[0]
-    return found["bucket"], "" if "*" in prefix or "/" not in found["key"] else prefix
+    project, slash, below = found["key"].partition("/")
+    if project == _LABELLED:
+        project, slash, _ = below.partition("/")
+    return found["bucket"], "" if "*" in project or not slash else project
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,0 +1,1 @@
+"""Events that nobody could handle, and how they are handled after all."""
