@@ -4,6 +4,7 @@ from constructs import Construct
 
 from mlops_constructs.drift_monitors import DriftMonitors
 from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.managed_monitors import ManagedMonitors
 from mlops_constructs.model_alarms import ModelAlarms
 from plumbline.configuration import Deployment, Model, Monitoring
 from stacks.environment_stack import EnvironmentStack
@@ -42,13 +43,21 @@ class MonitoringStack(EnvironmentStack):
             stateful=False,
             model=model,
         )
-        values = EnvironmentValues(self, "Values", deployment=deployment)
-        DriftMonitors(
+        monitors = self._monitors(deployment, model, monitoring)
+        ModelAlarms(
             self,
-            "Monitors",
+            "Alarms",
             deployment=deployment,
             model=model,
             monitoring=monitoring,
-            values=values,
+            metrics=monitors.metrics,
+            between_calls=monitors.between_calls,
         )
-        ModelAlarms(self, "Alarms", deployment=deployment, model=model, monitoring=monitoring)
+
+    def _monitors(
+        self, deployment: Deployment, model: Model, monitoring: Monitoring
+    ) -> DriftMonitors | ManagedMonitors:
+        if deployment.has_model_monitor:
+            return ManagedMonitors(self, "Monitors", deployment=deployment, model=model, monitoring=monitoring)
+        values = EnvironmentValues(self, "Values", deployment=deployment)
+        return DriftMonitors(self, "Monitors", deployment=deployment, model=model, monitoring=monitoring, values=values)

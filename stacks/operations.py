@@ -12,6 +12,7 @@ from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.event_forwarding import EventForwarding
 from mlops_constructs.job_log_groups import JobLogGroups
+from mlops_constructs.managed_monitor_function import ManagedMonitorFunction
 from mlops_constructs.monitor_functions import MonitorFunctions
 from mlops_constructs.on_call_role import OnCallRole
 from mlops_constructs.retraining_governor import RetrainingGovernor
@@ -70,7 +71,9 @@ class OperationsStack(EnvironmentStack):
             RetrainingGovernor(
                 self, "Governor", deployment=deployment, production=production, values=values, failures=failures
             )
-        if deployment.monitors:
+        if deployment.has_model_monitor:
+            ManagedMonitorFunction(self, "Monitors", deployment=deployment, values=values, failures=failures)
+        elif deployment.monitors:
             MonitorFunctions(self, "Monitors", deployment=deployment, values=values, failures=failures)
         if told is not None:
             EventForwarding(self, "Told", deployment=deployment, told=told, failures=failures)

@@ -6,6 +6,7 @@ from aws_cdk import Stack
 from constructs import Construct
 
 from mlops_constructs.approval_listener import ApprovalListener
+from mlops_constructs.model_monitor_configs import clarify_configs
 from mlops_constructs.release_bundle import ReleaseBundle
 from mlops_constructs.release_functions import ReleaseFunctions
 from mlops_constructs.release_pipeline import ReleasePipeline
@@ -50,7 +51,9 @@ class ReleaseStack(PlatformStack):
             termination_protection=True,
         )
         values = ReleaseValues(self, "Values", delivery=platform.delivery)
-        bundle = ReleaseBundle(self, "Bundle", model=model, serving=serving)
+        watched = model.monitoring if production.has_model_monitor else None
+        more = clarify_configs(production, model, watched) if watched else {}
+        bundle = ReleaseBundle(self, "Bundle", model=model, serving=serving, more=more)
         functions = ReleaseFunctions(
             self,
             "Functions",

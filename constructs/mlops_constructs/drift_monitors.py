@@ -10,6 +10,7 @@ from constructs import Construct
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.function_rule import FunctionRule
 from mlops_constructs.monitor_functions import PUBLISHER, WINDOW
+from mlops_constructs.monitor_metric import monitor_metric
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.running_jobs import pass_job_roles, pipeline_jobs, run_jobs
 from mlops_constructs.service_trust import sagemaker_trust
@@ -24,7 +25,8 @@ _PARAMETERS = ("WindowId", "AnsweredId", "BaselineUri", "ModelUri", "ImageDigest
 class DriftMonitors(Construct):
     """A SageMaker pipeline of one processing job, the schedule of its windows, and what publishes its findings.
 
-    Works in every account, for it needs neither Model Monitor nor Clarify, which take no new customers.
+    Works in every account, for it needs neither Model Monitor nor Clarify, which take no new customers; for accounts
+    that have them there are `ManagedMonitors`, which say what they find by metrics of the same shape.
 
     Guarantees: the job has neither network nor credentials, runs with the monitoring role of the model, in the job
     subnets and security group, and its volume and output are encrypted; a window without a file starts no job; what
@@ -38,6 +40,8 @@ class DriftMonitors(Construct):
         pipeline: The pipeline.
         schedule: When it is looked for a window that has ended.
         ended: When its job has.
+        metrics: What alarms look at, by check.
+        between_calls: The time from one look for a window to the next.
     """
 
     def __init__(
@@ -62,6 +66,13 @@ class DriftMonitors(Construct):
         """
         super().__init__(scope, construct_id)
         self._deployment, self._model = deployment, model
+        self.metrics = {
+            monitor: monitor_metric(
+                deployment, model, monitor, name="sustained_deviation", of_window="deviation", line=monitoring.line
+            )
+            for monitor in monitoring.checks
+        }
+        self.between_calls = monitoring.every.between_calls
         job_role = deployment.role_arn(model, ModelJob.MONITOR)
         self.role = PlatformRole(
             self,

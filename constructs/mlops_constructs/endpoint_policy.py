@@ -20,9 +20,11 @@ class EndpointPolicies:
 
     Attributes:
         platform: Its accounts, and its organisation when it names one, are let through.
+        images: ARNs of repositories of AWS's whose images are pulled as well.
     """
 
     platform: Platform
+    images: Sequence[str] = ()
 
     def s3(self) -> Policy:
         """S3: the platform's identities to the platform's buckets, and ECR's own bucket, where image layers lie."""
@@ -37,11 +39,11 @@ class EndpointPolicies:
 
     def ecr_api(self) -> Policy:
         """The ECR API: logging in, and finding the layers of an image."""
-        return self._policy(_PULL, self._without_resource("LogIn", ["ecr:GetAuthorizationToken"]))
+        return self._policy(_PULL, self._without_resource("LogIn", ["ecr:GetAuthorizationToken"]), *self._others_images)
 
     def ecr_pull(self) -> Policy:
-        """The image registry: pulling, from the platform's accounts only."""
-        return self._policy(_PULL)
+        """The image registry: pulling, from the platform's accounts, and the named repositories of AWS's."""
+        return self._policy(_PULL, *self._others_images)
 
     def kms(self) -> Policy:
         """KMS: using the platform's keys, never administering them."""
@@ -52,12 +54,16 @@ class EndpointPolicies:
         return self._policy(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"])
 
     def sagemaker_api(self, actions: Sequence[str]) -> Policy:
-        """SageMaker's API, for notebooks.
+        """SageMaker's API, for notebooks, and for Clarify where it explains answers.
 
         Args:
-            actions: What notebooks may do.
+            actions: What they may do.
         """
         return self._policy(actions)
+
+    def sagemaker_runtime(self) -> Policy:
+        """SageMaker's endpoints, for Clarify where it explains answers."""
+        return self._policy(["sagemaker:InvokeEndpoint"])
 
     def sts(self) -> Policy:
         """STS: asking who one is. A role of another account is not assumed from inside."""
@@ -75,6 +81,11 @@ class EndpointPolicies:
     def _without_resource(self, sid: str, actions: Sequence[str]) -> Statement:
         """For actions that know no resource, which therefore is in no account."""
         return _through(sid, actions, "*", {"StringEquals": self._principal})
+
+    @property
+    def _others_images(self) -> list[Statement]:
+        conditions: Conditions = {"StringEquals": self._principal}
+        return [_through(f"ImagesOfAws{number}", _PULL, arn, conditions) for number, arn in enumerate(self.images)]
 
     @property
     def _principal(self) -> dict[str, str | list[str]]:

@@ -17,6 +17,16 @@ from plumbline.configuration import Deployment, Model
 
 # Guardrails move traffic between fleets only when the variant keeps its name.
 _VARIANT = "primary"
+# For each SageMaker model of a registered version.
+IMAGES_OF_ECR = Waiver(
+    id="images-of-ecr",
+    rule="Plumbline::PL-SM-03",
+    reason="The image is in Amazon ECR, which SageMaker reaches through AWS's network; "
+    "RepositoryAccessMode is for registries that a team runs in its VPC (CreateModel, ImageConfig).",
+    owner="platform",
+    until=date(2027, 11, 30),
+    findings=("PrimaryContainer",),
+)
 
 
 def endpoint_log_group(deployment: Deployment, model: Model) -> str:
@@ -100,18 +110,7 @@ class GuardedEndpoint(Construct):
             ],
         )
         self.endpoint.node.add_dependency(self.log_group)
-        waive(
-            self.model,
-            Waiver(
-                id="images-of-ecr",
-                rule="Plumbline::PL-SM-03",
-                reason="The image is in Amazon ECR, which SageMaker reaches through AWS's network; "
-                "RepositoryAccessMode is for registries that a team runs in its VPC (CreateModel, ImageConfig).",
-                owner="platform",
-                until=date(2027, 11, 30),
-                findings=("PrimaryContainer",),
-            ),
-        )
+        waive(self.model, IMAGES_OF_ECR)
         waive(
             self.endpoint,
             Waiver(

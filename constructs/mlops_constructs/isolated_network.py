@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from mlops_constructs.clarify_explanations import CLARIFY_ACTIONS
 from mlops_constructs.endpoint_policy import EndpointPolicies, Policy
 from mlops_constructs.log_retention import retention
 from mlops_constructs.notebook_actions import NOTEBOOK_ACTIONS
@@ -17,7 +18,7 @@ from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.service_trust import service_trust
 from mlops_constructs.waiver import Waiver, compliance_rules, waive
-from plumbline.configuration import Deployment
+from plumbline.configuration import Deployment, Monitor, image_repository_arns
 
 # Name, protocol, first and last port.
 _Traffic = tuple[str, str, int | None, int | None]
@@ -111,7 +112,9 @@ class IsolatedNetwork(Construct):
             else None
         )
         self._endpoint_security_group_id = self._endpoint_security_group()
-        self._endpoints(EndpointPolicies(platform=deployment.platform))
+        # Jobs of Model Monitor run images of AWS's.
+        images = image_repository_arns(deployment.platform, tuple(Monitor)) if deployment.has_model_monitor else []
+        self._endpoints(EndpointPolicies(platform=deployment.platform, images=images))
         self.flow_log_group = self._flow_logs(key)
 
     def _subnet(self, zone: str, block: ipaddress.IPv4Network) -> str:
@@ -237,6 +240,9 @@ class IsolatedNetwork(Construct):
         if self._deployment.has_workbench:
             self._interface_endpoint("SageMakerApi", "sagemaker.api", policies.sagemaker_api(NOTEBOOK_ACTIONS))
             self._interface_endpoint("Sts", "sts", policies.sts())
+        if self._deployment.has_model_monitor:
+            self._interface_endpoint("SageMakerApi", "sagemaker.api", policies.sagemaker_api(CLARIFY_ACTIONS))
+            self._interface_endpoint("SageMakerRuntime", "sagemaker.runtime", policies.sagemaker_runtime())
 
     def _interface_endpoint(self, name: str, service: str, policy: Policy) -> None:
         ec2.CfnVPCEndpoint(

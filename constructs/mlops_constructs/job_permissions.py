@@ -72,14 +72,14 @@ def encrypt_volume(key_arn: str) -> list[Statement]:
     ]
 
 
-def pull_image(deployment: Deployment) -> list[Statement]:
-    """Pulling the runtime image from where the environment has it."""
+def pull_image(repositories: Sequence[str]) -> list[Statement]:
+    """Pulling images from repositories."""
     return [
         Statement(sid="LogInToRegistry", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
         Statement(
             sid="PullImage",
             actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-            resources=[deployment.image_repository_arn],
+            resources=once(repositories),
         ),
     ]
 

@@ -8,6 +8,7 @@ from mlops_constructs import job_permissions as may
 from mlops_constructs.environment_values import EnvironmentValues
 from mlops_constructs.object_prefix import ObjectPrefix
 from mlops_constructs.platform_role import PlatformRole
+from mlops_constructs.policy import Statement
 from mlops_constructs.service_trust import sagemaker_trust
 from mlops_constructs.waiver import waive
 from mlops_constructs.wildcards import LOG_STREAMS, NETWORK_INTERFACES, OBJECT_NAMES, WITHOUT_RESOURCES
@@ -41,6 +42,8 @@ class JobRole(Construct):
         reads: Sequence[ObjectPrefix],
         writes: Sequence[ObjectPrefix],
         volume_key_arn: str,
+        pulls: Sequence[str] = (),
+        also: Sequence[Statement] = (),
     ) -> None:
         """Defines the role.
 
@@ -56,6 +59,8 @@ class JobRole(Construct):
             reads: What is read.
             writes: What is written.
             volume_key_arn: Key of the storage volume.
+            pulls: ARNs of the repositories whose images it runs; left out, the runtime image's.
+            also: What else it may do, which whoever gives it has to waive.
         """
         super().__init__(scope, construct_id)
         statements = [
@@ -64,10 +69,11 @@ class JobRole(Construct):
             *may.decrypt_objects(deployment, reads),
             *may.encrypt_objects(deployment, writes),
             *may.encrypt_volume(volume_key_arn),
-            *may.pull_image(deployment),
+            *may.pull_image(pulls or [deployment.image_repository_arn]),
             may.write_logs(deployment, log_group),
             may.publish_metrics(metrics_namespace),
             *may.join_network(deployment, subnets=values.subnets, security_group=values.job_security_group),
+            *also,
         ]
         self.role = PlatformRole(
             self,

@@ -1,11 +1,13 @@
 """What tells people, and the retraining, that a deployed model deviates."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from mlops_constructs.monitor_metric import MonitorMetric
 from plumbline.configuration import Deployment, Model, Monitor, Monitoring
 
 # A data point is published once a window. After a few of these periods it is out of sight, and the alarm goes back to
@@ -32,7 +34,7 @@ class ModelAlarms(Construct):
     | `…-drift` | one of those does: the one signal that the model may be trained again |
     | `…-monitor-failed` | a window could not be looked at, or a check not be made |
     | `…-monitor-no-data` | a window had no traffic, its truth has not arrived, or the endpoint is gone |
-    | `…-monitor-silent` | what closes windows has not been called since the last one and two hours more |
+    | `…-monitor-silent` | what looks for windows has not been called since the last one and two hours more |
 
     M of N is counted in windows by what publishes the metric, for CloudWatch looks back seven days at most.
 
@@ -44,12 +46,20 @@ class ModelAlarms(Construct):
         drift: The one for all of them.
         failed: Says that a check was not made.
         no_data: Says that there was nothing to check.
-        silent: Says that what closes windows is not called.
+        silent: Says that what looks for windows is not called.
         dashboard: Deviations with the line, metrics with their baselines.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, deployment: Deployment, model: Model, monitoring: Monitoring
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        model: Model,
+        monitoring: Monitoring,
+        metrics: Mapping[Monitor, MonitorMetric],
+        between_calls: timedelta,
     ) -> None:
         """Defines alarms and dashboard.
 
@@ -59,9 +69,11 @@ class ModelAlarms(Construct):
             deployment: The environment.
             model: The model.
             monitoring: What is watched of it, and from when on it is too much.
+            metrics: What each check says, from whatever runs it.
+            between_calls: The time between two calls of what looks for windows, which says so by the metric `windows`.
         """
         super().__init__(scope, construct_id)
-        self._deployment, self._model = deployment, model
+        self._deployment, self._model, self._metrics = deployment, model, metrics
         name = deployment.model_name(model)
         counted = f"{monitoring.windows_to_alarm} of the last {monitoring.evaluation_windows} windows"
         self.deviations = {
@@ -70,9 +82,10 @@ class ModelAlarms(Construct):
                 name=f"{name}-{monitor}",
                 description=f"{_TITLES[monitor]} of {model.name} is beyond {monitoring.line:g} in {counted}; see "
                 f"{_RUNBOOK}#a-model-deviates",
-                metric="sustained_deviation",
-                threshold=monitoring.line,
-                monitor=monitor,
+                metric=metrics[monitor].name,
+                threshold=metrics[monitor].line,
+                namespace=metrics[monitor].namespace,
+                dimensions=metrics[monitor].dimensions,
             )
             for monitor in monitoring.checks
         }
@@ -100,7 +113,7 @@ class ModelAlarms(Construct):
             metric="no_data",
             threshold=0,
         )
-        self.silent = self._silent(f"{name}-monitor-silent", monitoring)
+        self.silent = self._silent(f"{name}-monitor-silent", between_calls)
         self.dashboard = cloudwatch.CfnDashboard(
             self, "Dashboard", dashboard_name=name, dashboard_body=json.dumps(self._body(monitoring), sort_keys=True)
         )
@@ -113,19 +126,19 @@ class ModelAlarms(Construct):
         description: str,
         metric: str,
         threshold: float,
-        monitor: Monitor | None = None,
+        namespace: str | None = None,
+        dimensions: Mapping[str, str] | None = None,
     ) -> cloudwatch.CfnAlarm:
-        dimensions = {"Model": self._model.name, **({"Monitor": monitor.value} if monitor else {})}
         return cloudwatch.CfnAlarm(
             self,
             construct_id,
             alarm_name=name,
             alarm_description=description,
-            namespace=self._deployment.monitoring_namespace,
+            namespace=namespace or self._deployment.monitoring_namespace,
             metric_name=metric,
             dimensions=[
                 cloudwatch.CfnAlarm.DimensionProperty(name=dimension, value=value)
-                for dimension, value in dimensions.items()
+                for dimension, value in (dimensions or {"Model": self._model.name}).items()
             ],
             statistic="Maximum",
             period=_PERIOD_SECONDS,
@@ -136,9 +149,9 @@ class ModelAlarms(Construct):
             alarm_actions=[self._deployment.operations_topic_arn],
         )
 
-    def _silent(self, name: str, monitoring: Monitoring) -> cloudwatch.CfnAlarm:
+    def _silent(self, name: str, between_calls: timedelta) -> cloudwatch.CfnAlarm:
         """At most seven days of periods of an hour (API_PutMetricAlarm, `EvaluationPeriods`): a call a day fits."""
-        hours = int(monitoring.every.between_calls.total_seconds()) // _HOUR_SECONDS
+        hours = int(between_calls.total_seconds()) // _HOUR_SECONDS
         return cloudwatch.CfnAlarm(
             self,
             "Silent",
@@ -161,14 +174,22 @@ class ModelAlarms(Construct):
         width = 24 // len(monitoring.checks)
         widgets = [
             self._widget(
-                f"{_TITLES[monitor]}: deviation",
-                [self._metric("deviation", monitor), self._metric("sustained_deviation", monitor)],
+                f"{_TITLES[monitor]}: {metric.of_window}",
+                [self._metric(name, monitor) for name in (metric.of_window, metric.name)],
                 place=(number * width, 0, width),
-                line=monitoring.line,
+                line=metric.line,
             )
-            for number, monitor in enumerate(monitoring.checks)
+            for number, (monitor, metric) in enumerate(self._metrics.items())
         ]
-        widgets += [
+        # A window is one dot: of fewer days than these there would be none to see.
+        days = 14 * max(1, monitoring.every.shortest.days)
+        if not self._deployment.has_model_monitor:
+            widgets += self._numbers(monitoring, width)
+        return {"start": f"-P{days}D", "periodOverride": "inherit", "widgets": widgets}
+
+    def _numbers(self, monitoring: Monitoring, width: int) -> list[dict[str, object]]:
+        """What the platform's own jobs publish beside their deviations."""
+        widgets = [
             self._widget(f"{_TITLES[monitor]}: rows", [self._metric("rows", monitor)], place=(number * width, 6, width))
             for number, monitor in enumerate(monitoring.checks)
         ]
@@ -182,9 +203,7 @@ class ModelAlarms(Construct):
             widgets.append(
                 self._widget(f"{metric} and its baseline", pair, place=(number % 2 * 12, 18 + number // 2 * 6, 12))
             )
-        # A window is one dot: of fewer days than these there would be none to see.
-        days = 14 * max(1, monitoring.every.shortest.days)
-        return {"start": f"-P{days}D", "periodOverride": "inherit", "widgets": widgets}
+        return widgets
 
     def _metric(self, name: str, monitor: Monitor, **more: str) -> list[str]:
         dimensions = {"Model": self._model.name, "Monitor": monitor.value, **more}

@@ -72,7 +72,7 @@ class NotebookRole(Construct):
                 *may.decrypt_objects(deployment, [data, models]),
                 *may.encrypt_objects(deployment, [experiments]),
                 *may.encrypt_volume(key_arn),
-                *may.pull_image(deployment),
+                *may.pull_image([deployment.image_repository_arn]),
                 may.write_logs(deployment, STUDIO_LOG_GROUP),
                 *may.join_network(deployment, subnets=values.subnets, security_group=values.workbench_security_group),
                 Statement(sid="RunPipelines", actions=notebooks.RUNS, resources=[pipelines]),

@@ -15,7 +15,7 @@ from plumbline.configuration import Environment, Model
 
 
 class ReleaseBundle(Construct):
-    """An archive with the templates of a model's serving stacks, their tags, and the model's contract.
+    """An archive with the templates of a model's serving stacks, their tags, its contract, and what else is released.
 
     Guarantees: its name is the hash of its content, so a record keeps the templates that were delivered when it was
     made, and a rollback deploys them again.
@@ -26,7 +26,13 @@ class ReleaseBundle(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, model: Model, serving: Mapping[Environment, Stack]
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        model: Model,
+        serving: Mapping[Environment, Stack],
+        more: Mapping[str, str],
     ) -> None:
         """Makes the archive.
 
@@ -35,6 +41,7 @@ class ReleaseBundle(Construct):
             construct_id: Id below the parent.
             model: The model.
             serving: Its serving stack in each environment that serves, of Stages that are synthesized already.
+            more: Contents of further files, by their paths.
         """
         super().__init__(scope, construct_id)
         with tempfile.TemporaryDirectory() as name:
@@ -43,7 +50,11 @@ class ReleaseBundle(Construct):
                 shutil.copyfile(template_file(stack), folder / template_name(environment))
                 (folder / settings_name(environment)).write_text(settings(stack), encoding="utf-8")
             shutil.copyfile(model.folder / "contract.json", folder / "contract.json")
-            self.digests = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+            for path, content in more.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_text(content, encoding="utf-8")
+            files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+            self.digests = {name: sha256(path.read_bytes()).hexdigest() for name, path in sorted(files.items())}
             self.asset = assets.Asset(self, "Archive", path=str(folder))
 
 

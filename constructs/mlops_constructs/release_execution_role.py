@@ -4,6 +4,7 @@ from constructs import Construct
 
 from mlops_constructs.environment_values import EnvironmentValues, serving_value_arns
 from mlops_constructs.guarded_endpoint import endpoint_log_group
+from mlops_constructs.model_monitor_permissions import ModelMonitorPermissions
 from mlops_constructs.platform_role import PlatformRole
 from mlops_constructs.policy import Statement
 from mlops_constructs.service_trust import service_trust
@@ -19,7 +20,10 @@ class ReleaseExecutionRole(Construct):
     in the job subnets, endpoint configurations with a volume key, and the model's endpoint with its log group; it
     passes the model's serve role to SageMaker, and no other role. It makes no role, no policy, no key and no bucket.
 
-    Leaves out: bounding the names of models and endpoint configurations, which CloudFormation invents.
+    Where Model Monitor watches the model, it makes the job definitions and schedules of the released version too, and
+    passes the roles that monitor.
+
+    Leaves out: bounding the names of models, endpoint configurations and job definitions, which CloudFormation invents.
 
     Attributes:
         role: The role.
@@ -49,6 +53,7 @@ class ReleaseExecutionRole(Construct):
         endpoint = deployment.arn("sagemaker", f"endpoint/{deployment.endpoint_name(model)}")
         versions = f"{deployment.versions_arn(model)}*"
         log_group = deployment.arn("logs", f"log-group:{endpoint_log_group(deployment, model)}")
+        watching = ModelMonitorPermissions(deployment=deployment, model=model, values=values)
         self.role = PlatformRole(
             self,
             "Role",
@@ -62,8 +67,9 @@ class ReleaseExecutionRole(Construct):
             statements=[
                 Statement(
                     sid="MakeIsolatedModels",
-                    actions=["sagemaker:CreateModel"],
-                    resources=[models],
+                    # One statement for all that is isolated: a policy holds 6,144 characters.
+                    actions=["sagemaker:CreateModel", *watching.making_isolated],
+                    resources=[models, *watching.isolated_definitions],
                     conditions={
                         "Bool": {"sagemaker:NetworkIsolation": "true"},
                         "ForAllValues:StringEquals": {"sagemaker:VpcSubnets": values.subnets},
@@ -105,13 +111,15 @@ class ReleaseExecutionRole(Construct):
                         "sagemaker:DescribeEndpointConfig",
                         "sagemaker:DescribeModel",
                         "sagemaker:ListTags",
+                        *watching.looking_after,
                     ],
-                    resources=[models, configs, endpoint],
+                    resources=[models, configs, endpoint, *watching.patterns],
                 ),
+                *watching.making_others,
                 Statement(
                     sid="PassServeRole",
                     actions=["iam:PassRole"],
-                    resources=[deployment.role_arn(model, ModelJob.SERVE)],
+                    resources=[deployment.role_arn(model, job) for job in (ModelJob.SERVE, *watching.jobs)],
                     conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
                 ),
                 Statement(
@@ -143,7 +151,7 @@ class ReleaseExecutionRole(Construct):
         )
         waive(
             self.role,
-            INVENTED_NAMES.on(models, configs),
+            INVENTED_NAMES.on(models, configs, *watching.patterns),
             ONE_A_MODEL.on(versions),
             LOG_STREAMS.on(f"{log_group}:*"),
             WITHOUT_RESOURCES.on("*"),

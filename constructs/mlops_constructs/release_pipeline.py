@@ -1,5 +1,6 @@
 """The pipeline that takes one version of a model to production."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_codepipeline as codepipeline
@@ -134,6 +135,9 @@ class ReleasePipeline(Construct):
         self, deployment: Deployment, package_arn: str, *, order: int
     ) -> list[codepipeline.CfnPipeline.ActionDeclarationProperty]:
         model = self._release.model
+        told = {"ModelPackageArn": package_arn}
+        if deployment.has_model_monitor and model.monitoring is not None:
+            told["ReleasedVersion"] = f"#{{{_COPIED}.Version}}"
         both = {"StackName": deployment.stack_name("serving", model), "ChangeSetName": _CHANGE_SET}
         role = deployment.role_arn(model, ModelJob.RELEASE)
         environment = deployment.environment
@@ -141,7 +145,7 @@ class ReleasePipeline(Construct):
             "ActionMode": "CHANGE_SET_REPLACE",
             "TemplatePath": f"{_ARTIFACT}::{template_name(environment)}",
             "TemplateConfiguration": f"{_ARTIFACT}::{settings_name(environment)}",
-            "ParameterOverrides": f'{{"ModelPackageArn":"{package_arn}"}}',
+            "ParameterOverrides": json.dumps(told, separators=(",", ":")),
             "RoleArn": deployment.role_arn(model, ModelJob.RELEASE_EXECUTION),
             "Capabilities": "CAPABILITY_NAMED_IAM",
         }

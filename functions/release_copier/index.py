@@ -26,6 +26,7 @@ BREAK_GLASS = "BREAK GLASS"
 # Without leave to list a bucket, S3 says of a key that is missing that access is denied (API reference, HeadObject).
 _NOT_THERE = {"403", "404", "AccessDenied", "NoSuchKey"}
 _FROM = "source-version-id"
+_CONFIG, _VERSION = "/config.json", b"{version}"
 # CopyObject takes up to 5 GB (API reference).
 _WHOLE, _PART = 5 * 10**9, 512 * 2**20
 
@@ -34,7 +35,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: 
     """Answers a job of CodePipeline; its user parameters are the id of the pipeline's execution.
 
     Returns:
-        What was said, under `said`. The job's variable is `PackageArn`, the version in production's group.
+        What was said, under `said`. The job's variables are `PackageArn`, the version in production's group, and
+        `Version`, the one that is released, below whose number the copies lie.
     """
     return answer(event, _copy)
 
@@ -53,7 +55,8 @@ def _copy(job: Job) -> Outcome:
     _write_baselines(role.client("s3"), record)
     image = _copy_image(role.client("ecr"), record)
     arn = _register(role, record, {"ModelDataUrl": artifact, "Image": image})
-    return Outcome(summary=f"version {record.version} is {arn}", variables={"PackageArn": arn})
+    said = {"PackageArn": arn, "Version": str(record.version)}
+    return Outcome(summary=f"version {record.version} is {arn}", variables=said)
 
 
 def _keep_answer(record: Record, *, execution: str) -> None:
@@ -150,14 +153,17 @@ def _size_of_copy(s3: Client, bucket: str, key: str, version: str) -> int | None
 
 
 def _write_baselines(s3: Client, record: Record) -> None:
-    """Writes what the monitors compare with beside the artifact; the record holds it, so nothing is read elsewhere."""
+    """Writes what the monitors compare with beside the artifact; the record holds it, so nothing is read elsewhere.
+
+    A configuration of Clarify's names a model by the version, which was not known when it was written.
+    """
     for name, content in record.files.items():
         if name.startswith(BASELINES) and BASELINE_NAME.fullmatch(name.removeprefix(BASELINES)):
             write_once(
                 s3,
                 bucket=os.environ["MODELS_BUCKET"],
                 key=f"{os.environ['MODEL']}/released/{record.version}/{name}",
-                body=content,
+                body=content.replace(_VERSION, str(record.version).encode()) if name.endswith(_CONFIG) else content,
                 content_type="application/json",
             )
 

@@ -15,6 +15,7 @@ from plumbline.configuration.contract import Contract, load_contract
 from plumbline.configuration.delivery import Delivery, DeliveryStep, artifacts_folder
 from plumbline.configuration.deployment import LABELLED, Deployment, Environment, KeyPurpose, ModelJob
 from plumbline.configuration.digests import code_archive, code_digest, runtime_tag
+from plumbline.configuration.managed import Backend, image_repository_arns, image_uri, refuse_unmanageable, schedule
 from plumbline.configuration.model import Model, load_model, load_models, named_model
 from plumbline.configuration.monitoring import Every, Monitor, Monitoring
 from plumbline.configuration.placement import Person, Placement
@@ -29,6 +30,7 @@ __all__ = [
     "REQUEST_SOURCE",
     "REQUEST_TYPE",
     "Account",
+    "Backend",
     "Contract",
     "Delivery",
     "DeliveryStep",
@@ -58,10 +60,14 @@ __all__ = [
     "code_digest",
     "command_line_version",
     "execution_policy_arns",
+    "image_repository_arns",
+    "image_uri",
     "load_contract",
     "load_model",
     "load_models",
     "load_platform",
     "named_model",
+    "refuse_unmanageable",
     "runtime_tag",
+    "schedule",
 ]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from plumbline.configuration.managed import image_accounts
 from plumbline.configuration.platform import Platform
 
 _EXECUTION_POLICIES = ("identities", "storage", "network", "services")
@@ -18,6 +19,7 @@ def bootstrap_parameters(platform: Platform) -> dict[str, str]:
     return {
         "Name": platform.name,
         "Accounts": ",".join(platform.account_ids),
+        "ImageAccounts": ",".join(image_accounts(platform)),
         "Delivery": platform.delivery_account,
     }
 

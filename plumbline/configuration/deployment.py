@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from plumbline.configuration.managed import Backend
 from plumbline.configuration.placement import Placement
 
 if TYPE_CHECKING:
     from plumbline.configuration.model import Model
+    from plumbline.configuration.monitoring import Monitor
 
 # What begins the keys of labelled data in a data bucket: production's monitors write it, S3 replicates it to staging.
 # No model has this name.
@@ -41,6 +43,7 @@ class ModelJob(StrEnum):
     EVALUATE = "evaluate"
     MONITOR = "monitor"
     MONITOR_PIPELINE = "monitor-pipeline"
+    EXPLAIN = "explain-monitor"
     LABEL = "label"
     SERVE = "serve"
     DELIVER = "deliver"
@@ -123,6 +126,11 @@ class Deployment(Placement):
     def monitors(self) -> bool:
         """Whether endpoints are watched here (production, where the traffic is)."""
         return self.is_production
+
+    @property
+    def has_model_monitor(self) -> bool:
+        """Whether SageMaker Model Monitor watches endpoints here, and not jobs of the platform's own."""
+        return self.monitors and self.platform.monitoring.backend is Backend.MANAGED
 
     @property
     def governs(self) -> bool:
@@ -208,6 +216,18 @@ class Deployment(Placement):
     def monitor_pipeline_name(self, model: "Model") -> str:
         """Name of the pipeline that runs a model's monitors."""
         return f"{self.model_name(model)}-monitor"
+
+    def monitoring_schedule(self, model: "Model", monitor: "Monitor") -> str:
+        """Name of Model Monitor's schedule of one check of a model."""
+        return f"{self.endpoint_name(model)}-{monitor}"
+
+    def explained_model(self, model: "Model", version: str) -> str:
+        """Name of the SageMaker model that Clarify asks for the reasons of a release's answers."""
+        return f"{self.explaining_prefix(model)}-{version}"
+
+    def explaining_prefix(self, model: "Model") -> str:
+        """What begins the names of the endpoints that Clarify makes, each for one window."""
+        return f"{self.model_name(model)}-why"
 
     def drift_alarm(self, model: "Model") -> str:
         """Name of the alarm that a model deviates from its baselines."""

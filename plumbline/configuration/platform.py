@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from plumbline.configuration.accounts import Account, AccountId, Accounts
 from plumbline.configuration.delivery import Delivery
 from plumbline.configuration.deployment import Deployment, Environment
+from plumbline.configuration.managed import Watching
 from plumbline.configuration.reading import Settings, read_settings, refusal
 from plumbline.configuration.release import Release
 from plumbline.configuration.source import Source
@@ -142,6 +143,7 @@ class Platform(Settings):
     people: People = Field(default_factory=People, description="a table with account")
     workbench: Workbench | None = Field(default=None, description="a table with profiles; left out, dev has no Studio")
     alerts: Alerts = Field(default_factory=Alerts, description="a table with email")
+    monitoring: Watching = Field(default_factory=Watching, description="a table with backend")
 
     @field_validator("zones")
     @classmethod

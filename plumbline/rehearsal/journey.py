@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from plumbline.configuration import (
+    Backend,
     Deployment,
     Environment,
     Model,
@@ -131,6 +132,7 @@ class Journey:
         self._year = year
         self.root = root
         self.platform: Platform = load_platform(root)
+        _refuse_model_monitor(self.platform)
         self.models: tuple[Model, ...] = load_models(root)
         for model in self.models:
             _refuse_stale(model)
@@ -483,6 +485,15 @@ class Journey:
             for stack in self.stacks
             if stack.path.startswith(path) and (model is None or stack.path.endswith(f"-{model.slug}"))
         ]
+
+
+def _refuse_model_monitor(platform: Platform) -> None:
+    """Says before anything starts that nobody emulates Model Monitor."""
+    if platform.monitoring.backend is Backend.MANAGED:
+        raise PlumblineError(
+            'platform.toml: monitoring.backend is managed; accepted in a rehearsal: "portable", for the emulated cloud '
+            "has no SageMaker Model Monitor."
+        )
 
 
 def _refuse_stale(model: Model) -> None:

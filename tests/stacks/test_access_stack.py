@@ -56,7 +56,7 @@ def test_labelled_data_is_kept_in_production_only(assembly: Assembly, environmen
     deployment, model = assembly.platform.deployment(environment), assembly.models[0]
     write = role_statements(_role(assembly, deployment, ModelJob.MONITOR))["WriteObjects"]
     labelled = f"arn:aws:s3:::{deployment.data_bucket}/labelled/{model.name}/*"
-    assert (labelled in listed(write["Resource"])) is deployment.is_production
+    assert (labelled in listed(write["Resource"])) is (deployment.is_production and not deployment.has_model_monitor)
 
 
 @_SERVING

@@ -5,18 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import App
 from aws_cdk.assertions import Template as Synthesized
 
-from mlops_constructs.model_alarms import ModelAlarms
 from plumbline.configuration import Deployment, Environment, Every, Model, ModelJob, Monitoring
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.cloudwatch.evaluating import judge
 from plumbline.render.validation import validate
-from tests.house.assembly import Assembly, Json, Template, role_statements
+from stacks.monitoring import MonitoringStack
+from tests.house.assembly import Assembly, Json, Template, of_reference, role_statements, synthesized
 
 ROOT = Path(__file__).resolve().parents[2]
 Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def assembly() -> Assembly:
+    """The reference platform's: what Model Monitor's is told of is in `test_managed_monitors.py`."""
+    return of_reference(synthesized())
 
 
 @pytest.fixture
@@ -230,9 +236,8 @@ def test_calls_that_come_keep_it_quiet_and_one_that_does_not_is_heard_two_hours_
 def test_silence_is_heard_within_what_cloudwatch_looks_back_for_windows_of_any_length(
     production: Deployment, model: Model, monitoring: Monitoring, every: Every, calls: str, hours: int
 ) -> None:
-    stack = Stack(App(), "S")
     watched = monitoring.model_copy(update={"every": every})
-    ModelAlarms(stack, "Alarms", deployment=production, model=model, monitoring=watched)
+    stack = MonitoringStack(App(), "monitoring", deployment=production, model=model, monitoring=watched)
     found = Synthesized.from_stack(stack).find_resources("AWS::CloudWatch::Alarm")
     (silent,) = [one["Properties"] for one in found.values() if one["Properties"]["MetricName"] == "windows"]
     assert every.calls == calls

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from plumbline.audit.access.landscape import Landscape, Role
-from plumbline.configuration import Deployment, Environment, Model, Platform, SourceProvider, artifacts_folder
+from plumbline.configuration import Backend, Deployment, Environment, Model, Platform, SourceProvider, artifacts_folder
 
 # An account of nobody's (AWS's documentation has the same for examples), in which whoever attacks is administrator.
 STRANGER = "999999999999"
@@ -95,6 +95,8 @@ class Vocabulary:
                 ("reviewed models", bool(self._reviewed())),
                 ("labelled models", bool(self._deliverers)),
                 ("workbench", platform.workbench is not None),
+                ("model monitor", platform.monitoring.backend is Backend.MANAGED),
+                ("portable monitors", platform.monitoring.backend is Backend.PORTABLE),
                 ("source behind a connection", platform.source.provider is SourceProvider.CODECONNECTIONS),
                 ("source in CodeCommit", platform.source.provider is SourceProvider.CODECOMMIT),
                 ("source in S3", platform.source.provider is SourceProvider.S3),

@@ -120,7 +120,18 @@ _NAMED_BY_AWS: Mapping[str, tuple[str, ...]] = {
     "codestar-connections": ("connection",),
     "ec2": (),
     "kms": ("key",),
-    "sagemaker": ("app", "domain", "endpoint-config", "model", "space", "user-profile"),
+    "sagemaker": (
+        "app",
+        "data-quality-job-definition",
+        "domain",
+        "endpoint-config",
+        "model",
+        "model-bias-job-definition",
+        "model-explainability-job-definition",
+        "model-quality-job-definition",
+        "space",
+        "user-profile",
+    ),
 }
 _LONGEST_SESSION = 3600
 _SHOWN = 3
