@@ -6,6 +6,7 @@ from constructs import Construct
 
 from mlops_constructs.account_guard import GUARD
 from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.managed_monitor_function import PUBLISHER as MANAGED
 from mlops_constructs.monitor_functions import PUBLISHER, WINDOW
 from mlops_constructs.person_role import PersonRole
 from mlops_constructs.policy import Statement
@@ -47,7 +48,8 @@ class OnCallRole(Construct):
         """
         super().__init__(scope, construct_id)
         self._deployment, self._values = deployment, values
-        functions = [GUARD, *([WINDOW, PUBLISHER] if deployment.monitors else [])]
+        watching = [MANAGED] if deployment.has_model_monitor else [WINDOW, PUBLISHER]
+        functions = [GUARD, *(watching if deployment.monitors else [])]
         functions += [GOVERNOR] if deployment.governs else []
         alarms = deployment.arn("cloudwatch", f"alarm:{deployment.prefix}-*")
         dashboards = f"arn:{deployment.partition}:cloudwatch::{deployment.account}:dashboard/{deployment.prefix}-*"

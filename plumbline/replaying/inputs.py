@@ -14,7 +14,7 @@ from plumbline.configuration import REQUEST_SOURCE, REQUEST_TYPE
 
 Document = dict[str, Any]
 
-# The functions of an environment by what they are called with: events, and members that no other's call has.
+# The functions of an environment by what they are called with: events, and members, the first that it has.
 _BY_EVENT = {
     ("aws.cloudformation", "CloudFormation Stack Status Change"): "account_guard",
     ("aws.cloudwatch", "CloudWatch Alarm State Change"): "retraining_governor",
@@ -24,7 +24,12 @@ _BY_EVENT = {
     ("aws.sagemaker", "SageMaker Model Building Pipeline Execution Status Change"): "retraining_governor",
     (REQUEST_SOURCE, REQUEST_TYPE): "retraining_governor",
 }
-_BY_MEMBER = {"labelsAfterHours": "monitor_window", "windowsToAlarm": "metrics_publisher"}
+_BY_MEMBER = {
+    "labelsAfterHours": "monitor_window",
+    "schedules": "managed_publisher",
+    # The one before is told of it too.
+    "windowsToAlarm": "metrics_publisher",
+}
 _PLACEHOLDER = re.compile(r"<([^<>]+)>")
 
 

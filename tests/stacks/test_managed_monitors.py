@@ -15,10 +15,12 @@ from plumbline.configuration import (
     ModelJob,
     Monitor,
     Monitoring,
+    Person,
     Platform,
     load_contract,
 )
 from plumbline.errors import PlumblineError
+from plumbline.replaying.inputs import function_of
 from tests.house.assembly import Json, Template, models_of, role_statements, synthesized_as
 from tests.house.layouts import MODEL_MONITOR, THREE_ACCOUNTS, composed
 
@@ -304,13 +306,26 @@ def test_the_rule_tells_the_function_which_schedules_to_look_at(
 ) -> None:
     (target,) = watching.only("AWS::Events::Rule")["Properties"]["Targets"]
     template = target["InputTransformer"]["InputTemplate"]
-    assert json.loads(template.replace("<time>", '"2026-11-28T01:05:00Z"')) == {
+    call = json.loads(template.replace("<time>", '"2026-11-28T01:05:00Z"'))
+    assert function_of(call) == "managed_publisher"  # as what calls it again finds out
+    assert call == {
         "model": model.name,
         "schedules": {monitor.value: production.monitoring_schedule(model, monitor) for monitor in monitoring.checks},
         "windowsToAlarm": monitoring.windows_to_alarm,
         "evaluationWindows": monitoring.evaluation_windows,
         "time": "2026-11-28T01:05:00Z",
     }
+
+
+def test_whoever_is_on_call_calls_the_function_again_and_none_that_is_not_there(
+    managed: tuple[Platform, Mapping[str, Template]], production: Deployment
+) -> None:
+    operations = managed[1][production.stack_name("operations")]
+    granted = role_statements(operations.role(production.person_role_name(Person.ON_CALL)))
+    assert granted["HaveItHandledAgain"]["Resource"] == [
+        production.arn("lambda", f"function:{production.function_name(name)}")
+        for name in ("account_guard", "managed_publisher")
+    ]
 
 
 def test_no_job_of_the_platforms_own_is_left(

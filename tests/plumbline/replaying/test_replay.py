@@ -179,6 +179,7 @@ def test_a_record_of_a_destination_says_itself_which_function_it_is_of(account: 
     [
         ({"model": "m", "time": "t", "every": "day", "labelsAfterHours": 3}, "monitor-window"),
         ({"model": "m", "window": "w", "windowsToAlarm": 2, "evaluationWindows": 3}, "metrics-publisher"),
+        ({"model": "m", "schedules": {}, "windowsToAlarm": 2, "evaluationWindows": 3}, "managed-publisher"),
         (governing.event("aws.cloudformation", "CloudFormation Stack Status Change", {}), "account-guard"),
     ],
 )
