@@ -654,7 +654,8 @@ def test_resampled_rows_do_not_deviate() -> None:
         facet, labels = random.random(rows) < 0.3, random.random(rows) < 0.2
         predictions = random.random(rows) < 0.02
         metrics = post_training(facet=facet, labels=labels, predictions=predictions, bootstrap=Bootstrap())
-        return analysis(**metrics)
+        found = FacetBias(facet="carrier", value_or_threshold="B6", pre_training={}, post_training=metrics)
+        return BiasAnalysis(label="late", label_value_or_threshold="1", facets=[found])
 
     baseline = drawn(10_000)
     found = [
