@@ -33,7 +33,6 @@ from plumbline.rehearsal import (
     releasing,
     training,
     watching,
-    year,
 )
 from plumbline.rehearsal.alerts import Alerts, try_alerts
 from plumbline.rehearsal.assembly import SynthesizedStack, read_assembly
@@ -52,6 +51,9 @@ from plumbline.rehearsal.source import refuse_without_git
 from plumbline.rehearsal.state import mark_failed, remove_failed
 from plumbline.rehearsal.summary import DeniedCall, Drill, ModelSummary, Summary, denied
 from plumbline.rehearsal.training import TrainedModel
+from plumbline.rehearsal.year.months import Scenery, play
+from plumbline.rehearsal.year.page import PAGE, page
+from plumbline.rehearsal.year.story import Year
 from plumbline.writing import write_whole
 
 REASON = "rehearsal"
@@ -191,7 +193,7 @@ class Journey:
                 summary = dataclasses.replace(summary, endpoint=cloud.options.endpoint, state=str(cloud.options.state))
             summary.write(self.root)
             if summary.years:
-                write_whole(self.root / year.PAGE, year.page(summary.years), by=summary.id)
+                write_whole(self.root / PAGE, page(summary.years), by=summary.id)
             if keep:
                 # The last thing: whatever fails before ends the cloud.
                 self.cloud.keep()
@@ -379,7 +381,7 @@ class Journey:
             )
         return watched
 
-    def pass_year(self, trained: TrainedModel, *, stand_in: images.StandIn) -> year.Year | None:
+    def pass_year(self, trained: TrainedModel, *, stand_in: images.StandIn) -> Year | None:
         """Lets a year of a model's traffic pass in production, if one is wanted.
 
         Args:
@@ -391,8 +393,8 @@ class Journey:
         """
         if not self._year or trained.model.monitoring is None:
             return None
-        return year.play(
-            year.Scenery(
+        return play(
+            Scenery(
                 cloud=self.cloud,
                 people=self.people,
                 stand_in=stand_in,
