@@ -30,7 +30,7 @@ def test_every_stack_of_the_assembly_is_in_its_account(rehearsal: Rehearsed) -> 
 
 def test_the_run_succeeded_step_by_step(rehearsal: Rehearsed) -> None:
     assert {step.name: step.status for step in rehearsal.way.run.steps} == dict.fromkeys(
-        ("Prepare", "Train", "Evaluate", "Gate", "Register"), "Succeeded"
+        ("Prepare", "Check", "Train", "Evaluate", "Gate", "Register"), "Succeeded"
     )
 
 
