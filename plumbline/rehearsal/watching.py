@@ -250,11 +250,11 @@ def watch(
         tell(_sentence(seen[-1]))
     listener.wait(alarm, what=f"the alarm {alarm} of {production.account}")
     listener.stop()
-    decision = _decision(looking, "drift", deployment=told, model=model)
-    if decision.verdict != "started":
-        raise PlumblineError(f"the drift of {model.name} has started no run: {decision.why}", exit_code=1)
-    tell(f"retraining {decision.verdict}")
-    run = training_run.follow(arn=decision.execution, caller=looking, tell=tell)
+    drift = decision(looking, "drift", deployment=told, model=model)
+    if drift.verdict != "started":
+        raise PlumblineError(f"the drift of {model.name} has started no run: {drift.why}", exit_code=1)
+    tell(f"retraining {drift.verdict}")
+    run = training_run.follow(arn=drift.execution, caller=looking, tell=tell)
     if run.status != "Failed" or run.model_package_arn:
         raise PlumblineError(f"the run {run.arn}, on the data of its champion, ended as {run.status}", exit_code=1)
     _until(
@@ -262,23 +262,42 @@ def watch(
         what=f"the end of the run {run.arn}, in the governor's table,",
     )
     request(asking.client("events"), deployment=told, model=model, because="is it no better yet?", resume=False)
-    braked = _decision(looking, "person", deployment=told, model=model)
+    braked = decision(looking, "person", deployment=told, model=model)
     if braked.brake != "cool-down":
         raise PlumblineError(f"a request right after a run was {braked.verdict}; expected the cool-down", exit_code=1)
-    return Watched(windows=tuple(seen), alarm=alarm, heard=told.event_bus, decision=decision, run=run, braked=braked)
+    return Watched(windows=tuple(seen), alarm=alarm, heard=told.event_bus, decision=drift, run=run, braked=braked)
 
 
-def _decision(looking: Clients, kind: str, *, deployment: Deployment, model: Model) -> Decision:
-    """The last decision on a signal of a kind, once its run is known, if it has one."""
-    client = looking.client("dynamodb")
+def decisions(
+    looking: Clients, kind: str, *, deployment: Deployment, model: Model, since: datetime.datetime | None = None
+) -> list[Decision]:
+    """What was decided on signals of a kind, the newest first.
+
+    Args:
+        looking: Who sees decisions.
+        kind: The kind.
+        deployment: Where it is decided.
+        model: The model.
+        since: The time from which on signals count; left out, all of them do.
+    """
+    found = standing(looking.client("dynamodb"), deployment=deployment, model=model, most=10).decisions
+    of_kind = [one for one in found if one.kind == kind]
+    return [one for one in of_kind if since is None or datetime.datetime.fromisoformat(one.time) >= since]
+
+
+def decision(
+    looking: Clients, kind: str, *, deployment: Deployment, model: Model, since: datetime.datetime | None = None
+) -> Decision:
+    """The newest of them, waited for until its run is known, if it has one.
+
+    Raises:
+        PlumblineError: None comes.
+    """
     found: list[Decision] = []
 
     def decided() -> bool:
-        found[:] = [
-            one
-            for one in standing(client, deployment=deployment, model=model, most=10).decisions
-            if one.kind == kind and (one.execution or one.verdict != "started")
-        ]
+        made = decisions(looking, kind, deployment=deployment, model=model, since=since)
+        found[:] = [one for one in made if one.execution or one.verdict != "started"]
         return bool(found)
 
     _until(decided, what=f"a decision on {kind} of {model.name}")

@@ -17,16 +17,13 @@ from plumbline.rehearsal.labels import deliver
 from plumbline.rehearsal.people import People
 from plumbline.rehearsal.progress import Step
 from plumbline.rehearsal.training import TrainedModel
-from plumbline.rehearsal.watching import Watching, window_end
+from plumbline.rehearsal.watching import Watching, decision, decisions, window_end
 from plumbline.rehearsal.year.story import Passed, Retraining, Year
-from plumbline.retraining.decisions import Decision, standing
 
 _STATIONARY_WINDOWS, _STATIONARY_ROWS = 3, 2_000
 # When a system that knows the truth tells it, after the end of a window.
 _TOLD_AFTER = datetime.timedelta(hours=2)
 _HOUR = datetime.timedelta(hours=1)
-_LIMIT_SECONDS = 60.0
-_POLL_SECONDS = 0.25
 _BECAUSE = "a year's rehearsal"
 
 
@@ -180,6 +177,9 @@ class _Passing:
         )
         step.detail("looked at")
         seen = watching.pass_window(self._monitoring, ended=ended)
+        # Where nothing was measured nothing goes off, and that would show nothing.
+        if missing := set(self._monitoring.checks) - seen.deviations.keys():
+            raise PlumblineError(f"{month.name}: nothing was published of {', '.join(sorted(missing))}", exit_code=1)
         retraining: Retraining | None = None
         alarm = max(seen.sustained.values(), default=0.0) > self._monitoring.line
         if alarm:
@@ -206,11 +206,11 @@ class _Passing:
         """Follows an alarm to the governor, to the run that it starts, and to the version that the run registers."""
         began = time.monotonic()
         step.detail("alarm")
-        decision = self._decision(since)
-        if decision.verdict != "started":
-            return Retraining(verdict=decision.verdict, why=decision.why)
-        run = training_run.follow(arn=decision.execution, caller=self._looking, tell=step.detail)
-        made = Retraining(verdict=decision.verdict, run=run.status, seconds=round(time.monotonic() - began, 2))
+        drift = decision(self._looking, "drift", deployment=self._staging, model=self._model, since=since)
+        if drift.verdict != "started":
+            return Retraining(verdict=drift.verdict, why=drift.why)
+        run = training_run.follow(arn=drift.execution, caller=self._looking, tell=step.detail)
+        made = Retraining(verdict=drift.verdict, run=run.status, seconds=round(time.monotonic() - began, 2))
         if not run.model_package_arn:
             return dataclasses.replace(made, reason=_reason(run))
         report = training_run.evaluation(run=run, deployment=self._staging, model=self._model, caller=self._looking)
@@ -229,26 +229,9 @@ class _Passing:
     def _refuse_decisions(self, *, since: datetime.datetime) -> None:
         """Sees to it that without an alarm nothing is decided."""
         alarm = self._production.drift_alarm(self._model)
-        if self._watching.state_of(alarm) == "ALARM" or self._decisions(since):
+        made = decisions(self._looking, "drift", deployment=self._staging, model=self._model, since=since)
+        if self._watching.state_of(alarm) == "ALARM" or made:
             raise PlumblineError(f"{alarm} has gone off, and no monitor is beyond its line", exit_code=1)
-
-    def _decision(self, since: datetime.datetime) -> Decision:
-        deadline = time.monotonic() + _LIMIT_SECONDS
-        while time.monotonic() < deadline:
-            for one in self._decisions(since):
-                if one.execution or one.verdict != "started":
-                    return one
-            time.sleep(_POLL_SECONDS)
-        raise PlumblineError(
-            f"the alarm of {self._model.name} has led to no decision in {_LIMIT_SECONDS:.0f} s", exit_code=1
-        )
-
-    def _decisions(self, since: datetime.datetime) -> list[Decision]:
-        """What was decided on drift since a time."""
-        found = standing(self._looking.client("dynamodb"), deployment=self._staging, model=self._model, most=10)
-        return [
-            one for one in found.decisions if one.kind == "drift" and datetime.datetime.fromisoformat(one.time) >= since
-        ]
 
     def _never_retrained(self, months: Sequence[Month]) -> dict[str, Sequence[float]]:
         """What the first version, which nobody has retrained, says of each month's rows."""
