@@ -301,11 +301,9 @@ class Storage:
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str, ContinuationToken: str = "") -> Document:
         assert Bucket == DATA
-        found = [
-            {"Key": key, "LastModified": time}
-            for key, (_, time) in sorted(self._cloud.objects.items())
-            if key.startswith(Prefix)
-        ]
+        with self._cloud.lock:
+            objects = sorted(self._cloud.objects.items())
+        found = [{"Key": key, "LastModified": time} for key, (_, time) in objects if key.startswith(Prefix)]
         answer = _page(found, "Contents", ContinuationToken, "NextContinuationToken")
         return answer if found else {}
 
