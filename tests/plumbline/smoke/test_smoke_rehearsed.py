@@ -24,7 +24,7 @@ pytestmark = pytest.mark.rehearsal
 
 
 def _smoke(rehearsal: Rehearsed, *, budget: str, **other: Any) -> Smoke:
-    """A smoke test by a data scientist of dev, at one US dollar an hour, which makes 8 for a run."""
+    """A smoke test by a data scientist of dev, at one US dollar an hour, which makes 10 for a run."""
     dev = rehearsal.deployment(Environment.DEV)
     each = [product(usd="1", component=one) for one in ("Processing", "Training")]
     given: dict[str, Any] = {
@@ -49,9 +49,9 @@ def _runs(rehearsal: Rehearsed) -> list[object]:
 def test_a_run_that_could_cost_more_than_the_budget_does_not_begin(rehearsal: Rehearsed) -> None:
     before = _runs(rehearsal)
     with pytest.raises(
-        PlumblineError, match=r"smoke: a run of flight_delays can cost 8.00 USD, .* that budget or more"
+        PlumblineError, match=r"smoke: a run of flight_delays can cost 10.00 USD, .* that budget or more"
     ):
-        _smoke(rehearsal, budget="7.99").go()
+        _smoke(rehearsal, budget="9.99").go()
     assert _runs(rehearsal) == before
 
 
@@ -63,7 +63,7 @@ def test_code_that_was_not_delivered_is_refused(rehearsal: Rehearsed, tmp_path: 
         if path.is_file():
             (other / path.name).write_bytes(path.read_bytes() + (b"\n" if path.name == "features.py" else b""))
     with pytest.raises(PlumblineError) as refused:
-        _smoke(rehearsal, budget="8", model=load_model(other)).go()
+        _smoke(rehearsal, budget="10", model=load_model(other)).go()
     assert str(refused.value).startswith("smoke: dev has not the code ")
     assert str(refused.value).endswith("accepted: the checkout of a commit that was delivered to it.")
     assert _runs(rehearsal) == before
@@ -72,16 +72,16 @@ def test_code_that_was_not_delivered_is_refused(rehearsal: Rehearsed, tmp_path: 
 def test_somebody_who_may_not_is_told_in_a_sentence(rehearsal: Rehearsed) -> None:
     auditor = rehearsal.journey.people.take(Person.AUDITOR, rehearsal.deployment(Environment.DEV))
     with pytest.raises(PlumblineError, match=r"^smoke: "):
-        _smoke(rehearsal, budget="8", access=auditor).go()
+        _smoke(rehearsal, budget="10", access=auditor).go()
 
 
 def test_what_it_shows_is_what_the_rehearsal_shows(rehearsal: Rehearsed, tmp_path: Path) -> None:
-    written = json.loads(_smoke(rehearsal, budget="8").go().write(tmp_path).read_text())
+    written = json.loads(_smoke(rehearsal, budget="10").go().write(tmp_path).read_text())
     (way,) = written["models"]
     assert way.keys() <= {field.name for field in dataclasses.fields(ModelSummary)}
     dev = rehearsal.deployment(Environment.DEV)
     assert way["model_package_arn"].startswith(dev.arn("sagemaker", f"model-package/{dev.prefix}-"))
-    assert written["cost"] == {"bound": "8.00", "budget": "8.00"}
+    assert written["cost"] == {"bound": "10.00", "budget": "10.00"}
     rows = compare(written, json.loads(rehearsal.summary.text()))
     assert {row.what for row in rows} > {"dataset id", "code digest", "run: Train", "quality: roc_auc"}
     assert [row for row in rows if row.differs] == []

@@ -25,6 +25,7 @@ from tests.plumbline.rehearsal.sagemaker.world import AWAY, HOME, IMAGE_TAG, REG
 pytestmark = pytest.mark.rehearsal
 Document = dict[str, Any]
 FIRST = f"releases/{MODEL}/1/record.zip"
+COPIED = {"PackageArn": f"{COPIED_VERSIONS}1", "Version": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def content(releasing: Releasing, bucket: str, key: str, *, account: str = HOME)
 
 def test_a_release_goes_from_an_approved_version_to_an_approved_copy(releasing: Releasing, released: str) -> None:
     said = releasing.actions(released)["Copy"]["output"]["outputVariables"]
-    assert said == {"PackageArn": f"{COPIED_VERSIONS}1"}
+    assert said == COPIED
     copy = releasing.world.client("sagemaker", account=AWAY).describe_model_package(
         ModelPackageName=f"{COPIED_VERSIONS}1"
     )
@@ -148,7 +149,7 @@ def test_a_release_that_is_gone_back_to_copies_nothing_twice(releasing: Releasin
     execution = releasing.start_at(FIRST)
     releasing.agree(releasing.until_asked(execution), summary="back")
     assert releasing.ended(execution) == "Succeeded", releasing.failures(execution)
-    assert releasing.actions(execution)["Copy"]["output"]["outputVariables"] == {"PackageArn": f"{COPIED_VERSIONS}1"}
+    assert releasing.actions(execution)["Copy"]["output"]["outputVariables"] == COPIED
     versions = releasing.world.client("s3", account=AWAY).list_object_versions(
         Bucket=COPIES, Prefix=f"{MODEL}/released/1/model"
     )["Versions"]
