@@ -221,7 +221,7 @@ def some_signals(draw: random.Random, count: int) -> list[tuple[list[tuple[str, 
 class Storm:
     """Workers that take events from a queue as Lambda does: one that raised comes again.
 
-    One whose start is held up is tried three times, and then lies among the letters.
+    One whose start is held up, or fails for good, is tried three times, and then lies among the letters.
     """
 
     def __init__(self, cloud: Cloud, seed: int, events: list[Document]) -> None:
@@ -277,10 +277,12 @@ class Storm:
             else:
                 self.letters.append(event)
         except RefusedError as refused:
-            # It goes to the queue of failed events; there it is the delivery of one model that fails for all.
+            # A delivery that fails for good for one model may have failed for another for a while.
             assert "could not be " in str(refused)
-            if "ValidationException" not in str(refused):
+            if "ValidationException" not in str(refused) or self._tries(event) < 3:
                 again.append(event)
+            else:
+                self.letters.append(event)
         with self._cloud.lock:
             self._cloud.now = max(self._cloud.now, datetime.fromisoformat(event["time"]))
         again += self._ends(draw)

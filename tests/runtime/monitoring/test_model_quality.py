@@ -531,7 +531,8 @@ def test_an_undefined_metric_is_no_constraint() -> None:
 
 
 @given(
-    st.sampled_from([(kind, name) for kind, names in METRICS.items() for name in names]), st.floats(-3, 1).map(float)
+    st.sampled_from([(kind, name) for kind, names in METRICS.items() for name in names]),
+    st.floats(-3, 1, allow_subnormal=False),
 )
 def test_a_suggested_threshold_is_where_a_metric_is_a_tenth_worse(named: tuple[Kind, str], value: float) -> None:
     kind, name = named
