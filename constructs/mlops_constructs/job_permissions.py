@@ -94,7 +94,7 @@ def write_logs(deployment: Deployment, log_group: str) -> Statement:
 
 
 def publish_metrics(namespace: str) -> Statement:
-    """Publishing what the platform measures of a job (use of the machine, the metrics its log shows)."""
+    """Publishing numbers in one namespace: IAM knows no resource of it."""
     return Statement(
         sid="PublishMetrics",
         actions=["cloudwatch:PutMetricData"],

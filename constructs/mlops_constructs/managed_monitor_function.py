@@ -4,6 +4,7 @@ from constructs import Construct
 
 from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.job_permissions import publish_metrics
 from mlops_constructs.platform_function import PlatformFunction
 from mlops_constructs.policy import Statement
 from mlops_constructs.waiver import waive
@@ -52,12 +53,7 @@ class ManagedMonitorFunction(Construct):
             environment={"NAMESPACE": deployment.monitoring_namespace},
             statements=[
                 Statement(sid="FindExecutions", actions=["sagemaker:ListMonitoringExecutions"], resources=["*"]),
-                Statement(
-                    sid="Publish",
-                    actions=["cloudwatch:PutMetricData"],
-                    resources=["*"],
-                    conditions={"StringEquals": {"cloudwatch:namespace": deployment.monitoring_namespace}},
-                ),
+                publish_metrics(deployment.monitoring_namespace),
             ],
             failures=failures,
             key_arn=values.operations_key_arn,

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from mlops_constructs.dead_letter_queue import DeadLetterQueue
 from mlops_constructs.environment_values import EnvironmentValues
+from mlops_constructs.job_permissions import publish_metrics
 from mlops_constructs.platform_function import PlatformFunction
 from mlops_constructs.policy import Statement
 from mlops_constructs.waiver import waive
@@ -56,12 +57,7 @@ class MonitorFunctions(Construct):
         """
         super().__init__(scope, construct_id)
         self._deployment, self._values, self._failures = deployment, values, failures
-        publishing = Statement(
-            sid="Publish",
-            actions=["cloudwatch:PutMetricData"],
-            resources=["*"],
-            conditions={"StringEquals": {"cloudwatch:namespace": deployment.monitoring_namespace}},
-        )
+        publishing = publish_metrics(deployment.monitoring_namespace)
         endpoints = deployment.arn("sagemaker", f"endpoint/{deployment.prefix}-*")
         configs, models = (deployment.arn("sagemaker", f"{kind}/*") for kind in ("endpoint-config", "model"))
         versions = deployment.arn("sagemaker", f"model-package/{deployment.prefix}-*/*")
