@@ -1,13 +1,12 @@
 """What tells people, and staging, that they are needed, tried for real: an alarm, and the use of break-glass."""
 
 import dataclasses
-import json
 import time
 
 from plumbline.configuration import Deployment, Person
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.cloud import Cloud
-from plumbline.rehearsal.hearing import listen
+from plumbline.rehearsal.hearing import listen, subscribe
 from plumbline.rehearsal.people import People
 
 _LIMIT_SECONDS = 20.0
@@ -46,7 +45,7 @@ def try_alerts(*, cloud: Cloud, people: People, deployment: Deployment, told: De
             the bus is not.
     """
     listener = listen(cloud=cloud, deployment=told, account=deployment.account)
-    queue = _subscribe(cloud, deployment)
+    queue = subscribe(cloud=cloud, deployment=deployment)
     alarm = f"{deployment.prefix}-tried"
     cloudwatch = cloud.administrator(deployment.account).client("cloudwatch")
     cloudwatch.put_metric_alarm(
@@ -69,34 +68,6 @@ def try_alerts(*, cloud: Cloud, people: People, deployment: Deployment, told: De
     listener.stop()
     cloudwatch.delete_alarms(AlarmNames=[alarm])
     return Alerts(topic=deployment.operations_topic, bus=told.event_bus, alarm=alarm, break_glass=role)
-
-
-def _subscribe(cloud: Cloud, deployment: Deployment) -> str:
-    """A queue that is told what the topic says.
-
-    Returns:
-        The queue's URL.
-    """
-    administrator = cloud.administrator(deployment.account)
-    sqs = administrator.client("sqs")
-    url = str(sqs.create_queue(QueueName=f"{deployment.prefix}-subscriber")["QueueUrl"])
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": deployment.operations_topic_arn}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    administrator.client("sns").subscribe(
-        TopicArn=deployment.operations_topic_arn,
-        Protocol="sqs",
-        Endpoint=arn,
-        Attributes={"RawMessageDelivery": "true"},
-    )
-    return url
 
 
 def _wait(cloud: Cloud, deployment: Deployment, queue: str, wanted: dict[str, str]) -> None:

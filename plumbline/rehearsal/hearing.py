@@ -1,4 +1,4 @@
-"""What arrives on the bus of an environment, overheard."""
+"""What arrives on the bus of an environment, and what its operations topic says, overheard."""
 
 import dataclasses
 import json
@@ -88,3 +88,35 @@ def listen(*, cloud: Cloud, deployment: Deployment, account: str) -> Listener:
     url = str(sqs.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"])
     events.put_targets(Rule=name, EventBusName=deployment.event_bus, Targets=[{"Id": "listener", "Arn": queue}])
     return Listener(bus=deployment.event_bus, url=url, rule=name, sqs=sqs, events=events)
+
+
+def subscribe(*, cloud: Cloud, deployment: Deployment) -> str:
+    """A queue that is told what the operations topic of an environment says.
+
+    Args:
+        cloud: The cloud.
+        deployment: The environment.
+
+    Returns:
+        The queue's URL.
+    """
+    administrator = cloud.administrator(deployment.account)
+    sqs = administrator.client("sqs")
+    url = str(sqs.create_queue(QueueName=f"{deployment.prefix}-subscriber")["QueueUrl"])
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": deployment.operations_topic_arn}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    administrator.client("sns").subscribe(
+        TopicArn=deployment.operations_topic_arn,
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes={"RawMessageDelivery": "true"},
+    )
+    return url

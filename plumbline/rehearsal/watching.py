@@ -53,7 +53,7 @@ class Answers:
     """What an endpoint has answered.
 
     Attributes:
-        ids: The inference id of each answer, by which its truth is told.
+        ids: The inference id of each answer, by which its truth is told; empty if the requests had none.
         probabilities: The answers, in the same order.
     """
 
@@ -113,7 +113,7 @@ class Watching:
             body, id_ = "".join(f"{row}\n" for row in asked).encode(), f"{name}-{start}" if name else ""
             probabilities += invoke(endpoint=endpoint, caller=self._caller, rows=body, client=client, inference_id=id_)
             # As the monitors number the rows of a request.
-            ids += [f"{id_}/{number}" if number else id_ for number in range(len(asked))]
+            ids += [f"{id_}/{number}" if number else id_ for number in range(len(asked))] if id_ else []
         _until(lambda: self._captured() > before, what=f"a capture of {endpoint}")
         return Answers(ids=tuple(ids), probabilities=tuple(probabilities))
 
