@@ -1,5 +1,6 @@
 """What each kind of target needs before it gets an event, and what it gets."""
 
+import concurrent.futures
 import datetime
 import io
 import json
@@ -99,12 +100,23 @@ def test_nobody_but_a_service_puts_a_services_events_on_another_accounts_bus(clo
 @pytest.fixture(scope="module")
 def function(cloud: Cloud) -> Iterator[str]:
     """A function that cannot do what it is asked, with a queue for what failed."""
+    yield from _function(cloud, "def handler(event, context):\n    raise ValueError(event['detail'])\n")
+
+
+@pytest.fixture(scope="module")
+def waiting(cloud: Cloud) -> Iterator[str]:
+    """A function that waits as long as it is told to, and breaks when it is told to."""
+    lines = ("import os, time", "def handler(event, context):", "    time.sleep(event['seconds'])")
+    yield from _function(cloud, "\n".join((*lines, "    return os._exit(1) if event['breaks'] else 'waited'", "")))
+
+
+def _function(cloud: Cloud, text: str) -> Iterator[str]:
     iam, name = cloud.administrator(OWNER).client("iam"), fresh("function")
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("index.py", "def handler(event, context):\n    raise ValueError(event['detail'])\n")
+        archive.writestr("index.py", text)
     client = cloud.administrator(OWNER).client("lambda")
     made_function = client.create_function(
         FunctionName=name, Runtime="python3.12", Handler="index.handler", Role=role, Code={"ZipFile": code.getvalue()}
@@ -140,6 +152,22 @@ def test_a_function_that_fails_is_tried_again_and_its_event_goes_to_its_own_queu
     assert json.loads(failed.wait()["body"])["requestPayload"]["detail"] == {"number": 1}
     assert letters.read() == []
     assert rule.counted("FailedInvocations") == 0
+
+
+def test_an_invocation_that_breaks_its_process_breaks_no_other(cloud: Cloud, waiting: str) -> None:
+    client = cloud.administrator(OWNER).client("lambda")
+
+    def invoke(seconds: float, *, breaks: bool) -> tuple[bool, Any]:
+        given = json.dumps({"seconds": seconds, "breaks": breaks})
+        answer = client.invoke(FunctionName=waiting, Payload=given)
+        return "FunctionError" in answer, json.loads(answer["Payload"].read())
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        slow = [pool.submit(invoke, 2.0, breaks=False) for _ in range(3)]
+        time.sleep(0.8)
+        broken, _ = pool.submit(invoke, 0, breaks=True).result()
+    assert broken
+    assert [one.result() for one in slow] == [(False, "waited")] * 3
 
 
 _MODEL_AND_TIME = {
