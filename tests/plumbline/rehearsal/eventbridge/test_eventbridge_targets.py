@@ -7,6 +7,7 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,11 +104,21 @@ def function(cloud: Cloud) -> Iterator[str]:
     yield from _function(cloud, "def handler(event, context):\n    raise ValueError(event['detail'])\n")
 
 
+_WAITING = """
+import os, time
+
+def handler(event, context):
+    time.sleep(event["seconds"])
+    with open(event["told"], "a") as told:
+        told.write(f"{os.getpid()}\\n")
+    return os._exit(1) if event["breaks"] else "waited"
+"""
+
+
 @pytest.fixture(scope="module")
 def waiting(cloud: Cloud) -> Iterator[str]:
-    """A function that waits as long as it is told to, and breaks when it is told to."""
-    lines = ("import os, time", "def handler(event, context):", "    time.sleep(event['seconds'])")
-    yield from _function(cloud, "\n".join((*lines, "    return os._exit(1) if event['breaks'] else 'waited'", "")))
+    """A function that waits as long as it is told to, tells its process, and breaks when it is told to."""
+    yield from _function(cloud, _WAITING)
 
 
 def _function(cloud: Cloud, text: str) -> Iterator[str]:
@@ -154,11 +165,11 @@ def test_a_function_that_fails_is_tried_again_and_its_event_goes_to_its_own_queu
     assert rule.counted("FailedInvocations") == 0
 
 
-def test_an_invocation_that_breaks_its_process_breaks_no_other(cloud: Cloud, waiting: str) -> None:
+def test_an_invocation_that_breaks_its_process_breaks_no_other(cloud: Cloud, waiting: str, tmp_path: Path) -> None:
     client = cloud.administrator(OWNER).client("lambda")
 
     def invoke(seconds: float, *, breaks: bool) -> tuple[bool, Any]:
-        given = json.dumps({"seconds": seconds, "breaks": breaks})
+        given = json.dumps({"seconds": seconds, "breaks": breaks, "told": str(tmp_path / "told")})
         answer = client.invoke(FunctionName=waiting, Payload=given)
         return "FunctionError" in answer, json.loads(answer["Payload"].read())
 
@@ -168,6 +179,21 @@ def test_an_invocation_that_breaks_its_process_breaks_no_other(cloud: Cloud, wai
         broken, _ = pool.submit(invoke, 0, breaks=True).result()
     assert broken
     assert [one.result() for one in slow] == [(False, "waited")] * 3
+
+
+def test_six_events_at_once_call_functions_and_the_others_wait(cloud: Cloud, waiting: str, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    rule = Rule(cloud, Arn=waiting, InputPath="$.detail")
+    _permit(cloud, waiting, rule.arn)
+    for _ in range(24):
+        rule.send(seconds=0.2, breaks=False, told=str(told))
+    deadline, processes = time.monotonic() + 4 * LIMIT_SECONDS, list[str]()
+    while len(processes) < 24:
+        assert time.monotonic() < deadline, f"{len(processes)} of 24 events have called the function"
+        time.sleep(0.1)
+        processes = told.read_text().split() if told.exists() else []
+    assert len(processes) == 24
+    assert 1 < len(set(processes)) <= 6
 
 
 _MODEL_AND_TIME = {
