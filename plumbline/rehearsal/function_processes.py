@@ -22,7 +22,6 @@ _own_release = lambda_svc.release_worker
 _own_invalidate = lambda_svc.invalidate_worker
 # The process that the invocation of this thread runs in.
 _leased = threading.local()
-_credentials = threading.Lock()
 
 
 def register(authority: Path) -> None:
@@ -42,10 +41,8 @@ def _trusting(
     own: Callable[[Mapping[str, object]], Variables], authority: str
 ) -> Callable[[Mapping[str, object]], Variables]:
     def variables(config: Mapping[str, object]) -> Variables:
-        with _credentials:  # they go into a table of sessions that the emulator goes through without a lock
-            given = own(config)
         # These come last into the environment of a function, so nothing that it is given hides them.
-        return given | {"SSL_CERT_FILE": authority}
+        return own(config) | {"SSL_CERT_FILE": authority}
 
     return variables
 

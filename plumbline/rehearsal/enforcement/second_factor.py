@@ -7,6 +7,7 @@ The six digits themselves are not verified: no device of the rehearsal makes any
 
 import contextvars
 import re
+import threading
 from collections.abc import Mapping
 
 from ministack.core import iam_evaluator
@@ -21,6 +22,8 @@ _USER = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):user/(?:.*/)?([^/]+)")
 _device: contextvars.ContextVar[str] = contextvars.ContextVar("device", default="")
 _shown: contextvars.ContextVar[bool] = contextvars.ContextVar("shown", default=False)
 _sessions: set[str] = set()
+# Requests, jobs and functions register sessions from threads of their own, and the emulator goes through all of them.
+_registering = threading.Lock()
 _own_register_session = sts.register_session
 _own_principal_keys = iam_evaluator._principal_keys
 
@@ -49,7 +52,8 @@ def see(caller_arn: str, asked: Asked) -> None:
 
 
 def _register_session(access_key: str, session: dict[str, object]) -> None:
-    _own_register_session(access_key, session)
+    with _registering:
+        _own_register_session(access_key, session)
     if _shown.get():
         _sessions.add(access_key)
         _shown.set(False)
