@@ -209,7 +209,11 @@ class RetrainingGovernor(Construct):
                     actions=["sagemaker:ListPipelineExecutions", "sagemaker:StartPipelineExecution"],
                     resources=[pipelines],
                 ),
-                Statement(sid="SeeRuns", actions=["sagemaker:DescribePipelineExecution"], resources=[executions]),
+                Statement(
+                    sid="SeeRuns",
+                    actions=["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"],
+                    resources=[executions],
+                ),
                 Statement(sid="FindVersions", actions=["sagemaker:ListModelPackages"], resources=["*"]),
                 Statement(sid="ReadChampion", actions=["sagemaker:DescribeModelPackage"], resources=[versions]),
                 Statement(

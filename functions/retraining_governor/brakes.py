@@ -128,7 +128,8 @@ def flying(state: State, signal_id: str, execution: str) -> State:
 def ended(state: State, end: End, *, failures: int) -> State:
     """The state after a run has ended; the same state when it is not the one in flight.
 
-    A run that a person has stopped is neither a failure nor the end of a row of them, and has no result.
+    A run that a person has stopped is neither a failure nor the end of a row of them, and has no result. One that broke
+    is a failure, and has none either.
 
     Args:
         state: The state before.
@@ -140,7 +141,8 @@ def ended(state: State, end: End, *, failures: int) -> State:
     landed = dataclasses.replace(state, flight=None)
     if end.status not in {"Succeeded", "Failed"}:
         return landed
-    landed = dataclasses.replace(landed, known=state.flight.signal)
+    if end.judged:
+        landed = dataclasses.replace(landed, known=state.flight.signal)
     if end.status == "Succeeded":
         return dataclasses.replace(landed, failures=0)
     failed = dataclasses.replace(landed, failures=state.failures + 1)

@@ -253,6 +253,7 @@ class Governor:
         state = self._table.state(end.model)
         if self._table.end(end.model, end.execution) is not None:
             return
+        end = dataclasses.replace(end, judged=self._runs.judged(end))
         after = brakes.ended(state, end, failures=settings.failures)
         self._table.write(end.model, read=state, state=after, end=end)
 

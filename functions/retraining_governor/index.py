@@ -39,7 +39,8 @@ decisions on a model, by time: Query on `model` and `begins_with(item, "decision
 Actions:
     dynamodb:GetItem, dynamodb:PutItem: The table. TransactWriteItems is allowed by PutItem.
     sagemaker:StartPipelineExecution, sagemaker:ListPipelineExecutions: The pipelines `<PREFIX>-*`.
-    sagemaker:DescribePipelineExecution: Their executions, `pipeline/<PREFIX>-*/execution/*`.
+    sagemaker:DescribePipelineExecution, sagemaker:ListPipelineExecutionSteps: Their executions,
+        `pipeline/<PREFIX>-*/execution/*`.
     sagemaker:ListModelPackages: The model package groups; IAM knows no resource of it.
     sagemaker:DescribeModelPackage: The versions `model-package/<PREFIX>-*/*`.
     s3:ListBucket: DATA_BUCKET, with the prefixes `*/datasets/*` and `labelled/*`.

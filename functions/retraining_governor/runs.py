@@ -30,6 +30,8 @@ FOR_GOOD = {
     "ResourceNotFound",
     "ValidationException",
 }
+# What a job says first of data that does not do.
+_REJECTED = "rejected: "
 _UNDER_WAY = {"Executing", "Stopping"}
 _UNUSABLE = {"Failed", "Deleting"}
 # The reason becomes a property of the model package: at most 256 characters, letters, digits, spaces and these. A run
@@ -186,6 +188,28 @@ class Runs:
         if status in _UNDER_WAY:
             return None
         return End(model=model, execution=execution, status=status, time=time or asked)
+
+    def judged(self, end: End) -> bool:
+        """Whether a run that has ended says something of what it was made of.
+
+        What has failed does so if its pipeline came to the step that the gate fails in, or if a job rejected its data;
+        SageMaker's own trouble, or that of the code, would not come back with the same data.
+
+        Raises:
+            ClientError: AWS refused or failed.
+        """
+        if end.status != "Failed":
+            return end.status == "Succeeded"
+        pages = self._sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+            PipelineExecutionArn=end.execution
+        )
+        try:
+            steps = [step for page in pages for step in page["PipelineExecutionSteps"]]
+        except ClientError as error:
+            if code_of(error) != "ResourceNotFound":
+                raise
+            return False
+        return any("Fail" in step.get("Metadata", {}) or _REJECTED in step.get("FailureReason", "") for step in steps)
 
     def start(self, decision: Decision, *, labelled_uri: str, again: bool) -> str:
         """Starts the run that was decided on; the same decision starts one run, however often it is asked for.

@@ -119,12 +119,15 @@ class End:
         execution: The execution's ARN.
         status: `Succeeded`, `Failed`, `Stopped`, or `Gone` for one of which SageMaker knows nothing any more.
         time: When it ended.
+        judged: Whether it says something of what it was made of: it registered a version, or its gate or a check
+            refused. One that broke on the way does not. An event does not tell; False where nobody has looked.
     """
 
     model: str
     execution: str
     status: str
     time: datetime
+    judged: bool = False
 
 
 def read(event: object, ours: Surroundings) -> Signal | Delivery | End | None:

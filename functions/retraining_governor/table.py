@@ -166,7 +166,8 @@ class Table:
         if found is None:
             return None
         time = datetime.fromisoformat(found["time"])
-        return End(model=model, execution=execution, status=found["status"], time=time)
+        judged = found.get("judged", False)
+        return End(model=model, execution=execution, status=found["status"], time=time, judged=judged)
 
     def write(
         self,
@@ -199,8 +200,8 @@ class Table:
         if amended is not None:
             puts.append(self._put(_described(amended)))
         if end is not None:
-            told = {"model": model, "item": _end_key(end.execution), "status": end.status, "time": _written(end.time)}
-            puts.append(self._new(told | {"execution": end.execution}))
+            told = {"execution": end.execution, "status": end.status, "time": _written(end.time), "judged": end.judged}
+            puts.append(self._new({"model": model, "item": _end_key(end.execution)} | told))
         try:
             self._client.transact_write_items(TransactItems=puts)
         except ClientError as error:

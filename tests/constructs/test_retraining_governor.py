@@ -148,6 +148,7 @@ def test_it_starts_training_pipelines_of_the_environment_and_no_job(operations: 
         "sagemaker:DescribeModelPackage",
         "sagemaker:DescribePipelineExecution",
         "sagemaker:ListModelPackages",
+        "sagemaker:ListPipelineExecutionSteps",
         "sagemaker:ListPipelineExecutions",
         "sagemaker:StartPipelineExecution",
     }

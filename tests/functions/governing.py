@@ -42,6 +42,13 @@ ENVIRONMENT = {
     "OPERATIONS_TOPIC_ARN": TOPIC,
 }
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+GATE: Document = {"StepName": "Fail", "StepStatus": "Failed", "Metadata": {"Fail": {"ErrorMessage": "not beaten"}}}
+BROKE: Document = {
+    "StepName": "Train",
+    "StepStatus": "Failed",
+    "FailureReason": "CapacityError: Unable to provision requested ML compute capacity",
+    "Metadata": {"TrainingJob": {"Arn": f"arn:aws:sagemaker:{REGION}:{STAGING}:training-job/one"}},
+}
 EVERY = ["drift", "schedule", "data", "person", "code"]
 _ITEM_BYTES = 400 * 1024
 
@@ -170,10 +177,12 @@ class Cloud:
         """The executions, the oldest first."""
         return list(self.executions.values())
 
-    def finish(self, execution: Document, status: str) -> Document:
-        """Ends an execution; returns the event."""
+    def finish(self, execution: Document, status: str, *, failed: Document | None = None) -> Document:
+        """Ends an execution, one that fails in a step, the gate's if none is given; returns the event."""
         with self.lock:
             execution |= {"PipelineExecutionStatus": status, "LastModifiedTime": self.now}
+            if status == "Failed":
+                execution["steps"] = [{"StepName": "Prepare", "StepStatus": "Succeeded"}, failed or GATE]
         return end(execution["PipelineExecutionArn"], status, self.now)
 
     def decisions(self, model: str) -> list[Document]:
@@ -395,6 +404,13 @@ class Pipelines:
                 raise refusal("ResourceNotFound")
             found = self._cloud.executions[PipelineExecutionArn]
             return {name: found[name] for name in ("PipelineExecutionStatus", "LastModifiedTime")}
+
+    def list_pipeline_execution_steps(self, *, PipelineExecutionArn: str, NextToken: str = "") -> Document:
+        with self._cloud.lock:
+            if PipelineExecutionArn not in self._cloud.executions:
+                raise refusal("ResourceNotFound")
+            steps = list(self._cloud.executions[PipelineExecutionArn].get("steps", []))
+        return _page(steps, "PipelineExecutionSteps", NextToken, "NextToken", size=1)
 
     def list_pipeline_executions(
         self,

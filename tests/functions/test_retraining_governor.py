@@ -346,6 +346,54 @@ def test_a_run_of_what_the_last_one_was_made_of_is_not_started_if_that_had_a_res
     assert len(cloud.started()) == 1
 
 
+REJECTED = {
+    "StepName": "Check",
+    "StepStatus": "Failed",
+    "FailureReason": "ClientError: AlgorithmError: rejected: labelled window 20261101T0000Z: carrier: 3 % are unknown",
+}
+
+
+@pytest.mark.parametrize(("step", "runs"), [(governing.BROKE, 2), (REJECTED, 1), (governing.GATE, 1)])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_run_that_broke_has_no_result_and_may_be_started_again(
+    cloud: Cloud, step: Document, runs: int, told: bool
+) -> None:
+    handle(governing.alarm())
+    cloud.now = NOON + HOUR
+    event = cloud.finish(cloud.started()[0], "Failed", failed=step)
+    if told:
+        handle(event)
+    handle(governing.alarm(time=NOON + 2 * DAY))
+    assert len(cloud.started()) == runs
+    assert cloud.state(MODEL)["failures"] == 1
+
+
+def test_the_end_of_a_run_that_sagemaker_does_not_know_any_more_is_none_of_a_result(cloud: Cloud) -> None:
+    handle(governing.alarm())
+    event = cloud.finish(cloud.started()[0], "Failed")
+    cloud.executions.clear()
+    handle(event)
+    handle(governing.alarm(time=NOON + 2 * DAY))
+    assert len(cloud.started()) == 1
+    assert [one["verdict"] for one in cloud.decisions(MODEL)] == ["started", "started"]
+
+
+def test_of_a_run_whose_end_is_told_before_its_start_is_written_down_the_result_is_known(cloud: Cloud) -> None:
+    def cut_short(name: str, when: str, _request: Document) -> None:
+        if (name, when) == ("sagemaker.start_pipeline_execution", "after"):
+            raise CrashedError(name)
+
+    cloud.interfere = cut_short
+    with pytest.raises(CrashedError):
+        handle(governing.alarm())
+    cloud.interfere = lambda _name, _when, _request: None
+    cloud.now = NOON + HOUR
+    handle(cloud.finish(cloud.started()[0], "Failed"))
+    handle(governing.alarm())
+    assert cloud.decisions(MODEL)[0]["execution"]
+    assert "(unchanged)" in handle(governing.alarm(time=NOON + 2 * DAY))
+
+
 def add_dataset(cloud: Cloud) -> None:
     cloud.add_dataset(MODEL, "two", NOON + HOUR)
 

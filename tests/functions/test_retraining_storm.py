@@ -65,8 +65,11 @@ class Oracle:
         """
         counted: Counter[str] = Counter()
         decided = []
+        broken = {
+            one["PipelineExecutionArn"] for one in self.cloud.started() if governing.BROKE in one.get("steps", [])
+        }
         for model in TAKEN:
-            ledger = Ledger(model, exact=self.exact)
+            ledger = Ledger(model, exact=self.exact, broken=broken)
             for written in self.cloud.log:
                 for row in written:
                     if row["model"] == model:
@@ -95,9 +98,10 @@ class Oracle:
 class Ledger:
     """What was committed of one model, so far."""
 
-    def __init__(self, model: str, *, exact: bool) -> None:
+    def __init__(self, model: str, *, exact: bool, broken: set[str]) -> None:
         self.decisions: dict[str, Document] = {}
         self._exact = exact
+        self._broken = broken
         self._waiting = self._ever_waited = False
         self.counted: Counter[str] = Counter()
         self._settings = governing.settings(**TAKEN[model])
@@ -158,8 +162,9 @@ class Ledger:
     def _known(self) -> tuple[str, ...]:
         """What the last run was made of that has ended with a result."""
         for signal in reversed(self._starts):
-            status, _ = self._ends.get(self.decisions[signal]["execution"], ("", None))
-            if status in {"Succeeded", "Failed"}:
+            execution = self.decisions[signal]["execution"]
+            status, _ = self._ends.get(execution, ("", None))
+            if status in {"Succeeded", "Failed"} and execution not in self._broken:
                 return _made_of(self.decisions[signal])
         return ()
 
@@ -311,7 +316,12 @@ class Storm:
             running = [one for one in self._cloud.started() if one["PipelineExecutionStatus"] == "Executing"]
             ending = [one for one in running if draw.random() < 0.15]
             events = [
-                self._cloud.finish(one, draw.choice(["Succeeded", "Failed", "Failed", "Stopped"])) for one in ending
+                self._cloud.finish(
+                    one,
+                    draw.choice(["Succeeded", "Failed", "Failed", "Stopped"]),
+                    failed=draw.choice([governing.GATE, governing.BROKE]),
+                )
+                for one in ending
             ]
         return [event for event in events for _ in range(draw.choice([0, 1, 1, 3]))]
 
