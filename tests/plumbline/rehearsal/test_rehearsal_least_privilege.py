@@ -54,26 +54,33 @@ OF_PIPELINES = (
     "sagemaker:DescribeProcessingJob",
     "sagemaker:DescribeTrainingJob",
 )
-CASES = [
-    *((ModelJob.PREPARE, action) for action in OF_JOBS),
-    *((ModelJob.TRAIN, action) for action in OF_JOBS),
-    *((ModelJob.EVALUATE, action) for action in OF_JOBS),
-    *((ModelJob.PIPELINE, action) for action in OF_PIPELINES),
-]
+USED = {
+    ModelJob.PREPARE: OF_JOBS,
+    ModelJob.DATA_CHECK: OF_JOBS,
+    ModelJob.TRAIN: OF_JOBS,
+    ModelJob.EVALUATE: OF_JOBS,
+    ModelJob.PIPELINE: OF_PIPELINES,
+}
+CASES = [(job, action) for job, actions in USED.items() for action in actions]
 
 # Does nothing but leave something behind wherever a job may. (One argument holds at most 256 characters.)
 _TINY = """import os,pathlib as p
-b=p.Path(os.environ.get("SAGEMAKER_BASE_DIR","/opt/ml"))
-o="processing/output/"
-for d in o+"train",o+"test",o+"evaluation","model","checkpoints":
+b=p.Path(os.getenv("SAGEMAKER_BASE_DIR","/opt/ml"))
+for d in "model checkpoints Otrain Otest Ocheck Oevaluation".replace("O","processing/output/").split():
  d=b/d
  d.mkdir(511,1,1)
  (d/"left.json").write_text('{"gate":1}')
 print(1)"""
 _ENTRY = ["python", "-c", _TINY]
+_SMALL = {"code", "baseline"}
 _LIMIT_SECONDS = 240
-# Below what a processing job writes.
-_PROCESSING = {ModelJob.PREPARE: "/prepared/", ModelJob.EVALUATE: "/evaluations/"}
+_ROLE_NAME = 64  # API_CreateRole
+# The step of a processing job, and below what it writes.
+_PROCESSING = {
+    ModelJob.PREPARE: ("Prepare", "/prepared/"),
+    ModelJob.DATA_CHECK: ("Check", "/checks/"),
+    ModelJob.EVALUATE: ("Evaluate", "/evaluations/"),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,12 +106,12 @@ class Bench:
         self._jobs = {
             step["StepName"]: next(iter(step["Metadata"].values()))["Arn"].rsplit("/", 1)[-1]
             for step in steps["PipelineExecutionSteps"]
-            if step["StepName"] in {"Prepare", "Train", "Evaluate"}
+            if step["StepName"] in {"Train", *(name for name, _ in _PROCESSING.values())}
         }
 
     def role_without(self, job: ModelJob, action: str | None) -> str:
-        """A copy of a job's role that lacks one action, or none. Its name ends as the original's, for the policies of
-        the registry and the like name roles by pattern."""
+        """A copy of a job's role that lacks one action, or none. Its name begins and ends as the original's, for the
+        policies of the registry and the like name roles by pattern."""
         rehearsal = self._rehearsal
         original = rehearsal.staging.role_name(rehearsal.model, job)
         policy = rehearsal.role_policy(rehearsal.staging, original)
@@ -115,7 +122,7 @@ class Bench:
         iam = rehearsal.client(rehearsal.staging, "iam")
         trust = iam.get_role(RoleName=original)["Role"]["AssumeRolePolicyDocument"]
         label = (action or "nothing").replace(":", "-")
-        name = f"{rehearsal.staging.prefix}-{label}-{job}"[-64:]
+        name = f"{rehearsal.staging.prefix}-{label}"[: _ROLE_NAME - len(job) - 1] + f"-{job}"
         made = iam.create_role(
             RoleName=name,
             AssumeRolePolicyDocument=json.dumps(trust),
@@ -149,15 +156,16 @@ class Bench:
 
     def processing(self, role: str, job: ModelJob) -> dict[str, Any]:
         """A request for a processing job: one small input, one small output, everything else as in the run."""
-        described = self._client.describe_processing_job(ProcessingJobName=self._jobs[job.value.capitalize()])
+        step, below = _PROCESSING[job]
+        described = self._client.describe_processing_job(ProcessingJobName=self._jobs[step])
         wanted = ("ProcessingResources", "StoppingCondition", "AppSpecification", "NetworkConfig")
         request = {member: copy.deepcopy(described[member]) for member in (*wanted, "ProcessingOutputConfig")}
         request["AppSpecification"] |= {"ContainerEntrypoint": _ENTRY}
         request["AppSpecification"].pop("ContainerArguments", None)
-        request["ProcessingInputs"] = [one for one in described["ProcessingInputs"] if one["InputName"] == "code"]
+        request["ProcessingInputs"] = [one for one in described["ProcessingInputs"] if one["InputName"] in _SMALL]
         for output in request["ProcessingOutputConfig"]["Outputs"]:
-            bucket, _, _ = output["S3Output"]["S3Uri"].partition(_PROCESSING[job])
-            output["S3Output"]["S3Uri"] = f"{bucket}{_PROCESSING[job]}probe/{output['OutputName']}"
+            bucket, _, _ = output["S3Output"]["S3Uri"].partition(below)
+            output["S3Output"]["S3Uri"] = f"{bucket}{below}probe/{output['OutputName']}"
         return request | {"RoleArn": role}
 
     def training(self, role: str) -> dict[str, Any]:
@@ -267,9 +275,7 @@ class Bench:
 def endings(rehearsal: Rehearsed) -> dict[tuple[ModelJob, str | None], Ending]:
     """Every case's ending; all of them run side by side, as many at a time as the rehearsal has workers."""
     bench = Bench(rehearsal)
-    complete: Iterable[tuple[ModelJob, str | None]] = [
-        (job, None) for job in (ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.PIPELINE)
-    ]
+    complete: Iterable[tuple[ModelJob, str | None]] = [(job, None) for job in USED]
     waiting = {case: bench.start(*case) for case in [*complete, *CASES]}
     found: dict[tuple[ModelJob, str | None], Ending] = {}
     deadline = time.monotonic() + _LIMIT_SECONDS
@@ -286,7 +292,7 @@ def endings(rehearsal: Rehearsed) -> dict[tuple[ModelJob, str | None], Ending]:
 Endings = dict[tuple[ModelJob, str | None], Ending]
 
 
-@pytest.mark.parametrize("job", [ModelJob.PREPARE, ModelJob.TRAIN, ModelJob.EVALUATE, ModelJob.PIPELINE])
+@pytest.mark.parametrize("job", USED)
 def test_a_complete_copy_of_the_role_succeeds(endings: Endings, job: ModelJob) -> None:
     ending = endings[job, None]
     assert ending.status in {"Completed", "Succeeded"}, ending.reason
@@ -303,15 +309,7 @@ def test_without_the_action_the_step_fails_and_names_role_and_action(
     assert action in ending.reason
 
 
-@pytest.mark.parametrize(
-    ("job", "cases"),
-    [
-        (ModelJob.PREPARE, OF_JOBS),
-        (ModelJob.TRAIN, OF_JOBS),
-        (ModelJob.EVALUATE, OF_JOBS),
-        (ModelJob.PIPELINE, OF_PIPELINES),
-    ],
-)
+@pytest.mark.parametrize(("job", "cases"), USED.items())
 def test_the_cases_are_all_the_actions_that_the_run_used(
     rehearsal: Rehearsed, job: ModelJob, cases: tuple[str, ...]
 ) -> None:
