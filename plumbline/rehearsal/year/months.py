@@ -20,7 +20,7 @@ from plumbline.rehearsal.training import TrainedModel
 from plumbline.rehearsal.watching import Watching, decision, decisions, window_end
 from plumbline.rehearsal.year.story import Passed, Retraining, Year
 
-_STATIONARY_WINDOWS, _STATIONARY_ROWS = 3, 2_000
+_STATIONARY_WINDOWS, _STATIONARY_ROWS = 9, 2_000  # as many as months
 # When a system that knows the truth tells it, after the end of a window.
 _TOLD_AFTER = datetime.timedelta(hours=2)
 _HOUR = datetime.timedelta(hours=1)

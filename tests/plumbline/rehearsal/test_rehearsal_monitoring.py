@@ -1,20 +1,12 @@
-"""What production's monitors saw, what staging decided on it, and what becomes of a storm of signals."""
-
-import concurrent.futures
-import json
-import time
+"""What production's monitors saw, and what staging decided on it."""
 
 import pytest
 
-from plumbline.configuration import REQUEST_SOURCE, REQUEST_TYPE, Monitor, Person
+from plumbline.configuration import Monitor
 from plumbline.rehearsal.watching import Watched
-from plumbline.retraining.decisions import standing
 from tests.plumbline.rehearsal.shared import Rehearsed
 
 pytestmark = pytest.mark.rehearsal
-
-_LIMIT_SECONDS = 240.0
-_DISTINCT, _TIMES = 12, 3
 
 
 @pytest.fixture
@@ -80,30 +72,3 @@ def test_the_baselines_lie_beside_productions_artifact(rehearsal: Rehearsed) -> 
     found = rehearsal.client(production, "s3").list_objects_v2(Bucket=production.models_bucket, Prefix=prefix)
     names = {entry["Key"].removeprefix(prefix) for entry in found["Contents"]}
     assert {"checks.json", "data-quality/constraints.json", "model-quality/statistics.json"} <= names
-
-
-def test_a_storm_of_requests_is_decided_on_one_by_one_and_none_is_lost(rehearsal: Rehearsed) -> None:
-    staging, model = rehearsal.staging, rehearsal.model
-    approver = rehearsal.journey.people.take(Person.APPROVER, staging)
-    looking = rehearsal.journey.people.take(Person.DATA_SCIENTIST, staging).client("dynamodb")
-    before = standing(looking, deployment=staging, model=model, most=1_000)
-    events = approver.client("events")
-
-    def put(number: int) -> None:
-        detail = {"model": model.name, "reason": "storm", "id": f"storm-{number % _DISTINCT}", "resume": False}
-        entry = {"EventBusName": staging.event_bus_arn, "Source": REQUEST_SOURCE, "DetailType": REQUEST_TYPE}
-        assert events.put_events(Entries=[entry | {"Detail": json.dumps(detail)}])["FailedEntryCount"] == 0
-
-    with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        list(pool.map(put, range(_DISTINCT * _TIMES)))
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        after = standing(looking, deployment=staging, model=model, most=1_000)
-        if len(after.decisions) >= len(before.decisions) + _DISTINCT:
-            break
-        time.sleep(0.5)
-    new = [one for one in after.decisions if one.reason == "storm"]
-    assert len(new) == _DISTINCT
-    # The cool-down of the run that drift has started still holds.
-    assert {one.verdict for one in new} == {"refused"}
-    assert {one.brake for one in new} <= {"cool-down", "stale"}

@@ -124,9 +124,12 @@ def broken(rehearsal: Rehearsed, inputs: Inputs) -> tuple[Run, list[str], list[s
     # One byte more than the whole one's, so that it has an identifier of its own.
     description = looking.get_object(Bucket=rehearsal.staging.data_bucket, Key=whole)["Body"].read() + b" "
     identifier = hashlib.sha256(description).hexdigest()[:16]
-    s3.put_object(Bucket=rehearsal.staging.data_bucket, Key=f"{prefix}/{identifier}/dataset.json", Body=description)
+    key = f"{prefix}/{identifier}/dataset.json"
+    s3.put_object(Bucket=rehearsal.staging.data_bucket, Key=key, Body=description)
     before = _versions(rehearsal)
     run = _run(rehearsal, dataclasses.replace(inputs, dataset_id=identifier), commit="d" * 40)
+    # The governor would take it for the newest dataset.
+    rehearsal.client(rehearsal.staging, "s3").delete_object(Bucket=rehearsal.staging.data_bucket, Key=key)
     return run, before, _versions(rehearsal)
 
 
