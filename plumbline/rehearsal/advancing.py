@@ -1,4 +1,4 @@
-"""Time passes: rules with a schedule are due, and alarms look at what is left of their data.
+"""Time passes: captures are written, rules with a schedule are due, and alarms look at what is left of their data.
 
 Source of what AWS does meanwhile: CloudWatch user guide, "Alarm evaluation" (each minute); EventBridge user guide,
 "Creating a scheduled rule (legacy)". Here alarms are evaluated at each time at which a rule is due, after its event has
@@ -16,6 +16,7 @@ from plumbline.rehearsal.cloudwatch import evaluating
 from plumbline.rehearsal.emulator_loop import on_loop
 from plumbline.rehearsal.eventbridge import scheduled_rules
 from plumbline.rehearsal.eventbridge.scheduled_rules import Due
+from plumbline.rehearsal.sagemaker import capture
 
 _lock = threading.Lock()
 
@@ -57,6 +58,8 @@ def advance(to: float) -> Passed:
             raise BackwardsError(
                 f"the clock shows {clock.written(present)} and does not go back to {clock.written(to)}"
             )
+        # What was captured is there within minutes, and whoever lists captures later has to find it.
+        capture.flush_all()
         due = scheduled_rules.due(to)
         fired: collections.Counter[str] = collections.Counter()
         for at, together in itertools.groupby(due, key=lambda one: one.at):

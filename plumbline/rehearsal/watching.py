@@ -99,7 +99,7 @@ class Watching:
         self._ahead = datetime.timedelta()
 
     def ask(self, rows: Sequence[str], *, name: str = "") -> Answers:
-        """Asks the endpoint for rows, and waits until all are captured.
+        """Asks the endpoint for rows; they are captured by the time at which the clock is moved next.
 
         Args:
             rows: A JSON object a row.
@@ -107,14 +107,13 @@ class Watching:
         """
         endpoint = self._deployment.endpoint_name(self._model)
         client = self._caller.client("sagemaker-runtime")
-        before, ids, probabilities = self._captured(), list[str](), list[float]()
+        ids, probabilities = list[str](), list[float]()
         for start in range(0, len(rows), _ROWS_A_REQUEST):
             asked = rows[start : start + _ROWS_A_REQUEST]
             body, id_ = "".join(f"{row}\n" for row in asked).encode(), f"{name}-{start}" if name else ""
             probabilities += invoke(endpoint=endpoint, caller=self._caller, rows=body, client=client, inference_id=id_)
             # As the monitors number the rows of a request.
             ids += [f"{id_}/{number}" if number else id_ for number in range(len(asked))] if id_ else []
-        _until(lambda: self._captured() > before, what=f"a capture of {endpoint}")
         return Answers(ids=tuple(ids), probabilities=tuple(probabilities))
 
     @property
@@ -155,12 +154,6 @@ class Watching:
         )
         alarms = [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
         return str(alarms[0]["StateValue"]) if alarms else ""
-
-    def _captured(self) -> int:
-        prefix = f"{self._model.name}/{self._deployment.endpoint_name(self._model)}/"
-        pages = self._caller.client("s3").get_paginator("list_objects_v2")
-        found = pages.paginate(Bucket=self._deployment.capture_bucket, Prefix=prefix)
-        return sum(len(page.get("Contents", [])) for page in found)
 
     def _wait_for_job(self, window: str) -> None:
         sagemaker = self._caller.client("sagemaker")

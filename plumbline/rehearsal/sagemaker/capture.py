@@ -9,7 +9,9 @@ import datetime
 import json
 import random
 import threading
+import time
 import uuid
+import weakref
 
 from plumbline.rehearsal import clock
 from plumbline.rehearsal.api.shapes import Document
@@ -18,6 +20,8 @@ from plumbline.rehearsal.sagemaker.transfer import S3Uri
 
 _FLUSH_SECONDS = 2.0
 _FLUSH_RECORDS = 500
+_POLL_SECONDS = 0.01
+_open: "weakref.WeakSet[Capture]" = weakref.WeakSet()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,10 +49,12 @@ class Capture:
         self._options = {option["CaptureMode"] for option in config["CaptureOptions"]}
         self._lock = threading.Lock()
         self._records: list[tuple[datetime.datetime, str]] = []
+        self._writing = False
         self._wake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=f"capture {endpoint}", daemon=True)
         self._thread.start()
+        _open.add(self)
 
     def add(self, asked: Payload, answered: Payload, *, inference_id: str | None, attributes: str | None) -> None:
         """Captures an invocation, or lets it pass when the sample leaves it out."""
@@ -72,8 +78,18 @@ class Capture:
             if len(self._records) >= _FLUSH_RECORDS:
                 self._wake.set()
 
+    def flush(self) -> None:
+        """Waits until all that was captured before is written, unless writing has failed."""
+        while self._thread.is_alive():
+            with self._lock:
+                if not self._records and not self._writing:
+                    return
+            self._wake.set()
+            time.sleep(_POLL_SECONDS)
+
     def close(self) -> None:
         """Writes what is left and ends."""
+        _open.discard(self)
         self._closed = True
         self._wake.set()
         self._thread.join()
@@ -88,6 +104,12 @@ class Capture:
     def _flush(self) -> None:
         with self._lock:
             records, self._records = self._records, []
+            self._writing = True
+        self._write(records)
+        with self._lock:
+            self._writing = False
+
+    def _write(self, records: list[tuple[datetime.datetime, str]]) -> None:
         by_hour: dict[str, list[tuple[datetime.datetime, str]]] = {}
         for moment, line in records:
             by_hour.setdefault(moment.strftime("%Y/%m/%d/%H"), []).append((moment, line))
@@ -110,3 +132,9 @@ class Capture:
         else:
             encoding, data = "BASE64", base64.b64encode(payload.body).decode()
         return {"observedContentType": payload.content_type, "mode": mode, "data": data, "encoding": encoding}
+
+
+def flush_all() -> None:
+    """Has every endpoint write what it has captured, and waits for it."""
+    for capture in list(_open):
+        capture.flush()

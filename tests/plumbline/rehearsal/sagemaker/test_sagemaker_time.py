@@ -2,13 +2,14 @@
 
 import datetime
 import json
+import threading
 from typing import Any, cast
 
 import pytest
 
 from plumbline.rehearsal import clock
 from plumbline.rehearsal.api.scope import timestamp
-from plumbline.rehearsal.sagemaker.capture import Capture, Payload
+from plumbline.rehearsal.sagemaker.capture import Capture, Payload, flush_all
 from plumbline.rehearsal.sagemaker.definition import Step
 from plumbline.rehearsal.sagemaker.executions import CachedRun, StepCache
 from plumbline.rehearsal.sagemaker.sessions import RoleSession
@@ -30,18 +31,50 @@ class Store:
         self.objects[f"{Bucket}/{Key}"] = Body
 
 
-def test_an_invocation_is_captured_in_the_hour_that_the_clock_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "_ahead", _YEAR)
-    store = Store()
+def _capturing(store: Store) -> Capture:
     config = {
         "InitialSamplingPercentage": 100,
         "DestinationS3Uri": "s3://bucket/captured",
         "CaptureOptions": [{"CaptureMode": "Input"}],
     }
-    capture = Capture(config=config, endpoint="one", variant="all", session=cast("RoleSession", store))
+    return Capture(config=config, endpoint="one", variant="all", session=cast("RoleSession", store))
+
+
+def _ask(capture: Capture) -> None:
+    asked, answered = (Payload(body=body, content_type="text/csv") for body in (b"1", b"2"))
+    capture.add(asked, answered, inference_id="i", attributes=None)
+
+
+def test_what_was_captured_is_written_before_the_clock_moves() -> None:
+    store = Store()
+    capture = _capturing(store)
+    for number in range(1, 4):
+        for _ in range(number):
+            _ask(capture)
+        flush_all()
+        written = b"".join(store.objects.values()).splitlines()
+        assert len(written) == sum(range(number + 1))
+    capture.close()
+    flush_all()
+
+
+def test_what_cannot_be_written_does_not_hold_the_clock_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    store = Store()
+    monkeypatch.setattr(store, "put_object", None)
+    capture = _capturing(store)
+    _ask(capture)
+    flush_all()
+    assert store.objects == {}
+    capture.close()
+
+
+def test_an_invocation_is_captured_in_the_hour_that_the_clock_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_ahead", _YEAR)
+    store = Store()
+    capture = _capturing(store)
     before = clock.moment()
-    capture.add(Payload(body=b"1", content_type="text/csv"), Payload(body=b"2", content_type="text/csv"),
-                inference_id="i", attributes=None)  # fmt: skip
+    _ask(capture)
     capture.close()
     ((key, body),) = store.objects.items()
     assert key.startswith(f"bucket/captured/one/all/{before:%Y/%m/%d/%H}/")
