@@ -179,6 +179,7 @@ def _add_services(options: ServerOptions) -> _Services:
         function_processes,
         object_copies,
         object_key_states,
+        parameter_events,
         provisioning,
         registry,
         replication,
@@ -200,6 +201,7 @@ def _add_services(options: ServerOptions) -> _Services:
     function_processes.register(options.certificate_authority)
     object_copies.register()
     object_key_states.register()
+    parameter_events.register()
     replication.register()
     options.jobs.mkdir(exist_ok=True)
     sagemaker.register(

@@ -118,11 +118,14 @@ def _read_kms(arn: str, body: bytes, query_params: Mapping[str, object], region:
 
 
 def _read_ssm(arn: str, body: bytes, query_params: Mapping[str, object], region: str, account_id: str) -> str:  # noqa: ARG001
-    # "Actions, resources, and condition keys for AWS Systems Manager": GetParameters is decided on each parameter.
-    names = _json_object(body).get("Names")
+    # "Actions, resources, and condition keys for AWS Systems Manager": GetParameters is decided on each parameter, and
+    # GetParametersByPath on the path, as if it were one.
+    request, prefix = _json_object(body), f"arn:aws:ssm:{region}:{account_id}:parameter/"
+    if path := request.get("Path"):
+        return prefix + str(path).lstrip("/")
+    names = request.get("Names")
     if not isinstance(names, list) or not names:
         return arn
-    prefix = f"arn:aws:ssm:{region}:{account_id}:parameter/"
     named = [str(name) if str(name).startswith("arn:") else prefix + str(name).lstrip("/") for name in names]
     implied.set(tuple(Implied(action="ssm:GetParameters", resource=parameter) for parameter in named[1:]))
     return named[0]

@@ -332,3 +332,14 @@ def test_the_call_log_has_every_decision_with_its_reason(cloud: Cloud) -> None:
     assert decision.principal == f"arn:aws:sts::{OWNER}:assumed-role/nobody/test"
     assert (decision.account, decision.allowed, decision.reason) == (OWNER, False, "nothing allows it")
     assert decision.resource == f"arn:aws:ssm:eu-west-1:{OWNER}:parameter/enforcement/none"
+
+
+def test_parameters_of_a_path_are_read_with_leave_for_the_path(cloud: Cloud) -> None:
+    arn = f"arn:aws:ssm:eu-west-1:{OWNER}:parameter/enforcement/path"
+    client = make_role(cloud, OWNER, "reads-a-path", allow("ssm:GetParametersByPath", arn)).client("ssm")
+    assert client.get_parameters_by_path(Path="/enforcement/path")["Parameters"] == []
+    for other in ("/enforcement", "/enforcement/path/below"):
+        with pytest.raises(ClientError) as error:
+            client.get_parameters_by_path(Path=other)
+        refused(error)
+        assert last(cloud, "ssm:GetParametersByPath").resource.endswith(f":parameter{other}")

@@ -57,7 +57,6 @@ UNUSED = {
         "s3:PutObject": "what a run is given is written when labelled windows have come; none had",
         "sagemaker:DescribePipelineExecution": "asked of a run whose end was never told; all were",
         "sns:Publish": "a person is called when runs have failed in a row; one has",
-        "ssm:GetParametersByPath": "asked when a commit was delivered, which the emulator's SSM does not tell",
     },
     "pipeline": {
         "sagemaker:StopProcessingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",

@@ -294,6 +294,19 @@ def test_after_the_third_run_that_fails_a_person_is_called_and_nothing_starts(
     assert story.standing().stopped == ""
 
 
+def test_a_commit_that_is_delivered_is_a_signal_where_it_counts(story: Story, broken: Passed) -> None:
+    assert broken
+    staging, ssm = story.rehearsal.staging, story.rehearsal.client(story.rehearsal.staging, "ssm")
+    settings = f"{staging.retraining_settings}/{story.model.name}"
+    before = ssm.get_parameter(Name=settings)["Parameter"]["Value"]
+    taken = json.loads(before)
+    taken["signals"] += ["code"]
+    ssm.put_parameter(Name=settings, Value=json.dumps(taken), Overwrite=True)
+    ssm.put_parameter(Name=staging.commit_parameter, Value="e" * 40, Overwrite=True)
+    until(lambda: any(one.kind == "code" for one in story.standing(10).decisions), what="a decision on the commit")
+    ssm.put_parameter(Name=settings, Value=before, Overwrite=True)
+
+
 def _asked(story: Story, because: str, *, resume: bool) -> Decision:
     staging = story.rehearsal.staging
     request(story.asking.client("events"), deployment=staging, model=story.model, because=because, resume=resume)
