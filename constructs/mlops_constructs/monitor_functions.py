@@ -28,7 +28,8 @@ class MonitorFunctions(Construct):
     | metrics_publisher | that job has ended | publishes what it has found |
 
     Guarantees: neither reads what was asked or answered: the first lists names of captures, and reads again what it has
-    written of them; the second reads the numbers that a job has left. They publish to the namespace of monitoring.
+    written of them; the second reads the numbers that a job has left, and whether what is said of a labelled window has
+    been replicated. They publish to the namespace of monitoring.
 
     Leaves out: schedules and rules, of which each model has its own (`DriftMonitors`).
 
@@ -64,7 +65,8 @@ class MonitorFunctions(Construct):
         pipelines = deployment.arn("sagemaker", f"pipeline/{deployment.prefix}-*-monitor")
         capture = f"arn:{deployment.partition}:s3:::{deployment.capture_bucket}"
         windows = f"{capture}/*/windows/*"
-        metrics = f"arn:{deployment.partition}:s3:::{deployment.data_bucket}/*/monitoring/*/metrics.json"
+        data = f"arn:{deployment.partition}:s3:::{deployment.data_bucket}"
+        metrics, labelled = f"{data}/*/monitoring/*/metrics.json", f"{data}/labelled/*/*/labelled.json"
         self.window = self._function(
             WINDOW,
             "Closes windows of traffic and starts the jobs that look at them",
@@ -99,11 +101,11 @@ class MonitorFunctions(Construct):
             "Publishes what monitoring jobs have found",
             environment={"DATA_BUCKET": deployment.data_bucket},
             statements=[
-                Statement(sid="ReadMetrics", actions=["s3:GetObject"], resources=[metrics]),
+                Statement(sid="ReadMetrics", actions=["s3:GetObject"], resources=[metrics, labelled]),
                 self._through_s3("DecryptMetrics", ["kms:Decrypt"]),
                 publishing,
             ],
-            waived={OBJECT_NAMES: [metrics], WITHOUT_RESOURCES: ["*"]},
+            waived={OBJECT_NAMES: [metrics, labelled], WITHOUT_RESOURCES: ["*"]},
         )
 
     def _function(

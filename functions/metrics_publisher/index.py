@@ -4,11 +4,15 @@ An alarm of CloudWatch looks back seven days at most, and counts periods, not wi
 So how many of the last windows were beyond the line is counted here: `sustained_deviation` is the M-th largest
 deviation of the last N windows, and above the line exactly when at least M of them are. Windows of another version do
 not count: its baseline was another.
+
+A deviation may start a run of training, which wants the truth of that window: it is published when replication has
+taken that along, or has had its time.
 """
 
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,6 +33,8 @@ _BESIDE_BASELINE = ("model-quality",)
 _LOOKED_AHEAD = 14
 # Without leave to list the bucket, S3 says of a key that is missing that access is denied (GetObject).
 _NOT_THERE = {"AccessDenied", "NoSuchKey"}
+# Most objects are replicated within seconds (S3 user guide, "Replicating objects"). The function has 300 seconds.
+_REPLICATED_WITHIN_SECONDS, _LOOK_AGAIN_SECONDS = 200, 5
 
 
 def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
@@ -61,10 +67,41 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         if _read(s3, model, later.id) is not None:
             # An alarm would take it for the present, and the governor for a signal of today.
             return _told(f"{model}: the window {window} is older than {later.id}, and not published as if it were now")
+    replicated = _wait_for_replication(s3, model, metrics.get("labelled", ""))
     earlier = list(_earlier(s3, model, span, event, metrics["model_version"]))
     data = list(_data(model, metrics, earlier, int(event["windowsToAlarm"])))
     _publish(data)
-    return _told(f"{model}: {len(data)} metrics of the window {window}")
+    return _told(f"{model}: {len(data)} metrics of the window {window}{replicated}")
+
+
+def _wait_for_replication(s3: Client, model: str, window: str) -> str:
+    """Waits until what is said of a labelled window has left for where models are trained; what to tell of it.
+
+    Args:
+        s3: The client.
+        model: The model.
+        window: The labelled window; empty without one.
+    """
+    if not window:
+        return ""
+    key = f"labelled/{model}/{window}/labelled.json"
+    deadline = time.monotonic() + _REPLICATED_WITHIN_SECONDS
+    while (status := _replication(s3, key)) == "PENDING":
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    return f"; the replication of the labelled window {window} is {status or 'not asked for'}"
+
+
+def _replication(s3: Client, key: str) -> str:
+    """The status of an object's replication; empty of one that no rule was for, or that is gone."""
+    try:
+        return str(s3.head_object(Bucket=os.environ["DATA_BUCKET"], Key=key).get("ReplicationStatus", ""))
+    except ClientError as error:
+        # An answer to HEAD has no body, so the code is that of HTTP.
+        if error.response["Error"]["Code"] in {"403", "404"}:
+            return ""
+        raise
 
 
 def _data(model: str, metrics: Document, earlier: Sequence[Document], needed: int) -> Iterator[Document]:

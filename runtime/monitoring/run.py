@@ -122,6 +122,7 @@ def monitor(job: ProcessingJob) -> None:
         "model": window.model,
         "model_version": window.version,
         "endpoint": window.endpoint,
+        "labelled": window.answered.id if kept else "",
         "checks": told,
     }
     (output / METRICS_FILE).write_text(document_text(document), encoding="utf-8")

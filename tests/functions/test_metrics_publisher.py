@@ -23,14 +23,31 @@ class Account:
     def __init__(self) -> None:
         self.objects: dict[str, Document] = {}
         self.published: list[Document] = []
+        self.replication: list[str] = []
+        self.seconds = 0.0
 
-    def left(self, window: str, deviation: float, *, version: str = VERSION, **checks: Document) -> None:
+    def head_object(self, *, Bucket: str, Key: str) -> Document:  # noqa: N803
+        assert (Bucket, Key) == ("data", "labelled/flight_delays/20130502T0000Z/labelled.json")
+        assert self.published == []
+        if not self.replication:
+            error: Any = {"Error": {"Code": "403", "Message": "Forbidden"}}
+            raise ClientError(error, "HeadObject")
+        status = self.replication.pop(0) if len(self.replication) > 1 else self.replication[0]
+        return {"ReplicationStatus": status} if status else {}
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def left(
+        self, window: str, deviation: float, *, version: str = VERSION, labelled: str = "", **checks: Document
+    ) -> None:
         """What a job has left of a window."""
         told = {"data-quality": said(deviation), **{name.replace("_", "-"): one for name, one in checks.items()}}
         self.objects[f"flight_delays/monitoring/{window}/metrics.json"] = {
             "version": 1,
             "window": window,
             "model_version": version,
+            "labelled": labelled,
             "checks": told,
         }
 
@@ -65,6 +82,8 @@ def said(deviation: float, **more: object) -> Document:
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     made = Account()
     monkeypatch.setattr("boto3.client", lambda _service: made)
+    monkeypatch.setattr("time.sleep", made.sleep)
+    monkeypatch.setattr("time.monotonic", lambda: made.seconds)
     monkeypatch.setenv("DATA_BUCKET", "data")
     monkeypatch.setenv("NAMESPACE", "plumbline/monitoring")
     return made
@@ -81,6 +100,37 @@ def test_the_numbers_of_a_window_are_published_by_monitor(account: Account) -> N
     assert (account.value("deviation", "data-quality"), account.value("rows", "data-quality")) == (0.25, 500)
     assert account.value("violations", "data-quality") == 2
     assert (account.value("failed"), account.value("no_data")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "seconds"),
+    [(["COMPLETED"], 0), (["PENDING", "PENDING", "COMPLETED"], 10), (["PENDING", "FAILED"], 5), ([""], 0), ([], 0)],
+)
+def test_the_truth_of_a_window_leaves_before_its_deviation_is_told(
+    account: Account, statuses: list[str], seconds: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.left("20130503T0000Z", 0.25, labelled="20130502T0000Z")
+    account.replication = list(statuses)
+    ended()
+    assert (account.seconds, account.value("deviation", "data-quality")) == (seconds, 0.25)
+    assert f"the replication of the labelled window 20130502T0000Z is {''.join(statuses[-1:]) or 'not asked for'}" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_replication_that_takes_too_long_does_not_hold_a_deviation_back(account: Account) -> None:
+    account.left("20130503T0000Z", 0.25, labelled="20130502T0000Z")
+    account.replication = ["PENDING"]
+    ended()
+    assert 200 <= account.seconds < 240
+    assert account.value("deviation", "data-quality") == 0.25
+
+
+def test_a_window_of_before_says_nothing_of_labels_and_is_published(account: Account) -> None:
+    account.left("20130503T0000Z", 0.25)
+    del account.objects["flight_delays/monitoring/20130503T0000Z/metrics.json"]["labelled"]
+    ended()
+    assert account.value("deviation", "data-quality") == 0.25
 
 
 def test_one_window_beyond_the_line_is_not_yet_two(account: Account) -> None:
