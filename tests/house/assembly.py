@@ -18,6 +18,7 @@ from aws_cdk import App
 
 from plumbline.audit.gate import add_rules, synthesize
 from plumbline.configuration import Backend, Every, Model, Platform, command_line_version, load_models, load_platform
+from plumbline.configuration.managed import Watching
 from stacks.composition import compose
 from tests.reference.configuration import REFERENCE
 
@@ -75,8 +76,11 @@ class Assembly:
 
 @functools.cache
 def synthesized() -> Assembly:
-    """The whole platform with all rules on."""
-    return assembled(load_platform(ROOT))
+    """The whole platform with all rules on.
+
+    As if its own jobs watched its models: what there is of Model Monitor instead is the affair of tests of its own.
+    """
+    return assembled(load_platform(ROOT).model_copy(update={"monitoring": Watching()}))
 
 
 def configured(text: str) -> Platform:

@@ -1,5 +1,6 @@
 """How a model is watched: the job of a window, what calls for it, and which alarm says what."""
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,7 @@ def test_a_window_is_closed_by_a_schedule_that_tells_its_own_time(
         "model": "flight_delays",
         "every": monitoring.every.value,
         "labelsAfterHours": monitoring.labels_after_hours,
-        "closedAfterHours": 24,
+        "closedAfterHours": monitoring.looked_at_after // datetime.timedelta(hours=1),
         "time": "2013-05-01T00:15:00Z",
     }
 

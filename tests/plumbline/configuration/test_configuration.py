@@ -1,16 +1,19 @@
 """The configuration: good files are read, each bad one gets its sentence."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from plumbline.configuration import (
     Environment,
+    Every,
     ModelJob,
     code_archive,
     code_digest,
     load_model,
+    load_models,
     load_platform,
     runtime_tag,
 )
@@ -101,6 +104,27 @@ def test_names_of_a_model_fit_the_limits_of_their_services() -> None:
     longest = "-".join(["x" * 10, "production", "x" * 24])
     assert len(longest) <= 63
     assert all(len(f"{longest}-{job}") <= 64 for job in ModelJob)
+
+
+@pytest.mark.parametrize(
+    ("every", "labels_after_hours", "waited"),
+    [
+        (Every.MONTH, 24, 24),
+        (Every.MONTH, 25, 48),
+        (Every.WEEK, 48, 48),
+        (Every.WEEK, 49, 0),
+        (Every.MONTH, 0, 0),
+        (Every.DAY, 24, 0),
+        (Every.HOUR, 1, 0),
+    ],
+)
+def test_a_week_or_a_month_waits_for_a_truth_that_is_known_within_two_days(
+    every: Every, labels_after_hours: int, waited: int
+) -> None:
+    monitoring = load_models(ROOT)[0].monitoring
+    assert monitoring
+    changed = monitoring.model_copy(update={"every": every, "labels_after_hours": labels_after_hours})
+    assert changed.looked_at_after == timedelta(hours=waited)
 
 
 def test_the_code_archive_holds_no_trace_of_its_making(tmp_path: Path) -> None:

@@ -17,19 +17,22 @@ from plumbline.rehearsal.journey import Journey
 from plumbline.rehearsal.progress import Silent
 from plumbline.rehearsal.session import Client
 from plumbline.rehearsal.summary import ModelSummary, Summary
+from tests.reference.configuration import REFERENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def linked_checkout(folder: Path) -> Path:
-    """A checkout with this one's files and a state of its own; blanks in its path must do no harm."""
+    """A checkout with this one's files, the reference platform and a state of its own; blanks in its path must do no
+    harm."""
     checkout = folder / "a checkout"
     (checkout / ".plumb").mkdir(parents=True)
     (ROOT / ".plumb" / "images").mkdir(parents=True, exist_ok=True)
     (checkout / ".plumb" / "images").symlink_to(ROOT / ".plumb" / "images")
     for entry in ROOT.iterdir():
-        if entry.name not in {".git", ".plumb", "cdk.out", "rehearsal.json"}:
+        if entry.name not in {".git", ".plumb", "cdk.out", "platform.toml", "rehearsal.json"}:
             (checkout / entry.name).symlink_to(entry)
+    (checkout / "platform.toml").symlink_to(REFERENCE / "platform.toml")
     return checkout
 
 
