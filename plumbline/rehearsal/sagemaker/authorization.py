@@ -25,6 +25,7 @@ _RESOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "ListPipelineExecutionSteps": (("pipeline", "PipelineExecutionArn"),),
     "ListPipelineParametersForExecution": (("pipeline", "PipelineExecutionArn"),),
     "StopPipelineExecution": (("pipeline", "PipelineExecutionArn"),),
+    "RetryPipelineExecution": (("pipeline", "PipelineExecutionArn"),),
     "UpdatePipelineExecution": (("pipeline", "PipelineExecutionArn"),),
     "CreateTrainingJob": (("training-job", "TrainingJobName"),),
     "DescribeTrainingJob": (("training-job", "TrainingJobName"),),

@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import datetime
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from plumbline.rehearsal import clock
 from plumbline.rehearsal.api.errors import ApiError
@@ -91,6 +91,7 @@ class Execution:
         self._time_scale = time_scale
         self._outputs: dict[str, Document] = {}
         self._statuses: dict[str, str] = {}
+        self._retried: set[str] = set()
         self._slots = threading.BoundedSemaphore(parallel)
         self._changed = threading.Condition(self.lock)
         self._by_name = {step.name: step for step in definition.all_steps()}
@@ -98,8 +99,33 @@ class Execution:
     def start(self) -> None:
         """Begins."""
         events.execution_changed(self.scope, self.document, previous=None)
-        name = f"execution {self._context.execution_id}"
-        threading.Thread(target=self._schedule, name=name, daemon=True).start()
+        self._go(list(self._definition.steps))
+
+    def retry(self, token: str) -> bool:
+        """Begins again at the steps that have not succeeded, with all that the others have found.
+
+        Args:
+            token: The request's; one that was used does nothing again.
+
+        Returns:
+            False when it has succeeded or not ended.
+        """
+        with self.lock:
+            if token in self._retried:
+                return True
+            before = self.document["PipelineExecutionStatus"]
+            if before not in ("Failed", "Stopped"):
+                return False
+            self._retried.add(token)
+            self._statuses = {name: status for name, status in self._statuses.items() if status == "Succeeded"}
+            self._context.stopping.clear()
+            self.document["PipelineExecutionStatus"] = begin(Kind.EXECUTION, "Executing")
+            self.document["LastModifiedTime"] = timestamp()
+            self.document.pop("FailureReason", None)
+            shown = copy.deepcopy(self.document)
+        events.execution_changed(self.scope, shown, previous=before)
+        self._go(self._left(self._definition.steps))
+        return True
 
     def stop(self) -> bool:
         """Tells it to stop.
@@ -122,8 +148,25 @@ class Execution:
         with self.lock:
             return copy.deepcopy(list(self.steps.values()))
 
-    def _schedule(self) -> None:
-        pending = list(self._definition.steps)
+    def _go(self, pending: list[Step]) -> None:
+        name = f"execution {self._context.execution_id}"
+        threading.Thread(target=self._schedule, args=(pending,), name=name, daemon=True).start()
+
+    def _left(self, steps: Sequence[Step]) -> list[Step]:
+        """Those of some steps that have not succeeded, and of a condition that has, those that it has chosen."""
+        left = []
+        for step in steps:
+            if self._statuses.get(step.name) != "Succeeded":
+                left.append(step)
+            elif step.type == "Condition":
+                taken = self._outputs[step.name]["Outcome"] == str(True)
+                chosen, passed = (step.if_steps, step.else_steps) if taken else (step.else_steps, step.if_steps)
+                left += self._left(chosen)
+                for child in passed:
+                    self._skip(child)
+        return left
+
+    def _schedule(self, pending: list[Step]) -> None:
         running: set[str] = set()
         with self._changed:
             while pending or running:

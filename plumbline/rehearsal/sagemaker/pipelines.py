@@ -220,6 +220,16 @@ class Pipelines:
             )
         return {"PipelineExecutionArn": execution.document["PipelineExecutionArn"]}
 
+    def retry_execution(self, scope: Scope, request: Document) -> Document:
+        """RetryPipelineExecution."""
+        execution = self._found(scope, request)
+        if not execution.retry(request["ClientRequestToken"]):
+            raise conflict(
+                f"Pipeline execution {request['PipelineExecutionArn']} is "
+                f"{execution.document['PipelineExecutionStatus']} and cannot be retried."
+            )
+        return {"PipelineExecutionArn": execution.document["PipelineExecutionArn"]}
+
     def update_execution(self, scope: Scope, request: Document) -> Document:
         """UpdatePipelineExecution: display name and description."""
         execution = self._found(scope, request)

@@ -144,6 +144,7 @@ class Service(JsonService):
             "ListPipelineExecutionSteps": pipelines.list_steps,
             "ListPipelineParametersForExecution": pipelines.list_parameters,
             "StopPipelineExecution": pipelines.stop_execution,
+            "RetryPipelineExecution": pipelines.retry_execution,
             "UpdatePipelineExecution": pipelines.update_execution,
         }
 

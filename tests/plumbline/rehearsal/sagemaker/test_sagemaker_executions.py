@@ -63,7 +63,7 @@ def execute(
         parallel=parallel,
         time_scale=0.001,
     )
-    execution._schedule()
+    execution._schedule(list(parsed.steps))
     return document["PipelineExecutionStatus"], {step["StepName"]: step for step in execution.listed()}
 
 

@@ -149,6 +149,53 @@ def test_a_stopped_execution_stops_its_job(world: World, job_role: str) -> None:
     assert _job_of(world, arn)["ProcessingJobStatus"] == "Stopped"
 
 
+def test_a_failed_execution_is_retried_from_where_it_failed(world: World, job_role: str) -> None:
+    role = world.role("mending", tiny.pipeline_statements(world))
+    tiny.create(world, "mending", job_role=job_role, pipeline_role=role)
+    client, code = world.client("sagemaker"), world.put("tiny/mended/evaluate.py", "raise SystemExit('no capacity')")
+    definition = json.loads(client.describe_pipeline(PipelineName="mending")["PipelineDefinition"])
+    (evaluate,) = (step for step in definition["Steps"] if step["Name"] == "Evaluate")
+    evaluate["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = code
+    client.update_pipeline(PipelineName="mending", PipelineDefinition=json.dumps(definition))
+    queue = world.queue_of_events(
+        "retries", {"source": ["aws.sagemaker"], "detail-type": [{"suffix": "Status Change"}]}
+    )
+    failed, steps = tiny.run(world, "mending")
+    arn, token = failed["PipelineExecutionArn"], str(uuid.uuid4())
+    assert (failed["PipelineExecutionStatus"], steps["Evaluate"]["StepStatus"]) == ("Failed", "Failed")
+    trained = steps["Train"]["Metadata"]
+
+    world.put("tiny/mended/evaluate.py", tiny.EVALUATE)
+    client.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=token)
+    mended, steps = tiny.finished(world, arn)
+    assert mended["PipelineExecutionStatus"] == "Succeeded", steps
+    assert "FailureReason" not in mended
+    assert steps["Train"]["Metadata"] == trained
+    assert steps["Register"]["StepStatus"] == "Succeeded"
+    changes = [
+        (event["detail"]["previousPipelineExecutionStatus"], event["detail"]["currentPipelineExecutionStatus"])
+        for event in world.received(queue)
+        if event["detail"].get("pipelineExecutionArn") == arn and "previousPipelineExecutionStatus" in event["detail"]
+    ]
+    assert changes == [("Executing", "Failed"), ("Failed", "Executing"), ("Executing", "Succeeded")]
+
+    assert client.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=token)
+    assert client.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"] == "Succeeded"
+    with pytest.raises(ClientError, match="is Succeeded and cannot be retried"):
+        client.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))
+
+
+def test_what_a_gate_has_refused_is_refused_again_when_it_is_retried(world: World, trained: str) -> None:
+    client = world.client("sagemaker")
+    refused, before = tiny.run(world, trained, Threshold="9.5")
+    arn = refused["PipelineExecutionArn"]
+    client.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))
+    again, after = tiny.finished(world, arn)
+    assert again["PipelineExecutionStatus"] == "Failed"
+    assert after.keys() == before.keys()
+    assert after["Evaluate"]["EndTime"] == before["Evaluate"]["EndTime"]
+
+
 def test_a_step_type_that_is_not_run_is_refused_by_name(world: World, pipeline_role: str) -> None:
     definition = {"Version": "2020-12-01", "Steps": [{"Name": "Tune", "Type": "Tuning", "Arguments": {}}]}
     with pytest.raises(ClientError, match="Step Tune has type Tuning, which the rehearsal does not run"):
