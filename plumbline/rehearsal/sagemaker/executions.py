@@ -101,11 +101,12 @@ class Execution:
         events.execution_changed(self.scope, self.document, previous=None)
         self._go(list(self._definition.steps))
 
-    def retry(self, token: str) -> bool:
+    def retry(self, token: str, *, parallel: int | None) -> bool:
         """Begins again at the steps that have not succeeded, with all that the others have found.
 
         Args:
             token: The request's; one that was used does nothing again.
+            parallel: How many steps run at the same time from now on; None for as many as before.
 
         Returns:
             False when it has succeeded or not ended.
@@ -118,6 +119,7 @@ class Execution:
                 return False
             self._retried.add(token)
             self._statuses = {name: status for name, status in self._statuses.items() if status == "Succeeded"}
+            self._slots = threading.BoundedSemaphore(parallel) if parallel else self._slots
             self._context.stopping.clear()
             self.document["PipelineExecutionStatus"] = begin(Kind.EXECUTION, "Executing")
             self.document["LastModifiedTime"] = timestamp()

@@ -223,7 +223,8 @@ class Pipelines:
     def retry_execution(self, scope: Scope, request: Document) -> Document:
         """RetryPipelineExecution."""
         execution = self._found(scope, request)
-        if not execution.retry(request["ClientRequestToken"]):
+        parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
+        if not execution.retry(request["ClientRequestToken"], parallel=parallel):
             raise conflict(
                 f"Pipeline execution {request['PipelineExecutionArn']} is "
                 f"{execution.document['PipelineExecutionStatus']} and cannot be retried."

@@ -166,7 +166,9 @@ def test_a_failed_execution_is_retried_from_where_it_failed(world: World, job_ro
     trained = steps["Train"]["Metadata"]
 
     world.put("tiny/mended/evaluate.py", tiny.EVALUATE)
-    client.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=token)
+    client.retry_pipeline_execution(
+        PipelineExecutionArn=arn, ClientRequestToken=token, ParallelismConfiguration={"MaxParallelExecutionSteps": 1}
+    )
     mended, steps = tiny.finished(world, arn)
     assert mended["PipelineExecutionStatus"] == "Succeeded", steps
     assert "FailureReason" not in mended
