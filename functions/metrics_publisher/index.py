@@ -33,7 +33,7 @@ _BESIDE_BASELINE = ("model-quality",)
 _LOOKED_AHEAD = 14
 # Without leave to list the bucket, S3 says of a key that is missing that access is denied (GetObject).
 _NOT_THERE = {"AccessDenied", "NoSuchKey"}
-# Most objects are replicated within seconds (S3 user guide, "Replicating objects"). The function has 300 seconds.
+# Replication as a rule takes seconds, and nobody promises it. The function has 300 seconds.
 _REPLICATED_WITHIN_SECONDS, _LOOK_AGAIN_SECONDS = 200, 5
 
 
@@ -94,13 +94,13 @@ def _wait_for_replication(s3: Client, model: str, window: str) -> str:
 
 
 def _replication(s3: Client, key: str) -> str:
-    """The status of an object's replication; empty of one that no rule was for, or that is gone."""
+    """The status of an object's replication; empty of one that no rule was for, `UNKNOWN` of one that is gone."""
     try:
         return str(s3.head_object(Bucket=os.environ["DATA_BUCKET"], Key=key).get("ReplicationStatus", ""))
     except ClientError as error:
         # An answer to HEAD has no body, so the code is that of HTTP.
         if error.response["Error"]["Code"] in {"403", "404"}:
-            return ""
+            return "UNKNOWN"
         raise
 
 

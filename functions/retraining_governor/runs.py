@@ -30,8 +30,9 @@ FOR_GOOD = {
     "ResourceNotFound",
     "ValidationException",
 }
-# What a job says first of data that does not do.
-_REJECTED = "rejected: "
+# What SageMaker says of a job whose own program has failed, a check that rejects its data included: with the same code
+# and data it would again. Of what it has itself to blame it says something else (capacity, internal errors, limits).
+_OWN_FAILURE = "AlgorithmError"
 _UNDER_WAY = {"Executing", "Stopping"}
 _UNUSABLE = {"Failed", "Deleting"}
 # The reason becomes a property of the model package: at most 256 characters, letters, digits, spaces and these. A run
@@ -192,8 +193,8 @@ class Runs:
     def judged(self, end: End) -> bool:
         """Whether a run that has ended says something of what it was made of.
 
-        What has failed does so if its pipeline came to the step that the gate fails in, or if a job rejected its data;
-        SageMaker's own trouble, or that of the code, would not come back with the same data.
+        What has failed does so if its pipeline came to the step that the gate fails in, or if the program of a job
+        failed; SageMaker's own trouble would not come back with the same code and data.
 
         Raises:
             ClientError: AWS refused or failed.
@@ -209,7 +210,9 @@ class Runs:
             if code_of(error) != "ResourceNotFound":
                 raise
             return False
-        return any("Fail" in step.get("Metadata", {}) or _REJECTED in step.get("FailureReason", "") for step in steps)
+        return any(
+            "Fail" in step.get("Metadata", {}) or _OWN_FAILURE in step.get("FailureReason", "") for step in steps
+        )
 
     def start(self, decision: Decision, *, labelled_uri: str, again: bool) -> str:
         """Starts the run that was decided on; the same decision starts one run, however often it is asked for.

@@ -119,8 +119,9 @@ class End:
         execution: The execution's ARN.
         status: `Succeeded`, `Failed`, `Stopped`, or `Gone` for one of which SageMaker knows nothing any more.
         time: When it ended.
-        judged: Whether it says something of what it was made of: it registered a version, or its gate or a check
-            refused. One that broke on the way does not. An event does not tell; False where nobody has looked.
+        judged: Whether it says something of what it was made of: it registered a version, its gate refused, or
+            the program of a job failed. One that SageMaker failed does not. An event does not tell; False where
+            nobody has looked.
     """
 
     model: str

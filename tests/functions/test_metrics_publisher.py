@@ -103,19 +103,23 @@ def test_the_numbers_of_a_window_are_published_by_monitor(account: Account) -> N
 
 
 @pytest.mark.parametrize(
-    ("statuses", "seconds"),
-    [(["COMPLETED"], 0), (["PENDING", "PENDING", "COMPLETED"], 10), (["PENDING", "FAILED"], 5), ([""], 0), ([], 0)],
+    ("statuses", "seconds", "said"),
+    [
+        (["COMPLETED"], 0, "COMPLETED"),
+        (["PENDING", "PENDING", "COMPLETED"], 10, "COMPLETED"),
+        (["PENDING", "FAILED"], 5, "FAILED"),
+        ([""], 0, "not asked for"),
+        ([], 0, "UNKNOWN"),
+    ],
 )
 def test_the_truth_of_a_window_leaves_before_its_deviation_is_told(
-    account: Account, statuses: list[str], seconds: float, capsys: pytest.CaptureFixture[str]
+    account: Account, statuses: list[str], seconds: float, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.left("20130503T0000Z", 0.25, labelled="20130502T0000Z")
     account.replication = list(statuses)
     ended()
     assert (account.seconds, account.value("deviation", "data-quality")) == (seconds, 0.25)
-    assert f"the replication of the labelled window 20130502T0000Z is {''.join(statuses[-1:]) or 'not asked for'}" in (
-        capsys.readouterr().out
-    )
+    assert f"the replication of the labelled window 20130502T0000Z is {said}" in (capsys.readouterr().out)
 
 
 def test_a_replication_that_takes_too_long_does_not_hold_a_deviation_back(account: Account) -> None:

@@ -349,7 +349,7 @@ def test_a_run_of_what_the_last_one_was_made_of_is_not_started_if_that_had_a_res
 REJECTED = {
     "StepName": "Check",
     "StepStatus": "Failed",
-    "FailureReason": "ClientError: AlgorithmError: rejected: labelled window 20261101T0000Z: carrier: 3 % are unknown",
+    "FailureReason": "ClientError: AlgorithmError: See job logs for more information, exit code: 1",
 }
 
 

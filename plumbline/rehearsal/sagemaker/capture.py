@@ -22,6 +22,7 @@ _FLUSH_SECONDS = 2.0
 _FLUSH_RECORDS = 500
 _POLL_SECONDS = 0.01
 _open: "weakref.WeakSet[Capture]" = weakref.WeakSet()
+_opening = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,8 @@ class Capture:
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=f"capture {endpoint}", daemon=True)
         self._thread.start()
-        _open.add(self)
+        with _opening:
+            _open.add(self)
 
     def add(self, asked: Payload, answered: Payload, *, inference_id: str | None, attributes: str | None) -> None:
         """Captures an invocation, or lets it pass when the sample leaves it out."""
@@ -89,10 +91,11 @@ class Capture:
 
     def close(self) -> None:
         """Writes what is left and ends."""
-        _open.discard(self)
         self._closed = True
         self._wake.set()
         self._thread.join()
+        with _opening:
+            _open.discard(self)
 
     def _work(self) -> None:
         while not self._closed:
@@ -136,5 +139,7 @@ class Capture:
 
 def flush_all() -> None:
     """Has every endpoint write what it has captured, and waits for it."""
-    for capture in list(_open):
+    with _opening:
+        captures = list(_open)
+    for capture in captures:
         capture.flush()
