@@ -11,7 +11,6 @@ import random
 import threading
 import time
 import uuid
-import weakref
 
 from plumbline.rehearsal import clock
 from plumbline.rehearsal.api.shapes import Document
@@ -21,7 +20,7 @@ from plumbline.rehearsal.sagemaker.transfer import S3Uri
 _FLUSH_SECONDS = 2.0
 _FLUSH_RECORDS = 500
 _POLL_SECONDS = 0.01
-_open: "weakref.WeakSet[Capture]" = weakref.WeakSet()
+_open: "set[Capture]" = set()
 _opening = threading.Lock()
 
 

@@ -182,7 +182,7 @@ def storm(story: Story, honest: Seen) -> Storm:
         return [one for one in found if one.reason.startswith("storm-")]
 
     until(lambda: len(decided()) >= _REQUESTS + _ALARMS, what="a decision on each signal of the storm")
-    # What is put last is handled after what is delivered again.
+    # What is put last is taken up last, though what was taken up before may still be under way.
     last = _asked(story, "after the storm", resume=False)
     assert last.verdict == "refused"
     until(lambda: all(one.execution for one in decided() if one.verdict == "started"), what="the start of the run")

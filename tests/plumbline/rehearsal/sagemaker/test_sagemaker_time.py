@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from plumbline.rehearsal import clock
+from plumbline.rehearsal import advancing, clock
 from plumbline.rehearsal.api.scope import timestamp
 from plumbline.rehearsal.sagemaker.capture import Capture, Payload, flush_all
 from plumbline.rehearsal.sagemaker.definition import Step
@@ -45,13 +45,15 @@ def _ask(capture: Capture) -> None:
     capture.add(asked, answered, inference_id="i", attributes=None)
 
 
-def test_what_was_captured_is_written_before_the_clock_moves() -> None:
+def test_what_was_captured_is_written_before_the_clock_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_ahead", 0.0)
+    monkeypatch.setattr(advancing, "on_loop", lambda _: None)
     store = Store()
     capture = _capturing(store)
     for number in range(1, 4):
         for _ in range(number):
             _ask(capture)
-        flush_all()
+        advancing.advance(clock.now() + 60)
         written = b"".join(store.objects.values()).splitlines()
         assert len(written) == sum(range(number + 1))
     capture.close()
