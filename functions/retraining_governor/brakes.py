@@ -60,6 +60,7 @@ class State:
     Attributes:
         revision: How often it was written; 0 when never.
         flight: The run that is in flight.
+        landed: The last run that has ended, unless it succeeded: a person may retry it.
         starts: When runs were started, in order of time: those of the last one's month, and of the one's before it.
         failures: How many runs in a row have failed.
         stopped: When so many had failed that only a person starts the next; None while it goes on by itself.
@@ -69,6 +70,7 @@ class State:
 
     revision: int = 0
     flight: Flight | None = None
+    landed: Flight | None = None
     starts: tuple[datetime, ...] = ()
     failures: int = 0
     stopped: datetime | None = None
@@ -125,26 +127,29 @@ def flying(state: State, signal_id: str, execution: str) -> State:
     return dataclasses.replace(state, flight=Flight(signal=signal_id, execution=execution))
 
 
-def ended(state: State, end: End, *, failures: int) -> State:
-    """The state after a run has ended; the same state when it is not the one in flight.
+def ended(state: State, end: End, *, failures: int, before: End | None = None) -> State:
+    """The state after a run has ended; the same state when it is neither in flight nor the last one that was.
 
     A run that a person has stopped is neither a failure nor the end of a row of them, and has no result. One that broke
-    is a failure, and has none either.
+    is a failure, and has none either. One that was retried fails once at most, and if it succeeds after all, there is
+    no row of failures any more, and nothing is stopped.
 
     Args:
         state: The state before.
         end: The end.
         failures: After how many failures in a row it is stopped.
+        before: The run's end before it was retried.
     """
-    if state.flight is None or state.flight.execution != end.execution:
+    last = state.flight or state.landed
+    if last is None or last.execution != end.execution:
         return state
-    landed = dataclasses.replace(state, flight=None)
-    if end.status not in {"Succeeded", "Failed"}:
-        return landed
+    landed = dataclasses.replace(state, flight=None, landed=last)
     if end.judged:
-        landed = dataclasses.replace(landed, known=state.flight.signal)
+        landed = dataclasses.replace(landed, known=last.signal)
     if end.status == "Succeeded":
-        return dataclasses.replace(landed, failures=0)
+        return dataclasses.replace(landed, landed=None, failures=0, stopped=None, told=False)
+    if end.status != "Failed" or (before is not None and before.status == "Failed"):
+        return landed
     failed = dataclasses.replace(landed, failures=state.failures + 1)
     if failed.failures < failures or failed.stopped is not None:
         return failed

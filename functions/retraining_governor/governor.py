@@ -126,20 +126,23 @@ class Governor:
         return decision, True
 
     def _looked_after(self, state: State, signal: Signal, settings: Settings) -> State:
-        """The state after a look at the run in flight, whose start may have been cut short or whose end lost."""
-        flight = state.flight
-        if flight is None:
+        """The state after a look at the last run, whose start may have been cut short or whose end lost.
+
+        Also at one that has ended without success: it may have been retried, and the list of its steps been behind.
+        """
+        last = state.flight or state.landed
+        if last is None:
             return state
-        if not flight.execution:
-            begun = self._table.decision(signal.model, flight.signal)
+        if not last.execution:
+            begun = self._table.decision(signal.model, last.signal)
             if begun is None:
-                raise RefusedError(f"the decision on {flight.signal} is gone from the table")
+                raise RefusedError(f"the decision on {last.signal} is gone from the table")
             try:
                 self._carry_out(begun, settings, again=True)
             except RefusedError as refusal:
                 print(refusal)  # whoever sent that signal is told when it is delivered again
             return self._table.state(signal.model)
-        end = self._runs.end_of(signal.model, flight.execution, asked=signal.time)
+        end = self._runs.end_of(signal.model, last.execution, asked=signal.time)
         if end is None:
             return state
         self._note(end, settings)
@@ -246,15 +249,16 @@ class Governor:
         return found
 
     def _note(self, end: End, settings: Settings) -> None:
-        """Writes down the end of a run, once.
+        """Writes down the end of a run, unless what is known of it says as much: one that was retried ends again.
 
         Also of one that is not known to be in flight: its start may be about to be written down, and is told then.
         """
         state = self._table.state(end.model)
-        if self._table.end(end.model, end.execution) is not None:
-            return
+        before = self._table.end(end.model, end.execution)
         end = dataclasses.replace(end, judged=self._runs.judged(end))
-        after = brakes.ended(state, end, failures=settings.failures)
+        if before is not None and end.weight <= before.weight:
+            return
+        after = brakes.ended(state, end, failures=settings.failures, before=before)
         self._table.write(end.model, read=state, state=after, end=end)
 
     def _tell(self, model: str) -> None:

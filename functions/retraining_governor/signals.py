@@ -130,6 +130,13 @@ class End:
     time: datetime
     judged: bool = False
 
+    @property
+    def weight(self) -> int:
+        """How much it says: a run that has not succeeded can be retried and ends again, and the most is kept."""
+        if self.status == "Failed":
+            return 1 + self.judged
+        return 3 if self.status == "Succeeded" else 0
+
 
 def read(event: object, ours: Surroundings) -> Signal | Delivery | End | None:
     """What an event says; None when it is about nothing of ours.

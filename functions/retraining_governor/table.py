@@ -131,10 +131,11 @@ class Table:
         found = self._read(model, "state")
         if found is None:
             return State()
-        flight = found["in_flight"]
+        flight, landed = found["in_flight"], found.get("landed")
         return State(
             revision=int(found["revision"]),
             flight=Flight(**flight) if flight else None,
+            landed=Flight(**landed) if landed else None,
             starts=tuple(map(datetime.fromisoformat, found["starts"])),
             failures=int(found["failures"]),
             stopped=datetime.fromisoformat(found["stopped"]) if found["stopped"] else None,
@@ -187,7 +188,7 @@ class Table:
             state: Its state from now on.
             decided: The decision on a signal that was not decided on.
             amended: A decision that is there already, as it is from now on.
-            end: The end of a run that was not known.
+            end: The end of a run, which takes the place of one that says less.
 
         Raises:
             ConflictError: Somebody else has written of the model since it was read.
@@ -201,7 +202,7 @@ class Table:
             puts.append(self._put(_described(amended)))
         if end is not None:
             told = {"execution": end.execution, "status": end.status, "time": _written(end.time), "judged": end.judged}
-            puts.append(self._new({"model": model, "item": _end_key(end.execution)} | told))
+            puts.append(self._put({"model": model, "item": _end_key(end.execution)} | told))
         try:
             self._client.transact_write_items(TransactItems=puts)
         except ClientError as error:
@@ -221,6 +222,7 @@ class Table:
                 "item": "state",
                 "revision": read.revision + 1,
                 "in_flight": dataclasses.asdict(state.flight) if state.flight else None,
+                "landed": dataclasses.asdict(state.landed) if state.landed else None,
                 "starts": list(map(_written, state.starts)),
                 "failures": state.failures,
                 "stopped": _written(state.stopped) if state.stopped else None,

@@ -88,7 +88,8 @@ class Cloud:
         packages: Model packages of any group, the oldest first.
         executions: Executions by ARN.
         items: The table.
-        log: What each transaction wrote, in order, and when a version began and ceased to wait.
+        log: What each transaction wrote, in order, and when a version began and ceased to wait, and when a run was
+            retried and had ended again.
         told: What the topic got.
         calls: What was asked, in order, as `service.operation`, with the request.
         now: The time that SageMaker has.
@@ -181,9 +182,17 @@ class Cloud:
         """Ends an execution, one that fails in a step, the gate's if none is given; returns the event."""
         with self.lock:
             execution |= {"PipelineExecutionStatus": status, "LastModifiedTime": self.now}
-            if status == "Failed":
-                execution["steps"] = [{"StepName": "Prepare", "StepStatus": "Succeeded"}, failed or GATE]
+            steps = [failed or GATE] if status == "Failed" else []
+            execution["steps"] = [{"StepName": "Prepare", "StepStatus": "Succeeded"}, *steps]
+            execution["ends"].append((status, steps))
+            self.log.append([_retrying(execution, now=False)])
         return end(execution["PipelineExecutionArn"], status, self.now)
+
+    def retry(self, execution: Document) -> None:
+        """Has a person retry an execution from the step that failed."""
+        with self.lock:
+            execution |= {"PipelineExecutionStatus": "Executing", "steps": execution["steps"][:1]}
+            self.log.append([_retrying(execution, now=True)])
 
     def decisions(self, model: str) -> list[Document]:
         """The records of a model, by time."""
@@ -390,10 +399,13 @@ class Pipelines:
                 "pipeline": PipelineName,
                 "token": ClientRequestToken,
                 "parameters": PipelineParameters,
+                "ends": [],
                 "beside": [
                     one["PipelineExecutionArn"]
                     for one in executions.values()
-                    if one["pipeline"] == PipelineName and one["PipelineExecutionStatus"] in {"Executing", "Stopping"}
+                    if one["pipeline"] == PipelineName
+                    and one["PipelineExecutionStatus"] in {"Executing", "Stopping"}
+                    and not one["ends"]  # whoever retries by hand may do so at the same moment
                 ],
             }
             return {"PipelineExecutionArn": arn}
@@ -483,6 +495,11 @@ _SERVICES: dict[str, Callable[[Cloud], object]] = {
     "sns": Topics,
     "ssm": Values,
 }
+
+
+def _retrying(execution: Document, *, now: bool) -> Document:
+    model = execution["pipeline"].removeprefix(f"{PREFIX}-").replace("-", "_")
+    return {"model": model, "item": "retry", "execution": execution["PipelineExecutionArn"], "now": now}
 
 
 def _page(rows: list[Document], key: str, token: str, name: str, *, size: int = 2) -> Document:

@@ -394,6 +394,84 @@ def test_of_a_run_whose_end_is_told_before_its_start_is_written_down_the_result_
     assert "(unchanged)" in handle(governing.alarm(time=NOON + 2 * DAY))
 
 
+def ends(cloud: Cloud, *ways: str, told: bool) -> None:
+    """The only run ends, and is retried and ends again for each way but the first; told of every end or of none."""
+    (run,) = cloud.started()
+    for number, way in enumerate(ways):
+        if number:
+            cloud.retry(run)
+        cloud.now = NOON + (number + 1) * HOUR
+        status, _, step = way.partition(" ")
+        event = cloud.finish(run, status, failed={"gate": governing.GATE}.get(step, governing.BROKE))
+        if told:
+            handle(event)
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(
+    ("ways", "failures", "known"),
+    [
+        (("Failed", "Succeeded"), 0, True),
+        (("Failed", "Failed"), 1, False),
+        (("Failed", "Failed gate"), 1, True),
+        (("Failed", "Stopped", "Failed"), 1, False),
+        (("Stopped", "Failed gate"), 1, True),
+        (("Stopped", "Succeeded"), 0, True),
+    ],
+)
+def test_a_run_that_is_retried_counts_for_what_it_has_come_to(
+    cloud: Cloud, ways: tuple[str, ...], failures: int, known: bool, told: bool
+) -> None:
+    handle(governing.alarm())
+    ends(cloud, *ways, told=told)
+    said = handle(governing.alarm(time=NOON + 2 * DAY))
+    assert ("(unchanged)" in said) is known
+    assert cloud.state(MODEL)["failures"] == failures
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_retry_that_succeeds_is_the_end_of_a_stop(cloud: Cloud, told: bool) -> None:
+    cloud.govern(MODEL, failures=1)
+    handle(governing.alarm())
+    ends(cloud, "Failed", told=True)
+    assert "(stopped)" in handle(governing.alarm(time=NOON + 2 * DAY))
+    cloud.retry(cloud.started()[0])
+    cloud.now = NOON + 2 * DAY
+    event = cloud.finish(cloud.started()[0], "Succeeded")
+    cloud.deliver()
+    if told:
+        handle(event)
+    assert "has started" in handle(governing.alarm(time=NOON + 3 * DAY))
+
+
+def test_while_a_run_is_retried_no_other_starts(cloud: Cloud) -> None:
+    handle(governing.alarm())
+    ends(cloud, "Failed", told=True)
+    cloud.retry(cloud.started()[0])
+    assert "(in flight)" in handle(governing.alarm(time=NOON + 2 * DAY))
+
+
+def test_the_retry_of_an_older_run_than_the_last_changes_nothing(cloud: Cloud) -> None:
+    handle(governing.alarm())
+    ends(cloud, "Failed", told=True)
+    cloud.deliver()
+    handle(governing.alarm(time=NOON + 2 * DAY))
+    handle(cloud.finish(cloud.started()[1], "Failed"))
+    cloud.retry(cloud.started()[0])
+    handle(cloud.finish(cloud.started()[0], "Succeeded"))
+    state = cloud.state(MODEL)
+    assert (state["failures"], state["known"]) == (2, cloud.decisions(MODEL)[1]["signal"])
+
+
+def test_an_end_whose_steps_were_not_listed_yet_is_looked_at_again(cloud: Cloud) -> None:
+    handle(governing.alarm())
+    event = cloud.finish(cloud.started()[0], "Failed")
+    listed, cloud.started()[0]["steps"] = cloud.started()[0]["steps"], []
+    handle(event)
+    cloud.started()[0]["steps"] = listed
+    assert "(unchanged)" in handle(governing.alarm(time=NOON + 2 * DAY))
+
+
 def add_dataset(cloud: Cloud) -> None:
     cloud.add_dataset(MODEL, "two", NOON + HOUR)
 

@@ -65,11 +65,9 @@ class Oracle:
         """
         counted: Counter[str] = Counter()
         decided = []
-        broken = {
-            one["PipelineExecutionArn"] for one in self.cloud.started() if governing.BROKE in one.get("steps", [])
-        }
+        ends = {one["PipelineExecutionArn"]: one["ends"] for one in self.cloud.started()}
         for model in TAKEN:
-            ledger = Ledger(model, exact=self.exact, broken=broken)
+            ledger = Ledger(model, exact=self.exact, ends=ends)
             for written in self.cloud.log:
                 for row in written:
                     if row["model"] == model:
@@ -95,19 +93,30 @@ class Oracle:
         assert not any(record["execution"] for record in records if record["verdict"] != "started")
 
 
+@dataclasses.dataclass
+class Count:
+    """What the end of a run counts for: its first, and what retrying it came to as long as it was the last run."""
+
+    status: str
+    time: datetime
+    judged: bool
+
+
 class Ledger:
     """What was committed of one model, so far."""
 
-    def __init__(self, model: str, *, exact: bool, broken: set[str]) -> None:
+    def __init__(self, model: str, *, exact: bool, ends: dict[str, list[tuple[str, list[Document]]]]) -> None:
         self.decisions: dict[str, Document] = {}
         self._exact = exact
-        self._broken = broken
+        self._all_ends = ends
+        self._retrying: set[str] = set()
+        self._retried: set[str] = set()
         self._waiting = self._ever_waited = False
         self.counted: Counter[str] = Counter()
         self._settings = governing.settings(**TAKEN[model])
         self._starts: dict[str, datetime] = {}
-        self._ends: dict[str, tuple[str, datetime]] = {}
-        self._order: list[str] = []
+        self._ends: dict[str, Document] = {}
+        self._counts: dict[str, Count] = {}
         self._resumed: datetime | None = None
         self._resumes = 0
 
@@ -115,9 +124,14 @@ class Ledger:
         """Takes what was written next."""
         if row["item"] == "world":
             self._waiting, self._ever_waited = row["waiting"], True
+        if row["item"] == "retry":
+            if row["now"]:
+                self._retried.add(row["execution"])
+                self._retrying.add(row["execution"])
+            else:
+                self._retrying.discard(row["execution"])
         if row["item"].startswith("end#"):
-            assert row["execution"] not in self._ends, "an end is noted once"
-            self._ends[row["execution"]] = row["status"], datetime.fromisoformat(row["time"])
+            self._end(row)
         if row["item"].startswith("decision#"):
             known = row["signal"] in self.decisions
             if not known:
@@ -149,7 +163,8 @@ class Ledger:
             "signals": row["kind"] not in settings["signals"],
             "stopped": stopped is not None,
             "stale": any(start > time for start in starts),
-            "in flight": len(self._landed()) < len(starts),
+            "in flight": len(self._landed()) < len(starts)
+            or (bool(self._retrying) if self._exact else row["brake"] == "in flight" and bool(self._retried)),
             "cool-down": any(start + cooldown > time for start in starts),
             "runs a day": sum(start.date() == time.date() for start in starts) >= settings["runs_a_day"],
             "budget": round((len(month) + 1) * settings["run_cost"], 6) > settings["monthly_budget"],
@@ -163,24 +178,46 @@ class Ledger:
         """What the last run was made of that has ended with a result."""
         for signal in reversed(self._starts):
             execution = self.decisions[signal]["execution"]
-            status, _ = self._ends.get(execution, ("", None))
-            if status in {"Succeeded", "Failed"} and execution not in self._broken:
+            if execution in self._counts and self._counts[execution].judged:
                 return _made_of(self.decisions[signal])
         return ()
 
-    def _landed(self) -> list[tuple[str, datetime]]:
+    def _end(self, row: Document) -> None:
+        execution, status, judged = row["execution"], row["status"], row["judged"]
+        results = [one == "Succeeded" or governing.GATE in steps for one, steps in self._all_ends[execution]]
+        assert any(results) if judged else execution in self._retried or not results[0]
+        before, self._ends[execution] = self._ends.get(execution), row
+        assert before is None or _said(before) < _said(row), "an end is noted once, unless a retry says more"
+        count = Count(status, datetime.fromisoformat(row["time"]), judged)
+        attached = [self.decisions[signal]["execution"] for signal in self._starts]
+        if before is None or execution not in attached:
+            self._counts[execution] = count
+        elif execution == attached[-1]:
+            if before["status"] == status == "Failed":  # it has failed once
+                count = dataclasses.replace(self._counts[execution], judged=True)
+            elif self._resumes == len(self._landed()):
+                self._resumes -= 1
+            self._counts[execution] = count
+
+    def _landed(self) -> list[Count]:
         """How the runs that were started have ended, in the order of their starts."""
         executions = [self.decisions[signal]["execution"] for signal in self._starts]
-        return [self._ends[execution] for execution in executions if execution in self._ends]
+        return [self._counts[execution] for execution in executions if execution in self._counts]
 
     def _stopped(self) -> datetime | None:
         """When the last of enough failures in a row was, since a person has resumed."""
         row = 0
-        for status, time in self._landed()[self._resumes :]:
-            row = {"Succeeded": 0, "Failed": row + 1}.get(status, row)
+        for end in self._landed()[self._resumes :]:
+            row = {"Succeeded": 0, "Failed": row + 1}.get(end.status, row)
             if row >= self._settings["failures"]:
-                return time
+                return end.time
         return None
+
+
+def _said(end: Document) -> int:
+    return ["Stopped", "Failed", "Failed of itself", "Succeeded"].index(
+        "Failed of itself" if end["judged"] and end["status"] == "Failed" else end["status"]
+    )
 
 
 def _made_of(row: Document) -> tuple[str, ...]:
@@ -323,6 +360,9 @@ class Storm:
                 )
                 for one in ending
             ]
+            ended = [one for one in self._cloud.started() if one["PipelineExecutionStatus"] in {"Failed", "Stopped"}]
+            if ended and not self.calm and draw.random() < 0.02:
+                self._cloud.retry(draw.choice(ended[-5:]))
         return [event for event in events for _ in range(draw.choice([0, 1, 1, 3]))]
 
     def _interfere(self, name: str, when: str, request: Document) -> None:
@@ -429,21 +469,32 @@ class Retraining(RuleBasedStateMachine):
     def change(self, seed: int) -> None:
         change(self.cloud, random.Random(seed))
 
-    @precondition(lambda self: self.running())
-    @rule(data=st.data(), told=st.booleans(), failed=st.booleans(), crash=st.integers(-30, 30))
-    def finish(self, data: st.DataObject, told: bool, failed: bool, crash: int) -> None:
-        execution = data.draw(st.sampled_from(self.running()))
-        event = self.cloud.finish(execution, "Failed" if failed else "Succeeded")
+    @precondition(lambda self: self.having("Executing"))
+    @rule(
+        data=st.data(),
+        told=st.booleans(),
+        status=st.sampled_from(["Failed", "Failed", "Stopped", "Succeeded"]),
+        broke=st.booleans(),
+        crash=st.integers(-30, 30),
+    )
+    def finish(self, data: st.DataObject, told: bool, status: str, broke: bool, crash: int) -> None:
+        execution = data.draw(st.sampled_from(self.having("Executing")))
+        event = self.cloud.finish(execution, status, failed=governing.BROKE if broke else governing.GATE)
         if told:
             self.deliver(event, crash)
+
+    @precondition(lambda self: self.having("Failed", "Stopped"))
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        self.cloud.retry(data.draw(st.sampled_from(self.having("Failed", "Stopped"))))
 
     @precondition(lambda self: self.undelivered)
     @rule(data=st.data(), crash=st.integers(-30, 60))
     def again(self, data: st.DataObject, crash: int) -> None:
         self.deliver(self.undelivered.pop(data.draw(st.integers(0, len(self.undelivered) - 1))), crash)
 
-    def running(self) -> list[Document]:
-        return [one for one in self.cloud.started() if one["PipelineExecutionStatus"] == "Executing"]
+    def having(self, *statuses: str) -> list[Document]:
+        return [one for one in self.cloud.started() if one["PipelineExecutionStatus"] in statuses]
 
     def deliver(self, event: Document, crash: int) -> None:
         self.crash_after = crash
