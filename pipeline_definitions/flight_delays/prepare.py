@@ -29,7 +29,10 @@ LATE_MINUTES = 15  # a flight is late if it arrives more minutes than this after
 FEATURE_PREFIX = "feature."
 DESCRIPTION = "dataset.json"  # what the dataset's owner says of it
 HELD_OUT = "windows.json"  # beside the newest rows, which may be none: what became of the labelled windows
+_FIRST = 40  # characters of a value that is none
 _IDENTIFIER_LENGTH = 16  # hexadecimal digits of a dataset's name
+_HOUR = ["origin", "time_hour"]  # by which a flight has its weather
+_DELAY = "arr_delay"
 _TIME_ORDER = ("year", "month", "day", "sched_dep_time")
 
 
@@ -64,8 +67,8 @@ def prepare(job: ProcessingJob) -> None:
     evaluation to have it from its owner too.
 
     Raises:
-        JobError: The dataset or a labelled window lacks something or is not the one that the run names, or an input is
-            known only after departure.
+        JobError: The dataset or a labelled window lacks something, cannot be read or is not the one that the run names,
+            in a sentence that begins with `rejected: `; or an input is known only after departure.
     """
     dataset = job.input("dataset")
     refuse_other_data(dataset, identifier=job.arguments.text("dataset-id"))
@@ -74,6 +77,8 @@ def prepare(job: ProcessingJob) -> None:
     answered = {window.id: window_rows(window) for window in windows}
     became = held_out({name: _days_of(rows) for name, rows in answered.items()})
     rows = labelled(dataset)
+    if rows.is_empty():
+        raise JobError("rejected: the dataset: none of its flights has an arrival.")
     last_day = rows.select(date().max()).item()
     first_test_day = last_day - timedelta(days=job.arguments.integer("test-days") - 1)
     before = rows.filter(date() < first_test_day)
@@ -87,7 +92,7 @@ def prepare(job: ProcessingJob) -> None:
         if part.is_empty():
             if name == "newest":
                 continue
-            raise JobError(f"no rows are left to {name}: the dataset ends on {last_day}.")
+            raise JobError(f"rejected: the dataset: no rows are left to {name}; its last day is {last_day}.")
         # Early stopping looks at the last of the training rows.
         prepared = with_features(part.sort(_TIME_ORDER, maintain_order=True))
         prepared.write_parquet(folder / "part-00000.parquet")
@@ -157,13 +162,15 @@ def refuse_other_data(dataset: Path, *, identifier: str) -> None:
     Raises:
         JobError: A file is missing, or is not the one that the name stands for.
     """
-    description = dataset / DESCRIPTION
-    found = _sha256(description)[:_IDENTIFIER_LENGTH]
+    found = _sha256(dataset / DESCRIPTION)[:_IDENTIFIER_LENGTH]
     if found != identifier:
-        raise JobError(f"the dataset's dataset.json has the hash {found}, the run names {identifier}.")
-    for name, file in json.loads(description.read_text(encoding="utf-8"))["files"].items():
-        if _sha256(dataset / name) != file["sha256"]:
-            raise JobError(f"the dataset's {name} is not the file that its dataset.json describes.")
+        raise JobError(f"rejected: the dataset: {DESCRIPTION} has the hash {found}, the run names {identifier}.")
+    files = _described(dataset).get("files")
+    if not isinstance(files, dict) or not all(isinstance(file, dict) for file in files.values()):
+        raise JobError(f"rejected: the dataset: {DESCRIPTION} does not say which files there are.")
+    for name, file in files.items():
+        if _sha256(dataset / name) != file.get("sha256"):
+            raise JobError(f"rejected: the dataset: {name} is not the file that {DESCRIPTION} describes.")
 
 
 def refuse_hindsight(inputs: Sequence[str], *, dataset: Path) -> None:
@@ -183,12 +190,12 @@ def known_after_departure(folder: Path) -> list[str]:
     Raises:
         JobError: The folder has no such file, or the file no such list.
     """
-    path = folder / DESCRIPTION
-    if not path.is_file():
-        raise JobError(f"input {folder.name} has no {path.name}.")
-    columns = json.loads(path.read_text(encoding="utf-8")).get("known_after_departure")
+    columns = _described(folder).get("known_after_departure")
     if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
-        raise JobError(f"{path.name} does not say what is known_after_departure; accepted: a list of columns.")
+        raise JobError(
+            f"rejected: the dataset: {DESCRIPTION} does not say what is known_after_departure; accepted: a list of "
+            "columns."
+        )
     return columns
 
 
@@ -196,25 +203,46 @@ def joined(dataset: Path) -> pl.DataFrame:
     """Every column of every flight, with the weather of its scheduled hour at its origin, in the order of departure.
 
     Raises:
-        JobError: A file is missing, or the weather of an hour is ambiguous.
+        JobError: A file or a column is missing or has something that is none of its values, a flight has no day, or
+            the weather of an hour is ambiguous.
     """
     flights = _table(dataset / "flights.csv")
-    weather = _table(dataset / "weather.csv").drop("year", "month", "day", "hour")
-    if weather.select(pl.struct("origin", "time_hour").is_duplicated().any()).item():
-        raise JobError("weather.csv has two rows for one hour at one airport.")
-    return (
-        flights.join(weather, on=["origin", "time_hour"], how="left", maintain_order="left")
-        .with_columns(pl.col(column.name).cast(column.dtype) for column in INPUTS)
-        .sort(_TIME_ORDER, maintain_order=True)
-    )
+    weather = _table(dataset / "weather.csv").drop("year", "month", "day", "hour", strict=False)
+    if weather.select(pl.struct(_HOUR).is_duplicated().any()).item():
+        raise JobError("rejected: the dataset: weather.csv has two rows for one hour at one airport.")
+    rows = flights.join(weather, on=_HOUR, how="left", maintain_order="left")
+    types = {column.name: column.dtype for column in INPUTS} | {_DELAY: pl.Float64}
+    for name, dtype in types.items():
+        if name not in rows.columns:
+            raise JobError(f"rejected: the dataset: column {name} is missing; accepted: {dtype}.")
+        strange = rows.filter(_is_none_of(name, dtype))[name]
+        if len(strange):
+            raise JobError(
+                f"rejected: the dataset: column {name}: {len(strange)} of {rows.height} rows have something else than "
+                f"{dtype}, the first {str(strange[0])[:_FIRST]!r}."
+            )
+    rows = rows.with_columns(pl.col(name).cast(dtype) for name, dtype in types.items())
+    if count := rows.select(date().is_null().sum()).item():
+        raise JobError(f"rejected: the dataset: {count} of {rows.height} rows have no day of departure.")
+    return rows.sort(_TIME_ORDER, maintain_order=True)
+
+
+def _is_none_of(name: str, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
+    """Whether a value is there and is none of a type: a text, a fraction in place of a whole number, infinity, NaN."""
+    there, taken = pl.col(name), pl.col(name).cast(dtype, strict=False)
+    strange = taken.is_null()
+    if dtype.is_numeric():
+        number = there.cast(pl.Float64, strict=False)
+        strange = strange | ~number.is_finite().fill_null(value=True) | number.ne(taken.cast(pl.Float64))
+    return there.is_not_null() & strange
 
 
 def labelled(dataset: Path) -> pl.DataFrame:
     """Raw inputs and label of every flight with an arrival."""
     return (
         joined(dataset)
-        .filter(pl.col("arr_delay").is_not_null())
-        .select(*(column.name for column in INPUTS), (pl.col("arr_delay") > LATE_MINUTES).alias(LABEL))
+        .filter(pl.col(_DELAY).is_not_null())
+        .select(*(column.name for column in INPUTS), (pl.col(_DELAY) > LATE_MINUTES).alias(LABEL))
     )
 
 
@@ -235,13 +263,34 @@ def first_day(rows: pl.DataFrame) -> str:
     return str(rows.select(date().min()).item())
 
 
+def _described(folder: Path) -> Mapping[str, object]:
+    """What the owner says of a dataset."""
+    try:
+        found = json.loads(_content(folder / DESCRIPTION))
+    except (ValueError, RecursionError) as error:
+        raise JobError(f"rejected: the dataset: {DESCRIPTION} is no JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise JobError(f"rejected: the dataset: {DESCRIPTION} is no JSON object.")
+    return found
+
+
 def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise JobError(f"the dataset has no {path.name}.")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(_content(path)).hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise JobError(f"rejected: the dataset: input {path.parent.name} has no {path.name}.") from error
 
 
 def _table(path: Path) -> pl.DataFrame:
-    if not path.is_file():
-        raise JobError(f"the dataset has no {path.name}.")
-    return pl.read_csv(path, null_values=["NA", ""], infer_schema_length=None)
+    try:
+        table = pl.read_csv(_content(path), null_values=["NA", ""], infer_schema_length=None)
+    except pl.exceptions.PolarsError as error:
+        first = str(error).partition("\n")[0]
+        raise JobError(f"rejected: the dataset: {path.name} is no CSV that can be read: {first}.") from error
+    if absent := [name for name in _HOUR if name not in table.columns]:
+        raise JobError(f"rejected: the dataset: {path.name} has no column {absent[0]}.")
+    return table.with_columns(pl.col(_HOUR).cast(pl.String))

@@ -1,4 +1,6 @@
+import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Protocol
@@ -81,7 +83,7 @@ def test_weather_is_that_of_the_scheduled_hour_at_the_origin_or_null(jobs: Prepa
 
 def test_two_weathers_for_one_hour_are_refused(jobs: Preparing, tmp_path: Path) -> None:
     twice = "EWR,2013,1,1,10,39,26,60,270,10,NA,0,1012,10,2013-01-01T15:00:00Z\n" * 2
-    with pytest.raises(Exception, match=r"weather\.csv has two rows for one hour"):
+    with pytest.raises(Exception, match=r"^rejected: the dataset: weather\.csv has two rows for one hour"):
         jobs.prepare(write(tmp_path / "raw", flight(1, arr_delay="1"), twice), name="twice")
 
 
@@ -128,7 +130,7 @@ def test_the_owners_word_goes_with_the_test_rows(prepared: Path) -> None:
 )
 def test_an_owner_who_says_nothing_of_hindsight_is_asked_to(tmp_path: Path, description: str) -> None:
     (tmp_path / "dataset.json").write_text(description)
-    with pytest.raises(JobError, match=r"dataset\.json does not say what is known_after_departure"):
+    with pytest.raises(JobError, match=r"^rejected: the dataset: dataset\.json does not say what is known_after"):
         known_after_departure(tmp_path)
 
 
@@ -142,12 +144,14 @@ def test_data_changed_under_its_name_is_refused(full_folder: Path, full: Dataset
     shutil.copytree(full_folder, changed)
     with (changed / name).open("a") as table:
         table.write("\n")
-    with pytest.raises(JobError, match=f"the dataset's {name} is not the file that its dataset.json describes"):
+    with pytest.raises(JobError, match=f"^rejected: the dataset: {name} is not the file that dataset.json describes"):
         refuse_other_data(changed, identifier=full.identifier)
 
 
 def test_another_dataset_under_the_name_is_refused(full_folder: Path) -> None:
-    with pytest.raises(JobError, match=r"dataset\.json has the hash \w{16}, the run names 0123456789abcdef"):
+    with pytest.raises(
+        JobError, match=r"^rejected: .* dataset\.json has the hash \w{16}, the run names 0123456789abcdef"
+    ):
         refuse_other_data(full_folder, identifier="0123456789abcdef")
 
 
@@ -155,10 +159,77 @@ def test_another_dataset_under_the_name_is_refused(full_folder: Path) -> None:
 def test_a_missing_file_is_named(jobs: Preparing, tmp_path: Path, missing: str) -> None:
     folder = write(tmp_path / "raw", flight(1, arr_delay="1"))
     (folder / missing).unlink()
-    with pytest.raises(Exception, match=f"the dataset has no {missing}"):
+    with pytest.raises(Exception, match=f"^rejected: the dataset: input dataset has no {missing}"):
         jobs.prepare(folder, name=f"without-{missing}")
 
 
 def test_a_dataset_too_short_to_split_is_refused(jobs: Preparing, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="no rows are left to train: the dataset ends on 2013-01-01"):
+    with pytest.raises(Exception, match=r"^rejected: .* no rows are left to train; its last day is 2013-01-01"):
         jobs.prepare(write(tmp_path / "raw", flight(1, arr_delay="1")), name="short")
+
+
+GOOD = flight(1, arr_delay="1")
+
+
+@pytest.mark.parametrize(
+    ("flights", "sentence"),
+    [
+        (
+            GOOD + flight(2, arr_delay="soon"),
+            "column arr_delay: 1 of 2 rows have something else than Float64, .*'soon'",
+        ),
+        (
+            GOOD + flight(2, arr_delay="1").replace(",1400,", ",far,"),
+            "column distance: 1 of 2 rows .*, the first 'far'",
+        ),
+        (
+            GOOD + flight(2, arr_delay="1").replace(",1000,1000,", ",1000,999.5,"),
+            "column sched_dep_time: .* first .999.5.",
+        ),
+        (GOOD + flight(2, arr_delay="inf"), "column arr_delay: 1 of 2 rows .*, the first .inf"),
+        (GOOD + flight(2, arr_delay="NaN"), "column arr_delay: 1 of 2 rows .*, the first"),
+        (flight(31, arr_delay="1").replace("2013,1,", "2013,2,") + GOOD, "1 of 2 rows have no day of departure"),
+        (GOOD.replace("2013,1,1,", "2013,NA,1,"), "1 of 1 rows have no day of departure"),
+        (GOOD + "2013,1,2,1000,1000,0,1200,1200,1,UA,1,N1,EWR,IAH,100,1400,10,0,2013-01-02T15:00:00Z,more\n", "no CSV"),
+        (GOOD + '2013,1,2,1000,1000,0,1200,1200,1,"UA,1', "is no CSV that can be read|column"),
+        (GOOD + "\udcff\udcfe\n", "is no CSV that can be read|column year"),
+        ("", "none of its flights has an arrival"),
+    ],
+)
+def test_a_corrupted_batch_is_rejected_by_column(
+    jobs: Preparing, tmp_path: Path, request: pytest.FixtureRequest, flights: str, sentence: str
+) -> None:
+    raw = write(tmp_path / "raw", GOOD)
+    (raw / "flights.csv").write_bytes((HEADER + flights).encode(errors="surrogateescape"))
+    with pytest.raises(JobError, match=f"^rejected: the dataset: .*({sentence})"):
+        jobs.prepare(raw, name=request.node.name, test_days=1)
+
+
+@pytest.mark.parametrize("column", [column.name for column in INPUTS] + ["arr_delay", "time_hour"])
+def test_a_missing_column_is_named(jobs: Preparing, tmp_path: Path, column: str) -> None:
+    raw = write(tmp_path / "raw", GOOD)
+    for name in ("flights.csv", "weather.csv"):
+        content = (raw / name).read_text()
+        (raw / name).write_text(re.sub(rf"(^|,){column}(?=,|$)", r"\1other", content, flags=re.MULTILINE))
+    with pytest.raises(JobError, match=f"^rejected: the dataset: .*column {column}[ .]"):
+        jobs.prepare(raw, name=f"without-{column}", test_days=1)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"a,b\n1,2\n"])
+@pytest.mark.parametrize("name", ["flights.csv", "weather.csv"])
+def test_a_file_of_nothing_is_rejected_by_name(jobs: Preparing, tmp_path: Path, name: str, content: bytes) -> None:
+    raw = write(tmp_path / "raw", GOOD)
+    (raw / name).write_bytes(content)
+    with pytest.raises(JobError, match=f"^rejected: the dataset: {name} (is no CSV|has no column origin)"):
+        jobs.prepare(raw, name=f"{name}-{len(content)}", test_days=1)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [("{", "is no JSON"), ("[]", "is no JSON object"), ("{}", "which files"), ('{"files": {"a": 1}}', "which files")],
+)
+def test_a_description_that_says_nothing_is_rejected(tmp_path: Path, content: str, sentence: str) -> None:
+    (tmp_path / "dataset.json").write_text(content)
+    identifier = hashlib.sha256(content.encode()).hexdigest()[:16]
+    with pytest.raises(JobError, match=f"^rejected: the dataset: .*{sentence}"):
+        refuse_other_data(tmp_path, identifier=identifier)
