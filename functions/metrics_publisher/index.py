@@ -5,8 +5,8 @@ So how many of the last windows were beyond the line is counted here: `sustained
 deviation of the last N windows, and above the line exactly when at least M of them are. Windows of another version do
 not count: its baseline was another.
 
-A deviation may start a run of training, which wants the truth of that window: it is published when replication has
-taken that along, or has had its time.
+What alarms go by may start a run of training, which wants the truth of that window: `sustained_deviation` is published
+when replication has taken that along, or has had its time. Nothing else waits.
 """
 
 import json
@@ -67,11 +67,13 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         if _read(s3, model, later.id) is not None:
             # An alarm would take it for the present, and the governor for a signal of today.
             return _told(f"{model}: the window {window} is older than {later.id}, and not published as if it were now")
-    replicated = _wait_for_replication(s3, model, metrics.get("labelled", ""))
     earlier = list(_earlier(s3, model, span, event, metrics["model_version"]))
-    data = list(_data(model, metrics, earlier, int(event["windowsToAlarm"])))
+    data = list(_data(model, metrics))
+    alarming = list(_sustained(model, metrics, earlier, int(event["windowsToAlarm"])))
     _publish(data)
-    return _told(f"{model}: {len(data)} metrics of the window {window}{replicated}")
+    replicated = _wait_for_replication(s3, model, metrics.get("labelled", ""))
+    _publish(alarming)
+    return _told(f"{model}: {len(data) + len(alarming)} metrics of the window {window}{replicated}")
 
 
 def _wait_for_replication(s3: Client, model: str, window: str) -> str:
@@ -104,7 +106,7 @@ def _replication(s3: Client, key: str) -> str:
         raise
 
 
-def _data(model: str, metrics: Document, earlier: Sequence[Document], needed: int) -> Iterator[Document]:
+def _data(model: str, metrics: Document) -> Iterator[Document]:
     told: dict[str, Document] = metrics["checks"]
     for monitor, said in told.items():
         failed, empty = "failed" in said, "no_data" in said
@@ -113,10 +115,7 @@ def _data(model: str, metrics: Document, earlier: Sequence[Document], needed: in
         if "deviation" not in said:
             print(f"{model}: {monitor}: {json.dumps(said)}")
             continue
-        deviations = [float(said["deviation"])]
-        deviations += [float(one[monitor]["deviation"]) for one in earlier if "deviation" in one.get(monitor, {})]
-        yield _datum(model, "deviation", deviations[0], monitor)
-        yield _datum(model, "sustained_deviation", sustained(deviations, needed), monitor)
+        yield _datum(model, "deviation", float(said["deviation"]), monitor)
         yield _datum(model, "rows", float(said["rows"]), monitor)
         yield _datum(model, "violations", float(said["violations"]), monitor)
         # A dimension is ASCII (API_Dimension); one that is not would have CloudWatch refuse all the others, too.
@@ -129,6 +128,13 @@ def _data(model: str, metrics: Document, earlier: Sequence[Document], needed: in
             yield _datum(model, "baseline", float(pair["baseline"]), monitor, Metric=name)
     yield _datum(model, "failed", float(any("failed" in said for said in told.values())))
     yield _datum(model, "no_data", float(any("no_data" in said for said in told.values())))
+
+
+def _sustained(model: str, metrics: Document, earlier: Sequence[Document], needed: int) -> Iterator[Document]:
+    for monitor in [name for name, said in metrics["checks"].items() if "deviation" in said]:
+        windows = [one[monitor] for one in (metrics["checks"], *earlier) if monitor in one]
+        deviations = [float(said["deviation"]) for said in windows if "deviation" in said]
+        yield _datum(model, "sustained_deviation", sustained(deviations, needed), monitor)
 
 
 def sustained(deviations: Sequence[float], needed: int) -> float:
@@ -173,7 +179,8 @@ def _datum(model: str, name: str, value: float, monitor: str = "", **more: str) 
 
 
 def _publish(data: Sequence[Document]) -> None:
-    boto3.client("cloudwatch").put_metric_data(Namespace=os.environ["NAMESPACE"], MetricData=list(data))
+    if data:
+        boto3.client("cloudwatch").put_metric_data(Namespace=os.environ["NAMESPACE"], MetricData=list(data))
 
 
 def _told(said: str) -> dict[str, str]:

@@ -72,7 +72,8 @@ class Windows:
     def composed(self, model: str, *, most: int, without: Set[str]) -> Labelled:
         """What a run is given: of the newest windows, those that do.
 
-        A window is there when both its files are, for replication brings them in any order.
+        Replication brings a window's two files in any order. A run that was started between them would be trained
+        without the truth that may have called for it, so nothing is started then.
 
         Args:
             model: The model.
@@ -80,6 +81,7 @@ class Windows:
             without: The windows that are passed over, as people want it.
 
         Raises:
+            RefusedError: One of them is there by half; the signal has to come again.
             ClientError: AWS refused or failed.
         """
         windows, left_out = [], []
@@ -120,7 +122,11 @@ class Windows:
         return f"s3://{self._bucket}/{model}/labelled/{id_}/manifest.json"
 
     def _newest(self, model: str, most: int, without: Set[str]) -> list[str]:
-        """The newest windows that are there, the oldest of them first."""
+        """The newest windows that are there, the oldest of them first.
+
+        Raises:
+            RefusedError: One of them is there by half.
+        """
         if not most:
             return []
         prefix = f"labelled/{model}/"
@@ -131,8 +137,14 @@ class Windows:
             for entry in page.get("Contents", []):
                 if match := shape.fullmatch(entry["Key"]):
                     found.setdefault(match["window"], set()).add(match["file"])
-        whole = {window for window, files in found.items() if len(files) > 1}
-        return sorted(whole - without)[-most:]
+        newest = sorted(found.keys() - without)[-most:]
+        for window in newest:
+            if missing := {"labelled.json", "labelled.parquet"} - found[window]:
+                raise RefusedError(
+                    f"{missing.pop()} of the labelled window {window} has not come yet; if it does not come, name the "
+                    "window in leave_out of the model's [retraining]"
+                )
+        return newest
 
     def _described(self, model: str, window: str) -> Document:
         """A window as the list of a run has it.

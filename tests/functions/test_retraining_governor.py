@@ -574,13 +574,34 @@ def test_without_labelled_windows_their_parameters_are_left_out_and_nothing_is_w
 
 
 @pytest.mark.parametrize("missing", ["labelled.parquet", "labelled.json"])
-def test_a_window_of_which_replication_has_brought_half_is_not_there_yet(cloud: Cloud, missing: str) -> None:
+def test_nothing_starts_while_replication_has_brought_half_of_a_window(cloud: Cloud, missing: str) -> None:
     for window in WEEKS[:2]:
         cloud.add_window(MODEL, window)
-    del cloud.objects[f"labelled/{MODEL}/{WEEKS[1]}/{missing}"]
+    half = cloud.objects.pop(f"labelled/{MODEL}/{WEEKS[1]}/{missing}")
+    with pytest.raises(RefusedError, match=f"^{missing} of the labelled window {WEEKS[1]} has not come yet; if it"):
+        handle(governing.alarm())
+    assert cloud.items == {}
+    cloud.objects[f"labelled/{MODEL}/{WEEKS[1]}/{missing}"] = half
+    handle(governing.alarm())  # as Lambda calls again, or as it is replayed
+    assert [one["id"] for one in composed(cloud)["windows"]] == WEEKS[:2]
+
+
+def test_a_window_of_which_half_never_comes_holds_nothing_up_once_people_leave_it_out(cloud: Cloud) -> None:
+    cloud.govern(MODEL, leave_out=[WEEKS[1]])
+    for window in WEEKS[:2]:
+        cloud.add_window(MODEL, window)
+    del cloud.objects[f"labelled/{MODEL}/{WEEKS[1]}/labelled.parquet"]
     handle(governing.alarm())
     assert [one["id"] for one in composed(cloud)["windows"]] == WEEKS[:1]
-    assert cloud.decisions(MODEL)[0]["left_out"] == ""
+
+
+def test_half_a_window_that_no_run_would_be_given_holds_nothing_up(cloud: Cloud) -> None:
+    cloud.govern(MODEL, labelled_windows=1)
+    for window in WEEKS[:2]:
+        cloud.add_window(MODEL, window)
+    del cloud.objects[f"labelled/{MODEL}/{WEEKS[0]}/labelled.parquet"]
+    handle(governing.alarm())
+    assert [one["id"] for one in composed(cloud)["windows"]] == WEEKS[1:2]
 
 
 MALFORMED_WINDOWS: list[tuple[Document, str]] = [
