@@ -141,7 +141,7 @@ def test_a_script_that_fails_fails_the_run(broken: tuple[Run, list[str], list[st
 
 def test_a_failed_run_says_the_scripts_own_last_words(broken: tuple[Run, list[str], list[str]]) -> None:
     run, _, _ = broken
-    assert "the dataset has no flights.csv" in str(training_run.failure(run))
+    assert "input dataset has no flights.csv" in str(training_run.failure(run))
 
 
 def test_a_failed_run_registers_nothing(broken: tuple[Run, list[str], list[str]]) -> None:
