@@ -55,7 +55,6 @@ UNUSED = {
     | {
         "kms:GenerateDataKey": "with sns:Publish, sqs:SendMessage and s3:PutObject, none of which is used",
         "s3:PutObject": "what a run is given is written when labelled windows have come; none had",
-        "sagemaker:DescribePipelineExecution": "asked of a run whose end was never told; all were",
         "sns:Publish": "a person is called when runs have failed in a row; one has",
     },
     "pipeline": {
