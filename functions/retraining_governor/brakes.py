@@ -128,7 +128,7 @@ def flying(state: State, signal_id: str, execution: str) -> State:
 
 
 def ended(state: State, end: End, *, failures: int, before: End | None = None) -> State:
-    """The state after a run has ended; the same state when it is neither in flight nor the last one that was.
+    """The state after a run has ended; the same state when it is neither in flight nor the last one that has ended.
 
     A run that a person has stopped is neither a failure nor the end of a row of them, and has no result. One that broke
     is a failure, and has none either. One that was retried fails once at most, and if it succeeds after all, there is
@@ -140,10 +140,11 @@ def ended(state: State, end: End, *, failures: int, before: End | None = None) -
         failures: After how many failures in a row it is stopped.
         before: The run's end before it was retried.
     """
-    last = state.flight or state.landed
-    if last is None or last.execution != end.execution:
+    found = [one for one in (state.flight, state.landed) if one is not None and one.execution == end.execution]
+    if not found:
         return state
-    landed = dataclasses.replace(state, flight=None, landed=last)
+    last = found[0]
+    landed = dataclasses.replace(state, flight=None if last == state.flight else state.flight, landed=last)
     if end.judged:
         landed = dataclasses.replace(landed, known=last.signal)
     if end.status == "Succeeded":

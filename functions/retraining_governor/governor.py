@@ -119,7 +119,12 @@ class Governor:
             return made, False
         state = self._looked_after(state, signal, settings)
         after = brakes.resumed(state, signal)
-        decision = self._judged(after, signal, settings)
+        try:
+            decision = self._judged(after, signal, settings)
+        except RefusedError:
+            if after != state:  # the person's word counts, though the own run has to wait
+                self._table.write(signal.model, read=state, state=after)
+            raise
         if decision.verdict is Verdict.STARTED:
             after = brakes.started(after, signal.id, signal.time)
         self._table.write(signal.model, read=state, state=after, decided=decision)
@@ -157,7 +162,7 @@ class Governor:
             reason=signal.reason,
             verdict=Verdict.REFUSED,
         )
-        held = brakes.held(state, settings, signal) or self._under_way(signal)
+        held = brakes.held(state, settings, signal) or self._under_way(signal, state)
         if held is not None:
             return dataclasses.replace(about, brake=held.brake, why=held.why)
         dataset = self._runs.newest_dataset(signal.model, wanted=signal.dataset)
@@ -186,8 +191,8 @@ class Governor:
         self._windows.keep(labelled)
         return dataclasses.replace(made, verdict=Verdict.STARTED)
 
-    def _under_way(self, signal: Signal) -> Held | None:
-        execution = self._runs.under_way(signal.model)
+    def _under_way(self, signal: Signal, state: State) -> Held | None:
+        execution = self._runs.under_way(signal.model, last=state.landed.execution if state.landed else "")
         return Held(brake=Brake.IN_FLIGHT, why=f"{execution} has not ended") if execution else None
 
     def _known(self, state: State, made: Decision) -> str:

@@ -163,11 +163,17 @@ class Runs:
             return ""
         return str(newest["ModelPackageArn"])
 
-    def under_way(self, model: str) -> str:
+    def under_way(self, model: str, *, last: str) -> str:
         """An execution of the model's pipeline that has not ended, whoever started it; empty when there is none.
 
-        A list may be behind, so each is asked for once more.
+        A list may be behind, so each is asked for once more, and so is the last one that has ended.
+
+        Args:
+            model: The model.
+            last: ARN of the execution that has ended last, if somebody may have retried it; empty for none.
         """
+        if last and self._status(last)[0] in _UNDER_WAY:
+            return last
         answer = self._sagemaker.list_pipeline_executions(
             PipelineName=self._named(model), SortBy="CreationTime", SortOrder="Descending", MaxResults=_NEWEST
         )

@@ -27,6 +27,7 @@ FEWEST_DAYS = 8
 
 LATE_MINUTES = 15  # a flight is late if it arrives more minutes than this after its scheduled time
 FEATURE_PREFIX = "feature."
+_FLIGHTS, _WEATHER = "flights.csv", "weather.csv"
 DESCRIPTION = "dataset.json"  # what the dataset's owner says of it
 HELD_OUT = "windows.json"  # beside the newest rows, which may be none: what became of the labelled windows
 _FIRST = 40  # characters of a value that is none
@@ -168,6 +169,8 @@ def refuse_other_data(dataset: Path, *, identifier: str) -> None:
     files = _described(dataset).get("files")
     if not isinstance(files, dict) or not all(isinstance(file, dict) for file in files.values()):
         raise JobError(f"rejected: the dataset: {DESCRIPTION} does not say which files there are.")
+    if absent := [name for name in (_FLIGHTS, _WEATHER) if name not in files]:
+        raise JobError(f"rejected: the dataset: {DESCRIPTION} says nothing of {absent[0]}.")
     for name, file in files.items():
         if _sha256(dataset / name) != file.get("sha256"):
             raise JobError(f"rejected: the dataset: {name} is not the file that {DESCRIPTION} describes.")
@@ -206,22 +209,27 @@ def joined(dataset: Path) -> pl.DataFrame:
         JobError: A file or a column is missing or has something that is none of its values, a flight has no day, or
             the weather of an hour is ambiguous.
     """
-    flights = _table(dataset / "flights.csv")
-    weather = _table(dataset / "weather.csv").drop("year", "month", "day", "hour", strict=False)
+    flights = _table(dataset / _FLIGHTS)
+    weather = _table(dataset / _WEATHER).drop("year", "month", "day", "hour", strict=False)
     if weather.select(pl.struct(_HOUR).is_duplicated().any()).item():
-        raise JobError("rejected: the dataset: weather.csv has two rows for one hour at one airport.")
+        raise JobError(f"rejected: the dataset: {_WEATHER} has two rows for one hour at one airport.")
     rows = flights.join(weather, on=_HOUR, how="left", maintain_order="left")
     types = {column.name: column.dtype for column in INPUTS} | {_DELAY: pl.Float64}
     for name, dtype in types.items():
         if name not in rows.columns:
             raise JobError(f"rejected: the dataset: column {name} is missing; accepted: {dtype}.")
-        strange = rows.filter(_is_none_of(name, dtype))[name]
+        of_two = dtype.is_numeric() and rows.schema[name] == pl.Boolean
+        strange = rows.filter(pl.col(name).is_not_null() if of_two else _is_none_of(name, dtype))[name]
         if len(strange):
             raise JobError(
                 f"rejected: the dataset: column {name}: {len(strange)} of {rows.height} rows have something else than "
                 f"{dtype}, the first {str(strange[0])[:_FIRST]!r}."
             )
     rows = rows.with_columns(pl.col(name).cast(dtype) for name, dtype in types.items())
+    arrived = rows.filter(pl.col(_DELAY).is_not_null())
+    for name in [column.name for column in INPUTS if column.required]:
+        if count := arrived[name].null_count():
+            raise JobError(f"rejected: the dataset: column {name}: {count} of {arrived.height} flights have none.")
     if count := rows.select(date().is_null().sum()).item():
         raise JobError(f"rejected: the dataset: {count} of {rows.height} rows have no day of departure.")
     return rows.sort(_TIME_ORDER, maintain_order=True)
@@ -286,11 +294,15 @@ def _content(path: Path) -> bytes:
 
 
 def _table(path: Path) -> pl.DataFrame:
+    content = _content(path)
     try:
-        table = pl.read_csv(_content(path), null_values=["NA", ""], infer_schema_length=None)
-    except pl.exceptions.PolarsError as error:
+        table = pl.read_csv(content, null_values=["NA", ""], infer_schema_length=None)
+    except (pl.exceptions.PolarsError, OSError) as error:  # it unpacks what is packed
         first = str(error).partition("\n")[0]
         raise JobError(f"rejected: the dataset: {path.name} is no CSV that can be read: {first}.") from error
     if absent := [name for name in _HOUR if name not in table.columns]:
         raise JobError(f"rejected: the dataset: {path.name} has no column {absent[0]}.")
+    for name in _HOUR:
+        if count := table[name].null_count():  # as in a row that breaks off
+            raise JobError(f"rejected: the dataset: {path.name}: {count} of {table.height} rows have no {name}.")
     return table.with_columns(pl.col(_HOUR).cast(pl.String))

@@ -451,6 +451,38 @@ def test_while_a_run_is_retried_no_other_starts(cloud: Cloud) -> None:
     assert "(in flight)" in handle(governing.alarm(time=NOON + 2 * DAY))
 
 
+def test_a_list_that_is_behind_lets_no_run_start_beside_one_that_is_retried(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle(governing.alarm())
+    ends(cloud, "Failed", told=True)
+    cloud.retry(cloud.started()[0])
+    behind: Document = {"PipelineExecutionSummaries": []}
+    monkeypatch.setattr(governing.Pipelines, "list_pipeline_executions", lambda *_, **__: behind)
+    assert "(in flight)" in handle(governing.alarm(time=NOON + 2 * DAY))
+
+
+def test_a_retry_that_ends_while_the_next_start_is_held_up_counts(cloud: Cloud) -> None:
+    handle(governing.alarm())
+    ends(cloud, "Failed", told=True)
+
+    def refuse(name: str, when: str, _request: Document) -> None:
+        if (name, when) == ("sagemaker.start_pipeline_execution", "before"):
+            raise refusal(code)
+
+    cloud.interfere, code = refuse, "ResourceLimitExceeded"
+    with pytest.raises(ClientError):
+        handle(governing.alarm(time=NOON + 2 * DAY))
+    cloud.retry(cloud.started()[0])
+    handle(cloud.finish(cloud.started()[0], "Succeeded"))
+    code = "ValidationException"
+    with pytest.raises(RefusedError):
+        handle(governing.alarm(time=NOON + 2 * DAY))
+    state = cloud.state(MODEL)
+    assert (state["failures"], state["known"]) == (0, cloud.decisions(MODEL)[0]["signal"])
+    assert state["in_flight"] is None
+
+
 def test_the_retry_of_an_older_run_than_the_last_changes_nothing(cloud: Cloud) -> None:
     handle(governing.alarm())
     ends(cloud, "Failed", told=True)
@@ -593,6 +625,18 @@ def test_a_window_of_which_half_never_comes_holds_nothing_up_once_people_leave_i
     del cloud.objects[f"labelled/{MODEL}/{WEEKS[1]}/labelled.parquet"]
     handle(governing.alarm())
     assert [one["id"] for one in composed(cloud)["windows"]] == WEEKS[:1]
+
+
+def test_a_person_resumes_even_if_half_a_window_holds_the_own_run_up(cloud: Cloud) -> None:
+    cloud.govern(MODEL, failures=1)
+    handle(governing.alarm())
+    handle(cloud.finish(cloud.started()[0], "Failed"))
+    cloud.add_window(MODEL, WEEKS[0])
+    del cloud.objects[f"labelled/{MODEL}/{WEEKS[0]}/labelled.parquet"]
+    with pytest.raises(RefusedError, match="has not come yet"):
+        handle(governing.request(time=NOON + 2 * DAY, resume=True))
+    assert cloud.state(MODEL)["stopped"] is None
+    assert "(stopped)" not in str(cloud.decisions(MODEL))
 
 
 def test_half_a_window_that_no_run_would_be_given_holds_nothing_up(cloud: Cloud) -> None:
@@ -807,8 +851,8 @@ def test_an_end_of_which_nobody_was_told_is_found_by_the_next_signal(cloud: Clou
     handle(governing.alarm(time=NOON + 2 * DAY))
     assert cloud.decisions(MODEL)[-1]["verdict"] == "started"
     assert cloud.state(MODEL)["failures"] == failures
-    handle(governing.end(first, "Failed"))  # late, and already known
-    assert cloud.state(MODEL)["failures"] == failures
+    handle(governing.end(first, "Failed"))  # late, and already known, but for the run that was gone
+    assert cloud.state(MODEL)["failures"] == (failures if status else 1)
 
 
 def test_a_person_who_could_not_be_told_is_told_when_the_event_comes_again(cloud: Cloud) -> None:

@@ -95,7 +95,7 @@ class Oracle:
 
 @dataclasses.dataclass
 class Count:
-    """What the end of a run counts for: its first, and what retrying it came to as long as it was the last run."""
+    """What the end of a run counts for: its first, and what retrying it came to until another had ended."""
 
     status: str
     time: datetime
@@ -192,7 +192,7 @@ class Ledger:
         attached = [self.decisions[signal]["execution"] for signal in self._starts]
         if before is None or execution not in attached:
             self._counts[execution] = count
-        elif execution == attached[-1]:
+        elif execution == [one for one in attached if one in self._counts][-1]:
             if before["status"] == status == "Failed":  # it has failed once
                 count = dataclasses.replace(self._counts[execution], judged=True)
             elif self._resumes == len(self._landed()):
