@@ -218,8 +218,7 @@ def joined(dataset: Path) -> pl.DataFrame:
     for name, dtype in types.items():
         if name not in rows.columns:
             raise JobError(f"rejected: the dataset: column {name} is missing; accepted: {dtype}.")
-        of_two = dtype.is_numeric() and rows.schema[name] == pl.Boolean
-        strange = rows.filter(pl.col(name).is_not_null() if of_two else _is_none_of(name, dtype))[name]
+        strange = _strange(rows[name], dtype)
         if len(strange):
             raise JobError(
                 f"rejected: the dataset: column {name}: {len(strange)} of {rows.height} rows have something else than "
@@ -235,14 +234,16 @@ def joined(dataset: Path) -> pl.DataFrame:
     return rows.sort(_TIME_ORDER, maintain_order=True)
 
 
-def _is_none_of(name: str, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
-    """Whether a value is there and is none of a type: a text, a fraction in place of a whole number, infinity, NaN."""
-    there, taken = pl.col(name), pl.col(name).cast(dtype, strict=False)
-    strange = taken.is_null()
-    if dtype.is_numeric():
-        number = there.cast(pl.Float64, strict=False)
-        strange = strange | ~number.is_finite().fill_null(value=True) | number.ne(taken.cast(pl.Float64))
-    return there.is_not_null() & strange
+def _strange(values: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+    """The values that are none of a type: of numbers, a text, a truth, NaN, infinity, or a fraction of a whole one."""
+    there = values.drop_nulls()
+    if not dtype.is_numeric():
+        return there.filter(there.cast(dtype, strict=False).is_null())
+    if there.dtype == pl.Boolean:
+        return there
+    number, taken = there.cast(pl.Float64, strict=False), there.cast(dtype, strict=False)
+    good = number.is_finite() & (number == taken.cast(pl.Float64))
+    return there.filter(~good.fill_null(value=False))
 
 
 def labelled(dataset: Path) -> pl.DataFrame:
