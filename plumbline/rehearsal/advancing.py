@@ -50,6 +50,7 @@ def advance(to: float) -> Passed:
 
     Raises:
         BackwardsError: It has passed.
+        capture.UnwrittenError: What was captured cannot be written.
         scheduled_rules.TooManyEventsError: Too much is due until then.
     """
     with _lock:

@@ -4,13 +4,15 @@ Source of format and paths: developer guide, "Capture data from real-time endpoi
 """
 
 import base64
+import contextlib
 import dataclasses
 import datetime
 import json
 import random
 import threading
-import time
 import uuid
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from plumbline.rehearsal import clock
 from plumbline.rehearsal.api.shapes import Document
@@ -19,9 +21,14 @@ from plumbline.rehearsal.sagemaker.transfer import S3Uri
 
 _FLUSH_SECONDS = 2.0
 _FLUSH_RECORDS = 500
-_POLL_SECONDS = 0.01
 _open: "set[Capture]" = set()
 _opening = threading.Lock()
+# When it was captured, and its line.
+_Record = tuple[datetime.datetime, str]
+
+
+class UnwrittenError(ValueError):
+    """What was captured cannot be written to its bucket."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,8 +55,8 @@ class Capture:
         self._session = session
         self._options = {option["CaptureMode"] for option in config["CaptureOptions"]}
         self._lock = threading.Lock()
-        self._records: list[tuple[datetime.datetime, str]] = []
-        self._writing = False
+        self._records: list[_Record] = []
+        self._writing = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=f"capture {endpoint}", daemon=True)
@@ -80,19 +87,37 @@ class Capture:
                 self._wake.set()
 
     def flush(self) -> None:
-        """Waits until all that was captured before is written, unless writing has failed."""
-        while self._thread.is_alive():
+        """Writes all that was captured before; what cannot be written is kept, and tried again with what comes.
+
+        Raises:
+            UnwrittenError: Something could not be written.
+        """
+        with self._writing:
             with self._lock:
-                if not self._records and not self._writing:
-                    return
-            self._wake.set()
-            time.sleep(_POLL_SECONDS)
+                records, self._records = self._records, []
+            while records:
+                hour = [record for record in records if _hour(record) == _hour(records[0])]
+                try:
+                    self._write(hour)
+                except (BotoCoreError, ClientError) as error:
+                    with self._lock:
+                        self._records[:0] = records
+                    raise UnwrittenError(
+                        f"{len(records)} captured invocations of endpoint {self._endpoint} cannot be written to "
+                        f"{self._config['DestinationS3Uri']}: {error}"
+                    ) from error
+                records = [record for record in records if _hour(record) != _hour(hour[0])]
 
     def close(self) -> None:
-        """Writes what is left and ends."""
+        """Writes what is left and ends; what cannot be written, ``flush_all`` goes on to try and to tell.
+
+        Raises:
+            UnwrittenError: Something could not be written.
+        """
         self._closed = True
         self._wake.set()
         self._thread.join()
+        self.flush()
         with _opening:
             _open.discard(self)
 
@@ -100,29 +125,18 @@ class Capture:
         while not self._closed:
             self._wake.wait(_FLUSH_SECONDS)
             self._wake.clear()
-            self._flush()
-        self._flush()
+            with contextlib.suppress(UnwrittenError):  # whoever needs the captures asks for them by flush
+                self.flush()
 
-    def _flush(self) -> None:
-        with self._lock:
-            records, self._records = self._records, []
-            self._writing = True
-        self._write(records)
-        with self._lock:
-            self._writing = False
-
-    def _write(self, records: list[tuple[datetime.datetime, str]]) -> None:
-        by_hour: dict[str, list[tuple[datetime.datetime, str]]] = {}
-        for moment, line in records:
-            by_hour.setdefault(moment.strftime("%Y/%m/%d/%H"), []).append((moment, line))
-        for hour, entries in by_hour.items():
-            first = entries[0][0]
-            name = f"{first:%M-%S}-{first.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
-            uri = S3Uri.parse(self._config["DestinationS3Uri"]) / f"{self._endpoint}/{self._variant}/{hour}/{name}"
-            body = "".join(line + "\n" for _, line in entries).encode()
-            key = self._config.get("KmsKeyId")
-            encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
-            self._session.client("s3").put_object(Bucket=uri.bucket, Key=uri.key, Body=body, **encryption)
+    def _write(self, records: list[_Record]) -> None:
+        first, _ = records[0]
+        name = f"{first:%M-%S}-{first.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
+        folder = f"{self._endpoint}/{self._variant}/{_hour(records[0])}"
+        uri = S3Uri.parse(self._config["DestinationS3Uri"]) / f"{folder}/{name}"
+        body = "".join(line + "\n" for _, line in records).encode()
+        key = self._config.get("KmsKeyId")
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+        self._session.client("s3").put_object(Bucket=uri.bucket, Key=uri.key, Body=body, **encryption)
 
     def _side(self, payload: Payload, mode: str) -> Document:
         headers = self._config.get("CaptureContentTypeHeader", {})
@@ -137,8 +151,16 @@ class Capture:
 
 
 def flush_all() -> None:
-    """Has every endpoint write what it has captured, and waits for it."""
+    """Has every endpoint write what it has captured, and waits for it.
+
+    Raises:
+        UnwrittenError: Something could not be written.
+    """
     with _opening:
         captures = list(_open)
     for capture in captures:
         capture.flush()
+
+
+def _hour(record: _Record) -> str:
+    return record[0].strftime("%Y/%m/%d/%H")

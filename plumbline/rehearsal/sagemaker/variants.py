@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from plumbline.rehearsal.api.scope import timestamp
 from plumbline.rehearsal.api.shapes import Document
 from plumbline.rehearsal.sagemaker import images, jobs, network, transfer
-from plumbline.rehearsal.sagemaker.capture import Capture
+from plumbline.rehearsal.sagemaker.capture import Capture, UnwrittenError
 from plumbline.rehearsal.sagemaker.containers import Container, Program, isolation
 from plumbline.rehearsal.sagemaker.logs import LogStream, put_metrics
 from plumbline.rehearsal.sagemaker.models import Servable
@@ -99,7 +99,9 @@ class Variant:
 
     def close(self) -> None:
         """Ends the container, writes what is captured and logged, and leaves the VPC."""
-        with contextlib.suppress(PlatformError, ClientError, BotoCoreError):  # the endpoint is gone whatever they met
+        with contextlib.suppress(
+            PlatformError, ClientError, BotoCoreError, UnwrittenError
+        ):  # the endpoint is gone whatever they met
             self._stack.close()
 
     def _start(self, config: Document, variant: Document, servable: Servable) -> None:

@@ -2,14 +2,15 @@
 
 import datetime
 import json
-import threading
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from plumbline.rehearsal import advancing, clock
 from plumbline.rehearsal.api.scope import timestamp
-from plumbline.rehearsal.sagemaker.capture import Capture, Payload, flush_all
+from plumbline.rehearsal.sagemaker import capture as capturing
+from plumbline.rehearsal.sagemaker.capture import Capture, Payload, UnwrittenError, flush_all
 from plumbline.rehearsal.sagemaker.definition import Step
 from plumbline.rehearsal.sagemaker.executions import CachedRun, StepCache
 from plumbline.rehearsal.sagemaker.sessions import RoleSession
@@ -23,11 +24,16 @@ class Store:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.refuses = False
+        self.written_before_it_refuses: int | None = None
 
     def client(self, _service: str) -> "Store":
         return self
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **_: Any) -> None:  # noqa: N803 - S3's own names
+        if self.refuses or len(self.objects) == self.written_before_it_refuses:
+            self.written_before_it_refuses = None
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": "Slow"}}, "PutObject")
         self.objects[f"{Bucket}/{Key}"] = Body
 
 
@@ -60,15 +66,40 @@ def test_what_was_captured_is_written_before_the_clock_moves(monkeypatch: pytest
     flush_all()
 
 
-def test_what_cannot_be_written_does_not_hold_the_clock_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+def test_a_capture_that_cannot_be_written_stops_the_clock_and_is_written_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clock, "_ahead", 0.0)
+    monkeypatch.setattr(advancing, "on_loop", lambda _: None)
     store = Store()
-    monkeypatch.setattr(store, "put_object", None)
     capture = _capturing(store)
     _ask(capture)
-    flush_all()
-    assert store.objects == {}
+    store.refuses = True
+    before = clock.now()
+    with pytest.raises(UnwrittenError, match=r"1 captured invocations of endpoint one .* s3://bucket/captured: .*Slow"):
+        advancing.advance(before + 3600)
+    with pytest.raises(UnwrittenError):
+        capture.close()
+    assert clock.now() < before + 3600
+    store.refuses = False
+    advancing.advance(before + 3600)
+    (body,) = store.objects.values()
+    assert len(body.splitlines()) == 1
     capture.close()
+
+
+def test_hours_that_are_written_are_not_written_again_with_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    monkeypatch.setattr(capturing, "_FLUSH_SECONDS", _YEAR)
+    capture = _capturing(store)
+    for ahead in (0.0, 3600.0):
+        monkeypatch.setattr(clock, "_ahead", ahead)
+        _ask(capture)
+    store.written_before_it_refuses = 1
+    with pytest.raises(UnwrittenError):
+        capture.flush()
+    capture.close()
+    assert [len(body.splitlines()) for body in store.objects.values()] == [1, 1]
 
 
 def test_an_invocation_is_captured_in_the_hour_that_the_clock_shows(monkeypatch: pytest.MonkeyPatch) -> None:
