@@ -130,7 +130,8 @@ def window_rows(window: LabelledWindow) -> pl.DataFrame:
     """The inputs and the label of a window.
 
     Raises:
-        JobError: A column is missing or of another type, or a row has no day of departure or no label.
+        JobError: A column is missing, of another type or has a number that is none, or a row lacks a required input,
+            its day of departure or its label.
     """
     columns = {column.name: column.dtype for column in INPUTS}
     for name, dtype in columns.items():
@@ -138,6 +139,8 @@ def window_rows(window: LabelledWindow) -> pl.DataFrame:
         if found != dtype:
             what = "is missing" if found is None else f"is of type {found}"
             raise JobError(f"rejected: labelled window {window.id}: column {name} {what}; accepted: {dtype}.")
+        _refuse_strange(window.table[name], dtype, where=f"labelled window {window.id}")
+    _refuse_missing(window.table, where=f"labelled window {window.id}")
     label = window.table.schema.get(LABEL)
     if label is None or not (label == pl.Boolean or label.is_integer()):
         what = "is missing" if label is None else f"is of type {label}"
@@ -218,20 +221,28 @@ def joined(dataset: Path) -> pl.DataFrame:
     for name, dtype in types.items():
         if name not in rows.columns:
             raise JobError(f"rejected: the dataset: column {name} is missing; accepted: {dtype}.")
-        strange = _strange(rows[name], dtype)
-        if len(strange):
-            raise JobError(
-                f"rejected: the dataset: column {name}: {len(strange)} of {rows.height} rows have something else than "
-                f"{dtype}, the first {str(strange[0])[:_FIRST]!r}."
-            )
+        _refuse_strange(rows[name], dtype, where="the dataset")
     rows = rows.with_columns(pl.col(name).cast(dtype) for name, dtype in types.items())
     arrived = rows.filter(pl.col(_DELAY).is_not_null())
-    for name in [column.name for column in INPUTS if column.required]:
-        if count := arrived[name].null_count():
-            raise JobError(f"rejected: the dataset: column {name}: {count} of {arrived.height} flights have none.")
+    _refuse_missing(arrived, where="the dataset")
     if count := rows.select(date().is_null().sum()).item():
         raise JobError(f"rejected: the dataset: {count} of {rows.height} rows have no day of departure.")
     return rows.sort(_TIME_ORDER, maintain_order=True)
+
+
+def _refuse_strange(values: pl.Series, dtype: pl.DataType | type[pl.DataType], *, where: str) -> None:
+    strange = _strange(values, dtype)
+    if len(strange):
+        raise JobError(
+            f"rejected: {where}: column {values.name}: {len(strange)} of {len(values)} rows have something else than "
+            f"{dtype}, the first {str(strange[0])[:_FIRST]!r}."
+        )
+
+
+def _refuse_missing(rows: pl.DataFrame, *, where: str) -> None:
+    for name in [column.name for column in INPUTS if column.required]:
+        if count := rows[name].null_count():
+            raise JobError(f"rejected: {where}: column {name}: {count} of {rows.height} flights have none.")
 
 
 def _strange(values: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:

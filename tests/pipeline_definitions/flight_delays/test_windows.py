@@ -143,6 +143,14 @@ UNREADABLE: Mapping[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
         "column distance is of type String; accepted: Float64",
     ),
     "a column too few": (lambda rows: rows.drop("carrier"), "column carrier is missing; accepted: String"),
+    "a number that is none": (
+        lambda rows: rows.with_columns(pl.lit(float("inf")).alias("temp")),
+        "column temp: .* rows have something else than Float64, the first 'inf'",
+    ),
+    "a number missing": (
+        lambda rows: rows.with_columns(pl.lit(None, pl.Float64).alias("distance")),
+        "column distance: .* flights have none",
+    ),
     "no label": (lambda rows: rows.drop("late"), "column late is missing; accepted: 0 or 1"),
     "labels in words": (lambda rows: rows.with_columns(pl.lit("yes").alias("late")), "late is of type String"),
     "labels that are none": (
