@@ -16,6 +16,7 @@ from plumbline.errors import PlumblineError
 from plumbline.rehearsal import training_run
 from plumbline.rehearsal.cloud import Cloud
 from plumbline.rehearsal.hearing import listen
+from plumbline.rehearsal.labels import deliver
 from plumbline.rehearsal.predictions import Offline
 from plumbline.rehearsal.release import invoke
 from plumbline.rehearsal.training_run import Run
@@ -26,8 +27,12 @@ _LIMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.25
 _ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
 _ROWS_A_REQUEST = 100
+_BECAUSE = "is it no better yet?"
 # Past the quarter of an hour for which captures are waited for, before a window is looked at.
 _WRITTEN = datetime.timedelta(minutes=20)
+# When a system that knows the truth tells it, after the end of a window.
+_TOLD_AFTER = datetime.timedelta(hours=2)
+_HOUR = datetime.timedelta(hours=1)
 _PUBLISHED_WITHIN = datetime.timedelta(days=7)
 
 
@@ -115,6 +120,39 @@ class Watching:
             # As the monitors number the rows of a request.
             ids += [f"{id_}/{number}" if number else id_ for number in range(len(asked))] if id_ else []
         return Answers(ids=tuple(ids), probabilities=tuple(probabilities))
+
+    def fill_window(
+        self, rows: Sequence[str], monitoring: Monitoring, *, name: str
+    ) -> tuple[Answers, datetime.datetime]:
+        """Asks for rows in an hour in which nobody has asked, and says when their window ends.
+
+        Args:
+            rows: A JSON object a row.
+            monitoring: What is watched.
+            name: What begins the inference ids.
+        """
+        # Captures are told apart by hours: none is asked for in the hour of a release.
+        self.reach(self.now + _HOUR)
+        ended = window_end(self.now, monitoring.every)
+        return self.ask(rows, name=f"{name}-{ended:%Y%m%d}"), ended
+
+    def tell_truth(self, answers: Answers, labels: Sequence[int], *, ended: datetime.datetime) -> datetime.datetime:
+        """Lets a window end, tells production what has become of its rows, and says when.
+
+        Args:
+            answers: What was answered, with inference ids.
+            labels: What each of them should have been, 0 or 1.
+            ended: When the window ends.
+        """
+        told = self.reach(ended + _TOLD_AFTER)
+        deliver(
+            cloud=self._cloud,
+            deployment=self._deployment,
+            model=self._model,
+            labels=dict(zip(answers.ids, labels, strict=True)),
+            at=told,
+        )
+        return told
 
     @property
     def now(self) -> datetime.datetime:
@@ -254,15 +292,21 @@ def watch(
         lambda: standing(looking.client("dynamodb"), deployment=told, model=model, most=1).failures == 1,
         what=f"the end of the run {run.arn}, in the governor's table,",
     )
-    request(asking.client("events"), deployment=told, model=model, because="is it no better yet?", resume=False)
-    braked = decision(looking, "person", deployment=told, model=model)
+    request(asking.client("events"), deployment=told, model=model, because=_BECAUSE, resume=False)
+    braked = decision(looking, "person", deployment=told, model=model, because=_BECAUSE)
     if braked.brake != "cool-down":
         raise PlumblineError(f"a request right after a run was {braked.verdict}; expected the cool-down", exit_code=1)
     return Watched(windows=tuple(seen), alarm=alarm, heard=told.event_bus, decision=drift, run=run, braked=braked)
 
 
 def decisions(
-    looking: Clients, kind: str, *, deployment: Deployment, model: Model, since: datetime.datetime | None = None
+    looking: Clients,
+    kind: str,
+    *,
+    deployment: Deployment,
+    model: Model,
+    since: datetime.datetime | None = None,
+    because: str = "",
 ) -> list[Decision]:
     """What was decided on signals of a kind, the newest first.
 
@@ -272,14 +316,21 @@ def decisions(
         deployment: Where it is decided.
         model: The model.
         since: The time from which on signals count; left out, all of them do.
+        because: The signals' reason; left out, any.
     """
     found = standing(looking.client("dynamodb"), deployment=deployment, model=model, most=10).decisions
-    of_kind = [one for one in found if one.kind == kind]
+    of_kind = [one for one in found if one.kind == kind and because in ("", one.reason)]
     return [one for one in of_kind if since is None or datetime.datetime.fromisoformat(one.time) >= since]
 
 
 def decision(
-    looking: Clients, kind: str, *, deployment: Deployment, model: Model, since: datetime.datetime | None = None
+    looking: Clients,
+    kind: str,
+    *,
+    deployment: Deployment,
+    model: Model,
+    since: datetime.datetime | None = None,
+    because: str = "",
 ) -> Decision:
     """The newest of them, waited for until its run is known, if it has one.
 
@@ -289,7 +340,7 @@ def decision(
     found: list[Decision] = []
 
     def decided() -> bool:
-        made = decisions(looking, kind, deployment=deployment, model=model, since=since)
+        made = decisions(looking, kind, deployment=deployment, model=model, since=since, because=because)
         found[:] = [one for one in made if one.execution or one.verdict != "started"]
         return bool(found)
 

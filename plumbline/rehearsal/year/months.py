@@ -13,17 +13,13 @@ from plumbline.configuration import Environment, Monitoring, Person
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal import images, predictions, release, releasing, training_run
 from plumbline.rehearsal.cloud import Cloud
-from plumbline.rehearsal.labels import deliver
 from plumbline.rehearsal.people import People
 from plumbline.rehearsal.progress import Step
 from plumbline.rehearsal.training import TrainedModel
-from plumbline.rehearsal.watching import Watching, decision, decisions, window_end
+from plumbline.rehearsal.watching import Watching, decision, decisions
 from plumbline.rehearsal.year.story import Passed, Retraining, Year
 
 _STATIONARY_WINDOWS, _STATIONARY_ROWS = 9, 2_000  # as many as months
-# When a system that knows the truth tells it, after the end of a window.
-_TOLD_AFTER = datetime.timedelta(hours=2)
-_HOUR = datetime.timedelta(hours=1)
 _BECAUSE = "a year's rehearsal"
 
 
@@ -160,21 +156,11 @@ class _Passing:
     def _pass(self, month: Month, *, step: Step) -> Passed:
         """Asks, scores, lets the window end, delivers the truth, and follows what comes of it."""
         began, version, watching = time.monotonic(), self._version, self._watching
-        # Captures are told apart by hours: none is asked for in the hour of a release.
-        watching.reach(watching.now + _HOUR)
         step.detail("asked")
-        ended = window_end(watching.now, self._monitoring.every)
-        answers = watching.ask(month.rows, name=f"{month.name}-{ended:%Y%m%d}")
+        answers, ended = watching.fill_window(month.rows, self._monitoring, name=month.name)
         # Before anybody could have trained on the truth.
         served, answered = month.quality(answers.probabilities), watching.now
-        told = watching.reach(ended + _TOLD_AFTER)
-        deliver(
-            cloud=self._scenery.cloud,
-            deployment=self._production,
-            model=self._model,
-            labels=dict(zip(answers.ids, month.labels, strict=True)),
-            at=told,
-        )
+        told = watching.tell_truth(answers, month.labels, ended=ended)
         step.detail("looked at")
         seen = watching.pass_window(self._monitoring, ended=ended)
         # Where nothing was measured nothing goes off, and that would show nothing.

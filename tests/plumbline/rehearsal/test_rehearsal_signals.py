@@ -22,9 +22,8 @@ import pytest
 from plumbline.configuration import REQUEST_SOURCE, REQUEST_TYPE, Model, Person
 from plumbline.rehearsal import training_run
 from plumbline.rehearsal.hearing import subscribe
-from plumbline.rehearsal.labels import deliver
 from plumbline.rehearsal.training_run import Run
-from plumbline.rehearsal.watching import Seen, Watching, decision, window_end
+from plumbline.rehearsal.watching import Seen, Watching, decision
 from plumbline.retraining.decisions import Decision, Standing, standing
 from plumbline.retraining.requests import request
 from tests.plumbline.rehearsal.shared import Rehearsed
@@ -35,7 +34,6 @@ _LIMIT_SECONDS = 300.0
 _FLIGHTS = 2_000
 _REQUESTS, _TIMES, _ALARMS = 240, 4, 40  # a thousand signals, and some events more: what is told of an alarm's end
 _SENDERS, _BATCH = 3, 4
-_HOUR = datetime.timedelta(hours=1)
 _UNKNOWN = "ZZ"
 
 
@@ -84,18 +82,9 @@ class Story:
 
     def pass_month(self, rows: Sequence[str], labels: Sequence[int]) -> tuple[Seen, datetime.datetime]:
         """Asks, lets the month end, delivers the truth, and lets the window be looked at."""
-        watching = self.watching
-        watching.reach(watching.now + _HOUR)
-        ended = window_end(watching.now, self.monitoring.every)
-        answers = watching.ask(rows, name=f"flights-{ended:%Y%m%d}")
-        deliver(
-            cloud=self.rehearsal.cloud,
-            deployment=self.rehearsal.production,
-            model=self.model,
-            labels=dict(zip(answers.ids, labels, strict=True)),
-            at=watching.reach(ended + 2 * _HOUR),
-        )
-        return watching.pass_window(self.monitoring, ended=ended), ended
+        answers, ended = self.watching.fill_window(rows, self.monitoring, name="flights")
+        self.watching.tell_truth(answers, labels, ended=ended)
+        return self.watching.pass_window(self.monitoring, ended=ended), ended
 
     def _answer_what_waits(self) -> None:
         """Rejects the versions that other tests have had registered: no run starts while one waits."""
@@ -316,11 +305,4 @@ def test_a_commit_that_is_delivered_is_a_signal_where_it_counts(story: Story, br
 def _asked(story: Story, because: str, *, resume: bool) -> Decision:
     staging = story.rehearsal.staging
     request(story.asking.client("events"), deployment=staging, model=story.model, because=because, resume=resume)
-    found: list[Decision] = []
-
-    def decided() -> bool:
-        found[:] = [one for one in story.standing(5).decisions if one.reason == because]
-        return bool(found)
-
-    until(decided, what=f"a decision on {because!r}")
-    return found[0]
+    return decision(story.looking, "person", deployment=staging, model=story.model, because=because)
