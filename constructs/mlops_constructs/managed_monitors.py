@@ -56,6 +56,7 @@ class ManagedMonitors(Construct):
             "schedules": {
                 monitor.value: deployment.monitoring_schedule(model, monitor) for monitor in monitoring.checks
             },
+            "everyHours": monitoring.every.shortest // _HOUR,
             "windowsToAlarm": monitoring.windows_to_alarm,
             "evaluationWindows": monitoring.evaluation_windows,
         }

@@ -3,10 +3,12 @@
 Called by the hour. What it publishes follows from the event's own time: the executions that have ended in the hour
 before it. So an event that comes twice publishes the same, and each execution is told of once. `sustained_violation` is
 1 when at least M of the last N executions have broken a constraint, of the same job definition: a release makes another
-one, with other baselines. The metric `windows` says of every call that somebody has asked.
+one, with other baselines. A schedule that begins no executions any more, as one that was stopped, has failed, once a
+window. The metric `windows` says of every call that somebody has asked.
 """
 
 import datetime
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +19,10 @@ from botocore.exceptions import ClientError
 Client = Any
 Document = dict[str, Any]
 _HOUR = datetime.timedelta(hours=1)
+# An execution begins within 20 minutes of its time (developer guide, "The cron expression for monitoring schedule").
+_LATE = 2 * _HOUR
+# Of the newest, so many may not have ended, or be of windows that are not counted any more.
+_MORE = 24
 _JUDGED = ("Completed", "CompletedWithViolations")
 _ENDED = (*_JUDGED, "Failed", "Stopped")
 _NOT_THERE = {"ResourceNotFound", "ResourceNotFoundException"}
@@ -28,8 +34,8 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     """Publishes the hour before an event.
 
     Args:
-        event: `model`, `time`, `schedules` (the schedule of each check), `windowsToAlarm` (M) and `evaluationWindows`
-            (N).
+        event: `model`, `time`, `schedules` (the schedule of each check), `everyHours` (from one window to the next),
+            `windowsToAlarm` (M) and `evaluationWindows` (N).
         context: Of no use here.
 
     Returns:
@@ -40,14 +46,22 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         ClientError: AWS refused or failed.
     """
     model, until = str(event["model"]), _hour(str(event["time"]))
+    every = int(event["everyHours"]) * _HOUR
     needed, of = int(event["windowsToAlarm"]), int(event["evaluationWindows"])
     cloudwatch, sagemaker = boto3.client("cloudwatch"), boto3.client("sagemaker")
     # Whatever comes of it: an alarm waits for this.
     _publish(cloudwatch, [_datum("windows", 1.0, Model=model)])
-    found = {
-        monitor: _told(list(_ended(sagemaker, schedule, until)), since=until - _HOUR, needed=needed, of=of)
-        for monitor, schedule in sorted(event["schedules"].items())
-    }
+    found = {}
+    for monitor, schedule in sorted(event["schedules"].items()):
+        newest = list(itertools.islice(_executions(sagemaker, schedule), of + _MORE))
+        ended = [one for one in newest if one["MonitoringExecutionStatus"] in _ENDED]
+        told = _told(
+            [one for one in ended if one["LastModifiedTime"] < until], since=until - _HOUR, needed=needed, of=of
+        )
+        if not told and newest and _is_missed(until - newest[0]["ScheduledTime"], every=every):
+            print(f"{model}: {schedule} has begun nothing since {newest[0]['ScheduledTime'].isoformat()}")
+            told = {"failed": 1.0}
+        found[monitor] = told
     data = list(_data(model, {monitor: metrics for monitor, metrics in found.items() if metrics}))
     if not data:
         return _said(f"{model}: no execution has ended in the hour before {until.isoformat()}")
@@ -62,16 +76,14 @@ def _hour(text: str) -> datetime.datetime:
     return found.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _ended(sagemaker: Client, schedule: str, until: datetime.datetime) -> Iterator[Document]:
-    """The executions of a schedule that had ended at a time, the newest window first."""
+def _executions(sagemaker: Client, schedule: str) -> Iterator[Document]:
+    """The executions of a schedule, the newest window first."""
     pages = sagemaker.get_paginator("list_monitoring_executions").paginate(
         MonitoringScheduleName=schedule, SortBy="ScheduledTime", SortOrder="Descending"
     )
     try:
         for page in pages:
-            for execution in page["MonitoringExecutionSummaries"]:
-                if execution["MonitoringExecutionStatus"] in _ENDED and execution["LastModifiedTime"] < until:
-                    yield execution
+            yield from page["MonitoringExecutionSummaries"]
     except ClientError as error:
         # There is no schedule before the first release.
         said = error.response["Error"]
@@ -96,6 +108,12 @@ def _told(executions: Sequence[Document], *, since: datetime.datetime, needed: i
     return metrics
 
 
+def _is_missed(since: datetime.timedelta, *, every: datetime.timedelta) -> bool:
+    """Whether just now a window more is overdue, by the time since the newest one began."""
+    overdue = since // _HOUR * _HOUR - _LATE
+    return overdue >= every and overdue % every < _HOUR
+
+
 def _is_empty(execution: Document) -> bool:
     reason = str(execution.get("FailureReason", "")).lower()
     return execution["MonitoringExecutionStatus"] == "Failed" and any(words in reason for words in _EMPTY)
@@ -105,8 +123,9 @@ def _data(model: str, found: Mapping[str, Mapping[str, float]]) -> Iterator[Docu
     for monitor, metrics in found.items():
         for name, value in metrics.items():
             yield _datum(name, value, Model=model, Monitor=monitor)
-    for name in ("failed", "no_data") if found else ():
-        yield _datum(name, max(metrics[name] for metrics in found.values()), Model=model)
+    for name in ("failed", "no_data"):
+        if values := [metrics[name] for metrics in found.values() if name in metrics]:
+            yield _datum(name, max(values), Model=model)
 
 
 def _datum(name: str, value: float, **named: str) -> Document:

@@ -23,6 +23,7 @@ class Account:
     def __init__(self) -> None:
         self.executions: dict[str, list[Document]] = {"flights-data-quality": [], "flights-bias": []}
         self.published: list[Document] = []
+        self.pages = 0
 
     def ended(self, status: str, *, days_ago: int = 0, schedule: str = "data-quality", **more: Any) -> None:
         """An execution that has ended some days ago, in the hour before the event if today."""
@@ -46,6 +47,7 @@ class Account:
             raise ClientError({"Error": {"Code": "ResourceNotFound", "Message": "no"}}, "ListMonitoringExecutions")
         found = sorted(self.executions[MonitoringScheduleName], key=lambda one: one["ScheduledTime"], reverse=True)
         for execution in found:
+            self.pages += 1
             yield {"MonitoringExecutionSummaries": [execution]}
 
     def put_metric_data(self, *, Namespace: str, MetricData: list[Document]) -> None:  # noqa: N803
@@ -76,9 +78,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     return made
 
 
-def publish(*, needed: int = 2, of: int = 3, time: str = _NOW.isoformat()) -> str:
+def publish(*, needed: int = 2, of: int = 3, time: str = _NOW.isoformat(), every: int = 24) -> str:
     schedules = {"data-quality": "flights-data-quality", "bias": "flights-bias"}
-    event = {"model": "flights", "time": time, "schedules": schedules, "windowsToAlarm": needed}
+    event = {"model": "flights", "time": time, "schedules": schedules, "windowsToAlarm": needed, "everyHours": every}
     return index.handler(event | {"evaluationWindows": of}, None)["said"]
 
 
@@ -159,6 +161,42 @@ def test_an_execution_under_way_is_not_told_of(account: Account) -> None:
     account.ended("InProgress")
     publish()
     assert account.found == []
+
+
+@pytest.mark.parametrize("every", [1, 24])
+@pytest.mark.parametrize("status", ["Completed", "Stopped"])
+def test_a_schedule_that_begins_nothing_any_more_has_failed_once_a_window(
+    account: Account, every: int, status: str
+) -> None:
+    account.ended(status, days_ago=10)
+    account.ended("Completed", days_ago=10, schedule="bias")
+    began = _ENDED.replace(hour=0, minute=0) - 10 * _DAY
+    told = []
+    for hour in range(3, 80):
+        account.published.clear()
+        publish(time=(began + datetime.timedelta(hours=hour, minutes=5)).isoformat(), every=every)
+        if account.value("failed", "data-quality"):
+            assert (account.value("failed"), account.value("no_data"), account.value("violated", "data-quality")) == (
+                1,
+                None,
+                None,
+            )
+            told.append(hour)
+    assert told == list(range(every + 2, 80, every))
+
+
+def test_a_schedule_whose_execution_is_under_way_is_not_silent(account: Account) -> None:
+    account.ended("InProgress")
+    publish(time=(_NOW + datetime.timedelta(hours=23)).isoformat())
+    assert account.found == []
+
+
+def test_of_years_of_executions_the_newest_are_read(account: Account) -> None:
+    for number in range(200):
+        account.ended("CompletedWithViolations", days_ago=number)
+    publish()
+    assert account.value("sustained_violation", "data-quality") == 1
+    assert account.pages < 40
 
 
 def test_before_the_first_release_there_is_nothing_to_tell(account: Account) -> None:

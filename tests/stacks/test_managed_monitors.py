@@ -313,6 +313,7 @@ def test_the_rule_tells_the_function_which_schedules_to_look_at(
     assert call == {
         "model": model.name,
         "schedules": {monitor.value: production.monitoring_schedule(model, monitor) for monitor in monitoring.checks},
+        "everyHours": {"hour": 1, "day": 24}[monitoring.every],
         "windowsToAlarm": monitoring.windows_to_alarm,
         "evaluationWindows": monitoring.evaluation_windows,
         "time": "2026-11-28T01:05:00Z",
