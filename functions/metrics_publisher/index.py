@@ -31,6 +31,8 @@ _MOST_FEATURES = 50
 _BESIDE_BASELINE = ("model-quality",)
 # A window without traffic leaves nothing behind, so the next one may be missing, and a newer one be there.
 _LOOKED_AHEAD = 14
+# How many windows at most are asked for whether a check has ever been made: a quarter of days, or four days of hours.
+_LOOKED_BACK = 100
 # Without leave to list the bucket, S3 says of a key that is missing that access is denied (GetObject).
 _NOT_THERE = {"AccessDenied", "NoSuchKey"}
 # Replication as a rule takes seconds, and nobody promises it. The function has 300 seconds.
@@ -67,6 +69,8 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         if _read(s3, model, later.id) is not None:
             # An alarm would take it for the present, and the governor for a signal of today.
             return _told(f"{model}: the window {window} is older than {later.id}, and not published as if it were now")
+    for monitor in _unchecked(s3, model, span, event, metrics):
+        metrics["checks"][monitor]["no_data"] = "no window of the served version was checked for too long"
     earlier = list(_earlier(s3, model, span, event, metrics["model_version"]))
     data = list(_data(model, metrics))
     alarming = list(_sustained(model, metrics, earlier, int(event["windowsToAlarm"])))
@@ -156,6 +160,34 @@ def _earlier(s3: Client, model: str, span: Span, event: Document, version: str) 
         found = _read(s3, model, span.id)
         if found is not None and found["model_version"] == version:
             yield found["checks"]
+
+
+def _unchecked(s3: Client, model: str, span: Span, event: Document, metrics: Document) -> list[str]:
+    """The checks that were not due yet in so many windows that an alarm should tell of it.
+
+    That is as many as the truth is late, one in which a release has come, and those that alarms look at: releases come
+    more often than the truth does.
+    """
+    waiting = {monitor: 1 for monitor, said in metrics["checks"].items() if "not_yet" in said}
+    every = str(event["every"])
+    if not waiting or "answered" not in metrics:
+        return []
+    late, older = 0, span
+    while older.id != metrics["answered"] and late < _LOOKED_BACK:
+        late, older = late + 1, before(older, every)
+    needed = late + 1 + int(event["evaluationWindows"])
+    looking = set(waiting)
+    for _ in range(_LOOKED_BACK):
+        if not looking or max(waiting.values()) >= needed:
+            break
+        span = before(span, every)
+        found = _read(s3, model, span.id)
+        if found is None:  # without traffic
+            continue
+        looking = {monitor for monitor in looking if "not_yet" in found["checks"].get(monitor, {})}
+        for monitor in looking:
+            waiting[monitor] += 1
+    return [monitor for monitor, windows in waiting.items() if windows >= needed]
 
 
 def _read(s3: Client, model: str, window: str) -> Document | None:

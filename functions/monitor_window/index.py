@@ -23,7 +23,10 @@ from windows import Span, ended_before, moment
 
 Client = Any
 Document = dict[str, Any]
-_DAY = datetime.timedelta(days=1)
+_DAY, _HOUR = datetime.timedelta(days=1), datetime.timedelta(hours=1)
+# Within which a version takes over the traffic, or is rolled back: the time limit of `AllAtOnce`.
+_TAKEN_OVER = _HOUR
+_FILES = ("captures", "answers", "earlier", "labels")
 
 
 def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
@@ -58,7 +61,7 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         if not ended:
             return _told(f"{model}: no window has ended today; the last one is {asked.id}")
         window = _window(s3, model, asked, _answered(time, every, int(event["labelsAfterHours"])), served, time=time)
-        if not (window["captures"] or (window["answers"] and window["labels"])):
+        if not (window["captures"] or window["labels"]):
             _tell(model, "no_data")
             return _told(f"{model}: nothing was captured in the window {asked.id}")
         window = _write_once(s3, f"{folder}/window.json", window)
@@ -68,7 +71,8 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     _, pinned, digest = image.partition("@sha256:")
     if not pinned:
         raise ValueError(f"{version} runs the image {image}; accepted: an image by its digest")
-    files = sorted({*window["captures"], *window["answers"], *window["labels"], f"windows/{asked.id}/window.json"})
+    named = [name for kind in _FILES for name in window.get(kind, [])]
+    files = sorted({*named, f"windows/{asked.id}/window.json"})
     _write_once(s3, f"{folder}/manifest.json", [{"prefix": f"s3://{_bucket()}/{model}/"}, *files])
     execution = sagemaker.start_pipeline_execution(
         PipelineName=f"{endpoint}-monitor",
@@ -94,7 +98,7 @@ class _Served:
         endpoint: Its name.
         version: The version; of several variants the first one's.
         variants: The names of all variants.
-        since: Since when.
+        since: Since when there is a model of it: a configuration is also made anew for the same version.
     """
 
     endpoint: str
@@ -111,7 +115,7 @@ def _answered(time: datetime.datetime, every: str, hours: int) -> Span:
 def _next_hour(time: datetime.datetime) -> datetime.datetime:
     """The first full hour that has not begun before a time."""
     hour = time.replace(minute=0, second=0, microsecond=0)
-    return hour if hour == time else hour + datetime.timedelta(hours=1)
+    return hour if hour == time else hour + _HOUR
 
 
 def _window(
@@ -121,10 +125,13 @@ def _window(
     places = [f"{model}/{served.endpoint}/{variant}/" for variant in served.variants]
     captures = _captured(s3, places, asked)
     # What the version before has answered says nothing of this one's quality. Captures are told apart by hours.
-    own = dataclasses.replace(answered, since=max(answered.since, _next_hour(served.since)))
-    answers = _captured(s3, places, own) if own.since < own.until else []
+    taken_over = max(answered.since, _next_hour(served.since + _TAKEN_OVER))
+    known = _captured(s3, places, answered)
+    own = set(
+        _captured(s3, places, Span(since=taken_over, until=answered.until)) if taken_over < answered.until else []
+    )
     # The truth may have arrived at any time since.
-    labels = _captured(s3, [f"{model}/labels/"], Span(since=answered.since, until=time)) if answers else []
+    labels = _captured(s3, [f"{model}/labels/"], Span(since=answered.since, until=time)) if known else []
     return {
         "id": asked.id,
         "model": model,
@@ -133,7 +140,9 @@ def _window(
         "asked": asked.document(),
         "answered": answered.document(),
         "captures": [key.removeprefix(f"{model}/") for key in captures],
-        "answers": [key.removeprefix(f"{model}/") for key in answers],
+        "answers": [key.removeprefix(f"{model}/") for key in known if key in own],
+        # It is true of them all the same, and trained on.
+        "earlier": [key.removeprefix(f"{model}/") for key in known if key not in own],
         "labels": [key.removeprefix(f"{model}/") for key in labels],
     }
 
@@ -155,14 +164,13 @@ def _served(sagemaker: Client, endpoint: str) -> _Served | None:
         if "Could not find" in error.response["Error"]["Message"]:
             return None
         raise
-    configured = sagemaker.describe_endpoint_config(EndpointConfigName=config)
-    variants = configured["ProductionVariants"]
-    container = sagemaker.describe_model(ModelName=variants[0]["ModelName"])["PrimaryContainer"]
+    variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    served = sagemaker.describe_model(ModelName=variants[0]["ModelName"])
     return _Served(
         endpoint=endpoint,
-        version=str(container["ModelPackageName"]),
+        version=str(served["PrimaryContainer"]["ModelPackageName"]),
         variants=sorted(variant["VariantName"] for variant in variants),
-        since=configured["CreationTime"].astimezone(datetime.UTC),
+        since=served["CreationTime"].astimezone(datetime.UTC),
     )
 
 

@@ -32,7 +32,8 @@ _BECAUSE = "is it no better yet?"
 _WRITTEN = datetime.timedelta(minutes=20)
 # When a system that knows the truth tells it, after the end of a window.
 _TOLD_AFTER = datetime.timedelta(hours=2)
-_HOUR = datetime.timedelta(hours=1)
+# Captures are told apart by hours: those of a release's hour, and of the next one, are not held against a version.
+_TAKEN_OVER = datetime.timedelta(hours=2)
 _PUBLISHED_WITHIN = datetime.timedelta(days=7)
 
 
@@ -124,15 +125,14 @@ class Watching:
     def fill_window(
         self, rows: Sequence[str], monitoring: Monitoring, *, name: str
     ) -> tuple[Answers, datetime.datetime]:
-        """Asks for rows in an hour in which nobody has asked, and says when their window ends.
+        """Asks for rows in an hour in which the version alone answers, and says when their window ends.
 
         Args:
             rows: A JSON object a row.
             monitoring: What is watched.
             name: What begins the inference ids.
         """
-        # Captures are told apart by hours: none is asked for in the hour of a release.
-        self.reach(self.now + _HOUR)
+        self.reach(self.now + _TAKEN_OVER)
         ended = window_end(self.now, monitoring.every)
         return self.ask(rows, name=f"{name}-{ended:%Y%m%d}"), ended
 

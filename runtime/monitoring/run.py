@@ -112,8 +112,8 @@ def monitor(job: ProcessingJob) -> None:
             scratch=Path(scratch),
         )
         told = {name: _told(looking.check(name), output / name) for name in checks.names}
-        kept = looking.keep_labelled(job.output("labelled"))
-    print(f"labelled: {kept} rows of the window {window.answered.id} to train on")
+        kept, why = looking.keep_labelled(job.output("labelled"))
+    print(f"labelled: {kept} rows of the window {window.answered.id} to train on{why}")
     document = {
         "version": _FORMAT,
         "window": window.id,
@@ -122,6 +122,7 @@ def monitor(job: ProcessingJob) -> None:
         "model": window.model,
         "model_version": window.version,
         "endpoint": window.endpoint,
+        "answered": window.answered.id,
         "labelled": window.answered.id if kept else "",
         "checks": told,
     }
@@ -266,24 +267,27 @@ class _Looking:
             files=outcome.files(),
         )
 
-    def keep_labelled(self, folder: Path) -> int:
-        """Writes the answers whose truth is known, with their inputs as the model takes them.
+    def keep_labelled(self, folder: Path) -> tuple[int, str]:
+        """Writes the answers whose truth is known, whichever version gave them, with their inputs as the model takes.
 
         Args:
             folder: Where to; stays empty when there are none.
 
         Returns:
-            How many rows there are.
+            How many rows there are, and what was left out, in words.
         """
+        answers = [*self.window.answers, *self.window.earlier]
+        if not answers:
+            return 0, ""
         try:
-            table, counts = self._labelled
-        except (NotYetError, NothingToCheckError):
-            return 0
-        columns, checks = self.predictor.columns, self.checks
+            table, counts = self._joined(answers, "kept") if self.window.earlier else self._labelled
+        except NothingToCheckError as error:
+            return 0, f": {error}"
+        columns, checks, counts = self.predictor.columns, self.checks, counts.copy()
         rows = pl.read_parquet(table)
         usable = _typed(rows, self.predictor, [ID, checks.answer, checks.label], counts)
         if usable.is_empty():
-            return 0
+            return 0, _why(counts)
         path = folder / LABELLED_FILE
         named = usable.select(*(column.name for column in columns), checks.label, checks.answer, ID)
         named.with_columns(_class_or_number(named[checks.label], checks)).write_parquet(path)
@@ -299,7 +303,7 @@ class _Looking:
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
         (folder / LABELLED_DESCRIPTION).write_text(document_text(description), encoding="utf-8")
-        return usable.height
+        return usable.height, _why(counts)
 
     @property
     def _captures(self) -> Sequence[Path]:
@@ -310,16 +314,19 @@ class _Looking:
 
     @cached_property
     def _labelled(self) -> tuple[Path, Counter[str]]:
-        """A table of the answers whose truth is known, read once for all checks, and what was left out of it."""
+        """A table of this version's answers whose truth is known, read once for all checks, and what was left out."""
         if not self.window.answers:
-            raise NotYetError("nothing was answered in the older window, whose truth is known by now")
+            raise NotYetError("this version has answered nothing in the older window, whose truth is known by now")
+        return self._joined(self.window.answers, "labelled")
+
+    def _joined(self, answers: Sequence[str], name: str) -> tuple[Path, Counter[str]]:
         counts: Counter[str] = Counter()
-        asked = self._invocations(files_in(self.data, self.window.answers), counts)
+        asked = self._invocations(files_in(self.data, answers), counts)
         labels = files_in(self.data, self.window.labels)
         found = with_truth(asked, labels, answer=self.checks.answer, label=self.checks.label, counts=counts)
         if found.is_empty():
             raise NothingToCheckError(f"no answer has its truth{_why(counts)}")
-        table = self.scratch / "labelled.parquet"
+        table = self.scratch / f"{name}.parquet"
         found.write_parquet(table)
         return table, +counts
 
@@ -348,6 +355,9 @@ def _typed(rows: pl.DataFrame, predictor: Predictor, beside: Sequence[str], coun
     if rows.is_empty():
         return rows
     typed = rows.select(*(pl.col(column.name).cast(column.dtype, strict=False) for column in columns), *beside)
+    for column in columns:
+        if strange := typed[column.name].null_count() - rows[column.name].null_count():
+            counts[f"values of {column.name} that are no {column.kind}"] += strange
     whole = typed.drop_nulls([column.name for column in columns if column.required])
     counts["rows that the model does not take"] += typed.height - whole.height
     return whole

@@ -55,11 +55,13 @@ class Window(BaseModel):
         asked: When what was asked is looked at.
         answered: The older window whose truth should be known by now.
         captures: Files of what was asked, relative to the input.
-        answers: Files of the older window's captures.
+        answers: Files of what this version has captured in the older window.
+        earlier: Files of what versions before have: their truth is kept, and no check of this version looks at it.
         labels: Files of the truth.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A version's image is as old as the version; what writes this is of today.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str
     model: str
@@ -69,6 +71,7 @@ class Window(BaseModel):
     answered: Span
     captures: Sequence[str]
     answers: Sequence[str] = ()
+    earlier: Sequence[str] = ()
     labels: Sequence[str] = ()
 
 

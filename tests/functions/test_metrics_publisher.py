@@ -40,7 +40,14 @@ class Account:
         self.seconds += seconds
 
     def left(
-        self, window: str, deviation: float, *, version: str = VERSION, labelled: str = "", **checks: Document
+        self,
+        window: str,
+        deviation: float,
+        *,
+        version: str = VERSION,
+        labelled: str = "",
+        answered: str = "",
+        **checks: Document,
     ) -> None:
         """What a job has left of a window."""
         told = {"data-quality": said(deviation), **{name.replace("_", "-"): one for name, one in checks.items()}}
@@ -50,6 +57,7 @@ class Account:
             "model_version": version,
             "labelled": labelled,
             "checks": told,
+            **({"answered": answered} if answered else {}),
         }
 
     def get_object(self, *, Bucket: str, Key: str) -> Document:  # noqa: N803 - as boto3 names them
@@ -221,6 +229,53 @@ def test_what_is_not_due_yet_raises_no_alarm(account: Account) -> None:
     ended()
     assert (account.value("no_data"), account.value("failed")) == (0, 0)
     assert account.value("deviation", "model-quality") is None
+
+
+def _waiting(account: Account, windows: int, *, late: int = 1, but: int | None = None) -> None:
+    """So many days, the last one included, on which model quality was not due yet; truth is as many days late."""
+    last = datetime.datetime(2013, 5, 3, tzinfo=datetime.UTC)
+    for ago in range(windows):
+        end, answered = (last - datetime.timedelta(days=days) for days in (ago, ago + late))
+        told: Document = said(0.0) if ago == but else {"not_yet": "this version has answered nothing"}
+        account.left(f"{end:%Y%m%dT%H%MZ}", 0.0, model_quality=told, answered=f"{answered:%Y%m%dT%H%MZ}")
+
+
+@pytest.mark.parametrize(("late", "of"), [(0, 1), (1, 3), (5, 2)])
+def test_a_check_that_is_never_due_is_told_when_the_truth_and_the_alarm_have_had_their_time(
+    account: Account, late: int, of: int
+) -> None:
+    _waiting(account, late + of, late=late)
+    ended(needed=1, of=of)
+    assert (account.value("no_data", "model-quality"), account.value("no_data")) == (0, 0)
+    account.published.clear()
+    _waiting(account, late + of + 1, late=late)
+    ended(needed=1, of=of)
+    assert (account.value("no_data", "model-quality"), account.value("no_data")) == (1, 1)
+    assert account.value("no_data", "data-quality") == 0
+
+
+def test_a_check_that_was_made_meanwhile_is_waited_for_anew(account: Account) -> None:
+    _waiting(account, 10, but=3)
+    ended(of=3)
+    assert account.value("no_data") == 0
+
+
+def test_windows_without_traffic_do_not_count_as_waited_for(account: Account) -> None:
+    _waiting(account, 5)
+    account.objects = {key: body for key, body in account.objects.items() if "20130502T0000Z" not in key}
+    ended(of=3)
+    assert account.value("no_data") == 0
+    _waiting(account, 6)
+    account.objects = {key: body for key, body in account.objects.items() if "20130502T0000Z" not in key}
+    account.published.clear()
+    ended(of=3)
+    assert account.value("no_data") == 1
+
+
+def test_where_the_truth_is_later_than_can_be_looked_back_nothing_is_told(account: Account) -> None:
+    _waiting(account, 150, late=120)
+    ended(of=3)
+    assert account.value("no_data") == 0
 
 
 def test_a_window_without_a_number_does_not_count_among_the_last_ones(account: Account) -> None:

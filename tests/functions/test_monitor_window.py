@@ -50,12 +50,13 @@ class Account:
         assert EndpointConfigName == "config"
         return {
             "ProductionVariants": [{"VariantName": "primary", "ModelName": "model"}],
-            "CreationTime": self.released,
+            # It is made anew with every change of how the version is served.
+            "CreationTime": datetime.datetime(2014, 1, 1, tzinfo=datetime.UTC),
         }
 
     def describe_model(self, *, ModelName: str) -> Document:  # noqa: N803
         assert ModelName == "model"
-        return {"PrimaryContainer": {"ModelPackageName": self.version}}
+        return {"PrimaryContainer": {"ModelPackageName": self.version}, "CreationTime": self.released}
 
     def describe_model_package(self, *, ModelPackageName: str) -> Document:  # noqa: N803
         url = f"s3://models/flight_delays/released/{ModelPackageName.rpartition('/')[2]}/model.tar.gz"
@@ -169,24 +170,34 @@ def test_the_older_window_is_the_last_one_whose_truth_is_known(account: Account)
 
 
 def test_what_the_version_before_has_answered_is_not_held_against_the_one_that_is_served(account: Account) -> None:
-    account.captured("2013/04/30/09")
-    account.captured("2013/04/30/12")
-    own = account.captured("2013/04/30/13")
+    # Nobody can tell which version has answered in the hours in which one takes over from the other.
+    earlier = [account.captured(f"2013/04/30/{hour}") for hour in ("09", "12", "13")]
+    own = account.captured("2013/04/30/14")
     account.captured("2013/05/01/12")
-    account.captured("2013/05/01/09", folder="flight_delays/labels")
+    label = account.captured("2013/05/01/09", folder="flight_delays/labels")
     account.released = datetime.datetime(2013, 4, 30, 12, 30, tzinfo=datetime.UTC)
     closed("2013-05-02T00:15:00Z")
-    # Nobody can tell which version has answered in the hour of the release.
-    assert [f"flight_delays/{name}" for name in account.window("20130502T0000Z")["answers"]] == [own]
+    window = account.window("20130502T0000Z")
+    assert [f"flight_delays/{name}" for name in window["answers"]] == [own]
+    assert [f"flight_delays/{name}" for name in window["earlier"]] == earlier
+    files = json.loads(account.objects["flight_delays/windows/20130502T0000Z/manifest.json"])[1:]
+    assert {f"flight_delays/{name}" for name in files} >= {own, label, *earlier}
 
 
-def test_a_version_of_after_the_older_window_has_answered_nothing_there(account: Account) -> None:
-    account.captured("2013/04/30/12")
-    account.captured("2013/05/01/12")
-    account.captured("2013/05/01/09", folder="flight_delays/labels")
+@pytest.mark.parametrize("asked_since", [True, False])
+def test_the_truth_of_what_versions_before_have_answered_is_known_all_the_same(
+    account: Account, asked_since: bool
+) -> None:
+    earlier = account.captured("2013/04/30/12")
+    if asked_since:
+        account.captured("2013/05/01/12")
+    label = account.captured("2013/05/01/09", folder="flight_delays/labels")
     account.released = datetime.datetime(2013, 5, 1, 9, tzinfo=datetime.UTC)
     closed("2013-05-02T00:15:00Z")
-    assert account.window("20130502T0000Z")["answers"] == []
+    window = account.window("20130502T0000Z")
+    assert (window["answers"], [f"flight_delays/{name}" for name in window["earlier"]]) == ([], [earlier])
+    assert [f"flight_delays/{name}" for name in window["labels"]] == [label]
+    assert len(account.started) == 1
 
 
 def test_a_month_waits_a_day_for_its_own_truth(account: Account) -> None:

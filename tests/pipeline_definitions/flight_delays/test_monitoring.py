@@ -195,8 +195,28 @@ def test_a_day_after_the_first_answers_nothing_is_due_whose_truth_could_be_known
     path = tmp_path / "data" / "windows/w/window.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"answers": []}))
     told = json.loads((jobs.monitor(archive, baselines, tmp_path / "data", name="early") / "metrics.json").read_text())
-    said = {"not_yet": "nothing was answered in the older window, whose truth is known by now"}
+    said = {"not_yet": "this version has answered nothing in the older window, whose truth is known by now"}
     assert (told["checks"]["model-quality"], told["checks"]["bias"]) == (said, said)
+
+
+def test_the_truth_of_what_a_version_before_has_answered_is_kept_and_not_held_against_this_one(
+    jobs: Jobs, archive: Path, baselines: Path, check: Check, test_rows: pl.DataFrame, tmp_path: Path
+) -> None:
+    rows, data = test_rows.head(80), tmp_path / "data"
+    check(rows)
+    lines = (data / "captures/a.jsonl").read_text().splitlines(keepends=True)
+    for name, line in zip(("before", "own"), lines, strict=True):
+        (data / f"captures/{name}.jsonl").write_text(line)
+    path = data / "windows/w/window.json"
+    split = {"answers": ["captures/own.jsonl"], "earlier": ["captures/before.jsonl"], "of another day": 1}
+    for name, answers in (("both", split), ("before", split | {"answers": []})):
+        path.write_text(json.dumps(json.loads(path.read_text()) | answers))
+        told = json.loads((jobs.monitor(archive, baselines, data, name=f"split-{name}") / "metrics.json").read_text())
+        kept = jobs.container(f"split-{name}").processing_output("labelled") / "labelled.parquet"
+        own = len(answers["answers"]) * ROWS_A_REQUEST  # type: ignore[arg-type]
+        assert told["checks"]["model-quality"].get("rows", 0) == own
+        assert pl.read_parquet(kept).height == ROWS_A_REQUEST + own
+        assert (told["labelled"], told["answered"]) == ("20130401T0000Z", "20130401T0000Z")
 
 
 def test_a_window_that_cannot_be_read_has_no_data_and_says_why(check: Check, test_rows: pl.DataFrame) -> None:
