@@ -32,8 +32,11 @@ STATIC = (
     Check(name="types", command=("mypy",)),
     Check(name="definitions", command=("plumbline.cli", "render", "--check")),
 )
-# In one process, so that its tests look at one rehearsal.
-REHEARSAL = Check(name="rehearsal", command=("pytest", "-m", "rehearsal", "--durations", "12"), shown=True)
+# One process has the rehearsal that its tests share, the other small clouds of its own: both wait often.
+REHEARSALS = (
+    Check(name="rehearsal", command=("pytest", "-m", "rehearsal and shares", "--durations", "12"), shown=True),
+    Check(name="clouds", command=("pytest", "-m", "rehearsal and not shares", "--durations", "12"), shown=True),
+)
 ALONE = Check(name="tests", command=("pytest", "-m", "not rehearsal"), shown=True)
 FAST = Check(
     name="tests",
@@ -53,7 +56,7 @@ def test(
     """Run format, lint, types, definitions and the tests; without --fast also the thorough ones and the rehearsal's."""
     began = time.monotonic()
     failed: list[str] = []
-    running = [(check, _start(check)) for check in (STATIC if fast else (REHEARSAL, *STATIC))]
+    running = [(check, _start(check)) for check in (STATIC if fast else (*REHEARSALS, *STATIC))]
     tests = FAST if fast else ALONE
     try:
         command = [*_command(tests), *(["--exitfirst"] if exit_first else [])]
