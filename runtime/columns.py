@@ -1,5 +1,6 @@
 """The raw inputs of a model: their names, types and limits."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -8,7 +9,7 @@ import polars as pl
 Scalar: TypeAlias = bool | int | float | str | None
 
 _DTYPES: dict[str, pl.DataType] = {"integer": pl.Int64(), "number": pl.Float64(), "text": pl.String()}
-_LONGEST_TEXT = 64  # characters: longer than any category
+LONGEST_TEXT = 64  # characters: longer than any category
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +39,10 @@ class Column:
     def accepted(self) -> str:
         """What the column accepts, for a message."""
         if self.kind == "text":
-            return f"a text of 1 to {_LONGEST_TEXT} characters"
+            return f"a text of 1 to {LONGEST_TEXT} characters"
         name = "a whole number" if self.kind == "integer" else "a number"
+        if math.isinf(self.low) and math.isinf(self.high):
+            return name
         return f"{name} from {self.low:g} to {self.high:g}"
 
     def value(self, value: Scalar) -> int | float | str | None:
@@ -53,7 +56,7 @@ class Column:
                 raise ValueError
             return None
         if self.kind == "text":
-            if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_TEXT:
+            if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_TEXT:
                 raise ValueError
             value.encode()  # half a character (a lone surrogate, which JSON can escape) is a ValueError
             return value

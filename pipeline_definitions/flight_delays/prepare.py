@@ -1,22 +1,24 @@
 """Raw dataset and labelled windows → Parquet with raw inputs, label and features, split by time.
 
-A labelled window holds flights that an endpoint was asked about in production, with what became of them. Windows are of
-later flights than the dataset's: a flight that both have would be in the rows twice.
+A labelled window holds flights that an endpoint was asked about in production, with what became of them. No flight is
+both trained on and judged on: of a window, the days that the dataset has are left out, and what a newer window has too.
 """
 
+import datetime
 import hashlib
 import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
+from runtime.columns import LONGEST_TEXT, Column
 from runtime.errors import JobError
 from runtime.jobs import ProcessingJob
-from runtime.labelled_windows import LabelledWindow, labelled_windows
+from runtime.labelled_windows import RESERVED, LabelledWindow, labelled_windows
 
 from .features import INPUTS, LABEL, date, features
 
@@ -45,12 +47,14 @@ class Windows:
         held_out: The newest ones, by id, on which the model is judged and not trained.
         trained_on: The others.
         days: How many days of departure the ones held out have.
+        left_out: How many rows of a window are in the dataset or in a newer window, by its id, where there are any.
         said: In a sentence.
     """
 
     held_out: Sequence[str]
     trained_on: Sequence[str]
     days: int
+    left_out: Mapping[str, int]
     said: str
 
 
@@ -75,13 +79,17 @@ def prepare(job: ProcessingJob) -> None:
     refuse_other_data(dataset, identifier=job.arguments.text("dataset-id"))
     refuse_hindsight([column.name for column in INPUTS], dataset=dataset)
     windows = labelled_windows(job.input("labelled"), identifier=job.arguments.text("labelled-id"))
-    answered = {window.id: window_rows(window) for window in windows}
-    became = held_out({name: _days_of(rows) for name, rows in answered.items()})
+    given = {window.id: window_rows(window) for window in windows}
     rows = labelled(dataset)
     if rows.is_empty():
         raise JobError("rejected: the dataset: none of its flights has an arrival.")
-    last_day = rows.select(date().max()).item()
-    first_test_day = last_day - timedelta(days=job.arguments.integer("test-days") - 1)
+    last_day: datetime.date = rows.select(date().max()).item()
+    answered = _apart(given, after=last_day)
+    became = held_out(
+        {name: _days_of(own) for name, own in answered.items() if own.height},
+        left_out={name: twice for name, own in answered.items() if (twice := given[name].height - own.height)},
+    )
+    first_test_day = last_day - datetime.timedelta(days=job.arguments.integer("test-days") - 1)
     before = rows.filter(date() < first_test_day)
     parts = {
         "train": pl.concat([before, *(answered[name] for name in became.trained_on)]),
@@ -104,42 +112,57 @@ def prepare(job: ProcessingJob) -> None:
     shutil.copyfile(dataset / DESCRIPTION, job.output("test") / DESCRIPTION)
 
 
-def held_out(days: Mapping[str, Collection[object]]) -> Windows:
+def _apart(windows: Mapping[str, pl.DataFrame], *, after: datetime.date) -> dict[str, pl.DataFrame]:
+    """Of each window, by its id, what neither the dataset has, whose last day is `after`, nor a newer window."""
+    found, seen = dict[str, pl.DataFrame](), pl.Series(RESERVED, [], dtype=pl.String)
+    for name in sorted(windows, reverse=True):
+        own = windows[name].filter((date() > after) & ~pl.col(RESERVED).is_in(seen.implode()))
+        seen = seen.append(own[RESERVED])
+        found[name] = own.drop(RESERVED)
+    return dict(sorted(found.items()))
+
+
+def held_out(days: Mapping[str, Collection[object]], *, left_out: Mapping[str, int] = MappingProxyType({})) -> Windows:
     """Which of the windows are held out: as many of the newest as it takes for `FEWEST_DAYS` days.
 
     Args:
         days: The days of departure of each window, by its id, the oldest first.
+        left_out: How many of a window's rows do not count, by its id.
     """
     names, seen = list(days), set[object]()
+    rest = ""
+    if left_out:
+        rest = f"; {sum(left_out.values())} rows left out, of days that the dataset has or of another window too"
     for place in reversed(range(len(names))):
         seen |= set(days[names[place]])
         if len(seen) >= FEWEST_DAYS:
             held, others = names[place:], names[:place]
-            said = f"labelled windows: {len(held)} held out, of {len(seen)} days; {len(others)} trained on"
-            return Windows(held_out=held, trained_on=others, days=len(seen), said=said)
+            said = f"labelled windows: {len(held)} held out, of {len(seen)} days; {len(others)} trained on{rest}"
+            return Windows(held_out=held, trained_on=others, days=len(seen), left_out=left_out, said=said)
     if not names:
-        return Windows(held_out=(), trained_on=(), days=0, said="labelled windows: none")
+        return Windows(held_out=(), trained_on=(), days=0, left_out=left_out, said=f"labelled windows: none{rest}")
     said = (
         f"labelled windows: {len(names)} trained on; none held out, since all of them have {len(seen)} days of "
-        f"departures, and it takes {FEWEST_DAYS} to tell one model from another"
+        f"departures, and it takes {FEWEST_DAYS} to tell one model from another{rest}"
     )
-    return Windows(held_out=(), trained_on=names, days=0, said=said)
+    return Windows(held_out=(), trained_on=names, days=0, left_out=left_out, said=said)
 
 
 def window_rows(window: LabelledWindow) -> pl.DataFrame:
-    """The inputs and the label of a window.
+    """The inputs, the label and the inference ids of a window.
 
     Raises:
-        JobError: A column is missing, of another type or has a number that is none, or a row lacks a required input,
-            its day of departure or its label.
+        JobError: A column is missing, of another type or has a value that the model does not take, or a row lacks a
+            required input, its day of departure, its inference id or its label.
     """
     columns = {column.name: column.dtype for column in INPUTS}
-    for name, dtype in columns.items():
+    for name, dtype in {**columns, RESERVED: pl.String()}.items():
         found = window.table.schema.get(name)
         if found != dtype:
             what = "is missing" if found is None else f"is of type {found}"
             raise JobError(f"rejected: labelled window {window.id}: column {name} {what}; accepted: {dtype}.")
-        _refuse_strange(window.table[name], dtype, where=f"labelled window {window.id}")
+    for column in INPUTS:
+        _refuse_strange(window.table[column.name], column, where=f"labelled window {window.id}")
     _refuse_missing(window.table, where=f"labelled window {window.id}")
     label = window.table.schema.get(LABEL)
     if label is None or not (label == pl.Boolean or label.is_integer()):
@@ -147,6 +170,7 @@ def window_rows(window: LabelledWindow) -> pl.DataFrame:
         raise JobError(f"rejected: labelled window {window.id}: column {LABEL} {what}; accepted: 0 or 1.")
     faults = {
         "no day of departure": date().is_null(),
+        f"no {RESERVED}": pl.col(RESERVED).is_null(),
         f"no {LABEL} of 0 or 1": ~pl.col(LABEL).cast(pl.Int64).is_in([0, 1]).fill_null(value=False),
     }
     for fault, rows in faults.items():
@@ -154,7 +178,7 @@ def window_rows(window: LabelledWindow) -> pl.DataFrame:
             raise JobError(
                 f"rejected: labelled window {window.id}: {count} of {window.table.height} rows have {fault}."
             )
-    return window.table.select(*columns, pl.col(LABEL).cast(pl.Boolean))
+    return window.table.select(*columns, pl.col(LABEL).cast(pl.Boolean), RESERVED)
 
 
 def refuse_other_data(dataset: Path, *, identifier: str) -> None:
@@ -217,12 +241,12 @@ def joined(dataset: Path) -> pl.DataFrame:
     if weather.select(pl.struct(_HOUR).is_duplicated().any()).item():
         raise JobError(f"rejected: the dataset: {_WEATHER} has two rows for one hour at one airport.")
     rows = flights.join(weather, on=_HOUR, how="left", maintain_order="left")
-    types = {column.name: column.dtype for column in INPUTS} | {_DELAY: pl.Float64}
-    for name, dtype in types.items():
-        if name not in rows.columns:
-            raise JobError(f"rejected: the dataset: column {name} is missing; accepted: {dtype}.")
-        _refuse_strange(rows[name], dtype, where="the dataset")
-    rows = rows.with_columns(pl.col(name).cast(dtype) for name, dtype in types.items())
+    columns = (*INPUTS, Column(name=_DELAY, kind="number", required=False))
+    for column in columns:
+        if column.name not in rows.columns:
+            raise JobError(f"rejected: the dataset: column {column.name} is missing; accepted: {column.accepted}.")
+        _refuse_strange(rows[column.name], column, where="the dataset")
+    rows = rows.with_columns(pl.col(column.name).cast(column.dtype) for column in columns)
     arrived = rows.filter(pl.col(_DELAY).is_not_null())
     _refuse_missing(arrived, where="the dataset")
     if count := rows.select(date().is_null().sum()).item():
@@ -230,12 +254,12 @@ def joined(dataset: Path) -> pl.DataFrame:
     return rows.sort(_TIME_ORDER, maintain_order=True)
 
 
-def _refuse_strange(values: pl.Series, dtype: pl.DataType | type[pl.DataType], *, where: str) -> None:
-    strange = _strange(values, dtype)
+def _refuse_strange(values: pl.Series, column: Column, *, where: str) -> None:
+    strange = _strange(values, column)
     if len(strange):
         raise JobError(
             f"rejected: {where}: column {values.name}: {len(strange)} of {len(values)} rows have something else than "
-            f"{dtype}, the first {str(strange[0])[:_FIRST]!r}."
+            f"{column.accepted}, the first {str(strange[0])[:_FIRST]!r}."
         )
 
 
@@ -245,15 +269,16 @@ def _refuse_missing(rows: pl.DataFrame, *, where: str) -> None:
             raise JobError(f"rejected: {where}: column {name}: {count} of {rows.height} flights have none.")
 
 
-def _strange(values: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
-    """The values that are none of a type: of numbers, a text, a truth, NaN, infinity, or a fraction of a whole one."""
+def _strange(values: pl.Series, column: Column) -> pl.Series:
+    """The values that a column does not accept, as `Column.value` says of a request, whatever the type they come in."""
     there = values.drop_nulls()
-    if not dtype.is_numeric():
-        return there.filter(there.cast(dtype, strict=False).is_null())
+    if column.kind == "text":
+        length = there.cast(pl.String, strict=False).str.len_chars()
+        return there.filter(~length.is_between(1, LONGEST_TEXT).fill_null(value=False))
     if there.dtype == pl.Boolean:
         return there
-    number, taken = there.cast(pl.Float64, strict=False), there.cast(dtype, strict=False)
-    good = number.is_finite() & (number == taken.cast(pl.Float64))
+    number, taken = there.cast(pl.Float64, strict=False), there.cast(column.dtype, strict=False)
+    good = number.is_finite() & (number == taken.cast(pl.Float64)) & number.is_between(column.low, column.high)
     return there.filter(~good.fill_null(value=False))
 
 

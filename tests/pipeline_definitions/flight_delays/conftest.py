@@ -250,7 +250,9 @@ def april(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, pl.DataFrame
     rows = labelled(dataset(folder=tmp_path_factory.mktemp("april"), months=[4]).folder).gather_every(5)
     return {
         f"201304{day:02}T0000Z": rows.filter(pl.col("day") == day).with_columns(
-            pl.col("late").cast(pl.Int8), pl.lit(0.25).alias("probability"), pl.lit("id").alias("inference_id")
+            pl.col("late").cast(pl.Int8),
+            pl.lit(0.25).alias("probability"),
+            pl.format("{}-{}", "day", pl.int_range(pl.len())).alias("inference_id"),
         )
         for day in range(1, 13)
     }

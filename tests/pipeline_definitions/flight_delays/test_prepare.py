@@ -176,7 +176,7 @@ GOOD = flight(1, arr_delay="1")
     [
         (
             GOOD + flight(2, arr_delay="soon"),
-            "column arr_delay: 1 of 2 rows have something else than Float64, .*'soon'",
+            "column arr_delay: 1 of 2 rows have something else than a number, .*'soon'",
         ),
         (
             GOOD + flight(2, arr_delay="1").replace(",1400,", ",far,"),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_definitions.flight_delays.evaluate import FEWEST_ROWS, HeldOut, accepted_on
+from pipeline_definitions.flight_delays.features import date
 from pipeline_definitions.flight_delays.prepare import FEWEST_DAYS, held_out
 from runtime.errors import JobError
 from runtime.layout import Layout
@@ -71,6 +72,7 @@ def test_as_many_of_the_newest_windows_as_make_eight_days_are_held_out(with_wind
         "held_out": names[4:],
         "trained_on": names[:4],
         "days": FEWEST_DAYS,
+        "left_out": {},
         "said": "labelled windows: 8 held out, of 8 days; 4 trained on",
     }
     newest = table(with_windows / "newest")
@@ -145,8 +147,17 @@ UNREADABLE: Mapping[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
     "a column too few": (lambda rows: rows.drop("carrier"), "column carrier is missing; accepted: String"),
     "a number that is none": (
         lambda rows: rows.with_columns(pl.lit(float("inf")).alias("temp")),
-        "column temp: .* rows have something else than Float64, the first 'inf'",
+        "column temp: .* rows have something else than a number from -150 to 150, the first 'inf'",
     ),
+    "a number beyond the limits": (
+        lambda rows: rows.with_columns(pl.lit(9999, pl.Int64).alias("sched_dep_time")),
+        "column sched_dep_time: .* rows have something else than a whole number from 0 to 2359, the first '9999'",
+    ),
+    "a text of no length": (
+        lambda rows: rows.with_columns(pl.lit("").alias("carrier")),
+        "column carrier: .* rows have something else than a text of 1 to 64 characters, the first ''",
+    ),
+    "no ids": (lambda rows: rows.drop("inference_id"), "column inference_id is missing; accepted: String"),
     "a number missing": (
         lambda rows: rows.with_columns(pl.lit(None, pl.Float64).alias("distance")),
         "column distance: .* flights have none",
@@ -171,6 +182,55 @@ def test_a_window_that_cannot_be_taken_is_named(jobs: Jobs, raw: Path, april: Wi
     windows = {**april, LAST: corrupt(april[LAST])}
     with pytest.raises(JobError, match=f"^rejected: labelled window {LAST}: .*{sentence}"):
         jobs.prepare(raw, name=f"prepare-{name.replace(' ', '-')}", windows=windows)
+
+
+def _moved(rows: pl.DataFrame, *, days: int) -> pl.DataFrame:
+    moved = (date() + pl.duration(days=days)).dt
+    return rows.with_columns(
+        moved.year().cast(pl.Int64).alias("year"),
+        moved.month().cast(pl.Int64).alias("month"),
+        moved.day().cast(pl.Int64).alias("day"),
+    )
+
+
+def _flights(folder: Path) -> pl.DataFrame:
+    return table(folder).select("month", "day", "sched_dep_time", "carrier", "origin", "dest", "temp")
+
+
+def test_no_flight_of_the_dataset_is_trained_on_or_judged_on_twice(
+    jobs: Jobs, raw: Path, prepared: Path, april: Windows
+) -> None:
+    late_march = {name: _moved(rows, days=-20) for name, rows in april.items()}
+    out = jobs.prepare(raw, name="prepare-covered", windows=late_march)
+    said = became(out)
+    assert (said["held_out"], said["trained_on"]) == ([], [])
+    assert said["left_out"] == {name: rows.height for name, rows in late_march.items()}
+    for part in ("train", "test"):
+        assert table(out / part).equals(table(prepared / part))
+    assert [path.name for path in (out / "newest").iterdir()] == ["windows.json"]
+
+
+def test_of_a_window_that_goes_beyond_the_dataset_the_rest_counts(
+    jobs: Jobs, raw: Path, prepared: Path, april: Windows
+) -> None:
+    # The last four days of March, and eight of April.
+    out = jobs.prepare(raw, name="prepare-beyond", windows={n: _moved(rows, days=-4) for n, rows in april.items()})
+    names = list(april)
+    said = became(out)
+    assert (said["held_out"], list(said["left_out"]), said["days"]) == (names[4:], names[:4], FEWEST_DAYS)
+    assert table(out / "newest")["month"].unique().to_list() == [4]
+    assert table(out / "train").equals(table(prepared / "train"))
+
+
+def test_what_a_newer_window_has_too_is_judged_on_and_not_trained_on(jobs: Jobs, raw: Path, april: Windows) -> None:
+    # As when windows were days and are weeks now: the newest has all that eight before it have.
+    names = list(april)
+    both = {**april, "20130413T0000Z": pl.concat([april[name] for name in names[4:]])}
+    out = jobs.prepare(raw, name="prepare-both", windows=both)
+    said = became(out)
+    assert (said["held_out"], said["trained_on"]) == (["20130413T0000Z"], names[:4])
+    assert said["left_out"] == {name: april[name].height for name in names[4:]}
+    assert set(_flights(out / "train").iter_rows()).isdisjoint(_flights(out / "newest").iter_rows())
 
 
 # ------------------------------------------------------------------------------------------------ checking
