@@ -74,7 +74,8 @@ class DeadLetterQueue(Construct):
             self,
             "Alarm",
             alarm_name=f"{placement.prefix}-{purpose}-failed",
-            alarm_description=f"Something failed and lies in {name}: read it, mend the cause, send it again",
+            alarm_description=f"Something failed and lies in {name}: read it, mend the cause, send it again; see "
+            "docs/retraining.md#when-something-could-not-be-decided",
             namespace="AWS/SQS",
             metric_name="ApproximateNumberOfMessagesVisible",
             dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="QueueName", value=name)],

@@ -101,7 +101,7 @@ class EventForwarding(Construct):
             "Alarm",
             alarm_name=f"{name}-untold",
             alarm_description=f"{told.event_bus} was not told of something; unless it is in {failures.queue_arn}, "
-            "nobody ever will be",
+            "nobody ever will be; see docs/retraining.md#when-something-could-not-be-decided",
             namespace="AWS/Events",
             metric_name="FailedInvocations",
             dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="RuleName", value=name)],

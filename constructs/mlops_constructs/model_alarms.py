@@ -8,7 +8,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from mlops_constructs.monitor_metric import MonitorMetric
-from plumbline.configuration import Deployment, Model, Monitor, Monitoring
+from plumbline.configuration import Deployment, Model, Monitor, Monitoring, load_contract
 
 # A data point is published once a window. After a few of these periods it is out of sight, and the alarm goes back to
 # OK, so that the next window beyond the line is told of anew.
@@ -17,6 +17,7 @@ _HOUR_SECONDS = 3_600
 # By how much a call may be late. CloudWatch looks back some hours further where data is missing ("Alarm evaluation").
 _LATE_HOURS = 2
 _RUNBOOK = "docs/monitors.md"
+_MOST_LINES = 500  # of a widget ("CloudWatch service quotas": metrics of a graph)
 _TITLES = {
     Monitor.DATA_QUALITY: "Data quality",
     Monitor.MODEL_QUALITY: "Model quality",
@@ -193,12 +194,13 @@ class ModelAlarms(Construct):
             self._widget(f"{_TITLES[monitor]}: rows", [self._metric("rows", monitor)], place=(number * width, 6, width))
             for number, monitor in enumerate(monitoring.checks)
         ]
-        features = monitoring.data_quality.features if monitoring.data_quality else []
-        if features:
-            metrics = [self._metric("feature_deviation", Monitor.DATA_QUALITY, Feature=name) for name in features]
+        if monitoring.data_quality:
+            features = monitoring.data_quality.features or load_contract(self._model).inputs
+            metrics = [
+                self._metric("feature_deviation", Monitor.DATA_QUALITY, Feature=name) for name in features[:_MOST_LINES]
+            ]
             widgets.append(self._widget("Deviation by feature", metrics, place=(0, 12, 24), line=monitoring.line))
-        quality = monitoring.model_quality.metrics if monitoring.model_quality else []
-        for number, metric in enumerate(quality):
+        for number, metric in enumerate(monitoring.metrics):
             pair = [self._metric(name, Monitor.MODEL_QUALITY, Metric=metric) for name in ("value", "baseline")]
             widgets.append(
                 self._widget(f"{metric} and its baseline", pair, place=(number % 2 * 12, 18 + number // 2 * 6, 12))

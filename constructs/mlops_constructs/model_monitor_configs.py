@@ -22,7 +22,7 @@ def inputs_of(model: Model, monitoring: Monitoring) -> list[str]:
     Raises:
         PlumblineError: A check names a column that the contract asks for in no request.
     """
-    inputs = list(dict.fromkeys(name for request in load_contract(model).requests for name in request))
+    inputs = load_contract(model).inputs
     named = [*(monitoring.data_quality.features if monitoring.data_quality else [])]
     if monitoring.bias is not None:
         named += [name for name in (monitoring.bias.facet, monitoring.bias.group) if name]

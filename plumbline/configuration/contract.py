@@ -29,6 +29,11 @@ class Contract(BaseModel):
     prediction: str = Field(min_length=1)
     tolerance: float = Field(ge=0, lt=1)
 
+    @property
+    def inputs(self) -> list[str]:
+        """The names of what is asked, in the order in which requests first have them."""
+        return list(dict.fromkeys(name for request in self.requests for name in request))
+
     @pydantic.model_validator(mode="after")
     def _require_prediction(self) -> Self:
         required = self.answer.get("required", [])

@@ -89,6 +89,10 @@ class ModelQualityMonitor(Settings):
     )
 
 
+# What counts where `metrics` names none: the runtime's own choice.
+_METRICS = {"binary": ("average_precision", "log_loss"), "multiclass": ("accuracy",), "regression": ("rmse",)}
+
+
 class BiasMonitor(Settings):
     """Whether the model is as fair to the rows of a facet as on its test rows."""
 
@@ -171,6 +175,13 @@ class Monitoring(Settings):
             Monitor.EXPLAINABILITY: self.explainability,
         }
         return tuple(monitor for monitor, asked in made.items() if asked is not None)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of model quality whose worsening counts; empty if it is not watched."""
+        if self.model_quality is None:
+            return ()
+        return tuple(self.model_quality.metrics) or _METRICS[self.answers]
 
     @property
     def looked_at_after(self) -> timedelta:

@@ -51,14 +51,14 @@ def baselines(checks: Checks, *, training: pl.DataFrame, scored: pl.DataFrame, p
     files = {CHECKS_FILE: checks.text()}
     with tempfile.TemporaryDirectory() as name:
         table = Path(name) / "rows.parquet"
-        if checks.data_quality is not None:
-            training.select(inputs).write_parquet(table)
-            statistics = statistics_of(summarized([table]))
-            files[f"{DATA_QUALITY}/statistics.json"] = statistics.text()
-            constraints = suggested(statistics)
-            if checks.data_quality.features:
-                constraints = comparing(constraints, checks.data_quality.features)
-            files[f"{DATA_QUALITY}/constraints.json"] = constraints.text()
+        # Asked for or not: what the next version is trained on is held against it.
+        training.select(inputs).write_parquet(table)
+        statistics = statistics_of(summarized([table]))
+        files[f"{DATA_QUALITY}/statistics.json"] = statistics.text()
+        constraints = suggested(statistics)
+        if checks.data_quality is not None and checks.data_quality.features:
+            constraints = comparing(constraints, checks.data_quality.features)
+        files[f"{DATA_QUALITY}/constraints.json"] = constraints.text()
         scored.write_parquet(table)
         if checks.model_quality is not None:
             measured = quality_of(checks.problem, [table], None)

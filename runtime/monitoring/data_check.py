@@ -80,15 +80,13 @@ class Baseline:
     classes: Collection[str]
 
     @classmethod
-    def read(cls, folder: Path, *, inputs: Collection[str]) -> "Baseline | None":
-        """Reads a folder of baselines; none if they are not of inputs.
+    def read(cls, folder: Path, *, inputs: Collection[str]) -> "Baseline":
+        """Reads a folder of baselines.
 
         Raises:
             JobError: A file is missing or unreadable.
         """
         checks = read_model(folder / CHECKS_FILE, Checks)
-        if checks.data_quality is None:
-            return None
         statistics = read_statistics(folder / DATA_QUALITY / "statistics.json")
         constraints = read_constraints(folder / DATA_QUALITY / "constraints.json")
         kept = [feature for feature in constraints.features if feature.name in inputs]
@@ -96,7 +94,7 @@ class Baseline:
             checks=checks,
             statistics=statistics,
             constraints=constraints.model_copy(update={"features": kept}),
-            counting=checks.data_quality.features or [feature.name for feature in kept],
+            counting=(checks.data_quality.features if checks.data_quality else ()) or [one.name for one in kept],
             classes=_classes(folder, checks),
         )
 

@@ -9,10 +9,14 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template as Synthesized
 
+from pipeline_definitions.flight_delays.features import INPUTS
 from plumbline.configuration import Deployment, Environment, Every, Model, ModelJob, Monitoring
+from plumbline.configuration.monitoring import DataQualityMonitor, ModelQualityMonitor
 from plumbline.errors import PlumblineError
 from plumbline.rehearsal.cloudwatch.evaluating import judge
 from plumbline.render.validation import validate
+from runtime.monitoring.model_quality import Kind
+from runtime.monitoring.quality_check import Problem
 from stacks.monitoring import MonitoringStack
 from tests.house.assembly import Assembly, Json, Template, of_reference, role_statements, synthesized
 
@@ -279,8 +283,38 @@ def test_the_dashboard_draws_the_line_and_the_baselines(stack: Template, monitor
             ) in drawn  # fmt: skip
 
 
-def test_no_widget_covers_another(stack: Template) -> None:
-    body = json.loads(stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"])
+@pytest.fixture(scope="module")
+def unnamed(assembly: Assembly) -> Document:
+    """The dashboard of a model whose `model.toml` names no input and no metric."""
+    production, model = assembly.platform.deployment(Environment.PRODUCTION), assembly.models[0]
+    assert model.monitoring is not None
+    asked = {"data_quality": DataQualityMonitor(), "model_quality": ModelQualityMonitor()}
+    watched = model.monitoring.model_copy(update=asked)
+    stack = MonitoringStack(App(), "monitoring", deployment=production, model=model, monitoring=watched)
+    (dashboard,) = Synthesized.from_stack(stack).find_resources("AWS::CloudWatch::Dashboard").values()
+    found: Document = json.loads(dashboard["Properties"]["DashboardBody"])
+    return found
+
+
+def test_without_names_the_dashboard_draws_what_counts_by_itself(unnamed: Document) -> None:
+    drawn = [metric for widget in unnamed["widgets"] for metric in widget["properties"]["metrics"]]
+    for metric in ("average_precision", "log_loss"):
+        for name in ("value", "baseline"):
+            assert [name, metric] in [[one[1], one[-1]] for one in drawn]
+    features = {one[-1] for one in drawn if one[1] == "feature_deviation"}
+    assert features == {column.name for column in INPUTS}
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_what_counts_by_itself_is_the_runtimes_own_choice(monitoring: Monitoring, kind: Kind) -> None:
+    watched = monitoring.model_copy(update={"answers": kind, "model_quality": ModelQualityMonitor()})
+    assert watched.metrics == tuple(Problem(kind=kind, answer="a", label="b", positive="1", metrics=()).counting)
+
+
+@pytest.mark.parametrize("which", ["named", "unnamed"])
+def test_no_widget_covers_another(stack: Template, unnamed: Document, which: str) -> None:
+    named = json.loads(stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"])
+    body = {"named": named, "unnamed": unnamed}[which]
     cells = [
         (x, y)
         for widget in body["widgets"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -146,11 +147,14 @@ def test_without_a_champion_everything_may_train_and_the_log_says_why(
     assert "the data is compared with nothing" in capsys.readouterr().out
 
 
-def test_a_champion_without_a_baseline_of_its_inputs_is_none_to_compare_with(tmp_path: Path) -> None:
-    (tmp_path / "baselines").mkdir()
+def test_inputs_are_held_to_the_baseline_whether_or_not_production_watches_them(tmp_path: Path, accepted: Path) -> None:
+    shutil.copytree(accepted, tmp_path / "baselines")
     without = {name: value for name, value in CHECKS.items() if name != "data_quality"}
     (tmp_path / "baselines" / "checks.json").write_text(json.dumps(without))
-    assert Checked(Layout(base=tmp_path / "ml"), tmp_path / "baselines")({}, train=flights(50, seed=3)) == []
+    cold = window().with_columns(temp=pl.lit(None, pl.Float64))
+    rejected = Checked(Layout(base=tmp_path / "rejected"), tmp_path / "baselines").rejection({WINDOW: cold})
+    assert rejected.startswith(f"rejected: labelled window {WINDOW}, temp: completeness_check")
+    assert Checked(Layout(base=tmp_path / "taken"), tmp_path / "baselines")({WINDOW: window()}) == []
 
 
 def test_a_folder_that_is_neither_champion_nor_none_is_no_pass(tmp_path: Path) -> None:
