@@ -19,9 +19,7 @@ from plumbline.rehearsal.cloud import Cloud
 from plumbline.rehearsal.session import Session
 from tests.plumbline.accounts.conftest import ROOT
 from tests.plumbline.rehearsal.asking import make_role
-from tests.plumbline.rehearsal.shared import Rehearsed, linked_checkout, rehearsal
-
-__all__ = ["rehearsal"]
+from tests.plumbline.rehearsal.shared import Rehearsed, linked_checkout
 
 pytestmark = pytest.mark.rehearsal
 

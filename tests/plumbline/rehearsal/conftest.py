@@ -9,10 +9,8 @@ from plumbline.configuration import Platform, load_platform
 from plumbline.configuration.platform import Organization
 from plumbline.rehearsal.cloud import Cloud
 from tests.plumbline.rehearsal.asking import ORGANIZATION
-from tests.plumbline.rehearsal.shared import linked_checkout, rehearsal
+from tests.plumbline.rehearsal.shared import linked_checkout
 from tests.reference.configuration import REFERENCE
-
-__all__ = ["rehearsal"]
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -15,10 +15,8 @@ from plumbline.rehearsal.summary import ModelSummary
 from plumbline.smoke.comparison import compare
 from plumbline.smoke.prices import Prices
 from plumbline.smoke.smoke import Smoke
-from tests.plumbline.rehearsal.shared import Rehearsed, rehearsal
+from tests.plumbline.rehearsal.shared import Rehearsed
 from tests.plumbline.smoke.test_prices import PriceList, product
-
-__all__ = ["rehearsal"]
 
 pytestmark = pytest.mark.rehearsal
 
