@@ -3,9 +3,9 @@
 Called by a schedule, a quarter of an hour after a window's end, and on every day on which a week or a month has not
 ended. What it writes and starts follows from the event's own time, never from a clock. What a window is of is written
 once: an event that arrives twice, or late from the dead-letter queue, finds what the first has written, whatever was
-captured or released since, and starts nothing again, since SageMaker knows the request's token. A window without a
-file starts no job, for a job over nothing fails; the metric `no_data` says so instead, and the metric `windows` says of
-every call that somebody has looked.
+captured or released since, and starts nothing again: the execution is written down as well, and until it is, SageMaker
+knows the request's token. A window without a file starts no job, for a job over nothing fails; the metric `no_data`
+says so instead, and the metric `windows` says of every call that somebody has looked.
 """
 
 import dataclasses
@@ -26,6 +26,7 @@ Document = dict[str, Any]
 _DAY, _HOUR = datetime.timedelta(days=1), datetime.timedelta(hours=1)
 # Within which a version takes over the traffic, or is rolled back: the time limit of `AllAtOnce`.
 _TAKEN_OVER = _HOUR
+_STARTED = "started.json"
 _FILES = ("captures", "answers", "earlier", "labels")
 
 
@@ -65,6 +66,9 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
             _tell(model, "no_data")
             return _told(f"{model}: nothing was captured in the window {asked.id}")
         window = _write_once(s3, f"{folder}/window.json", window)
+    begun = _read(s3, f"{folder}/{_STARTED}")
+    if begun is not None:
+        return _told(f"{model}: the window {asked.id} has been looked at", execution=str(begun["execution"]))
     version, answered = str(window["version"]), Span(**{name: moment(at) for name, at in window["answered"].items()})
     container = _container(sagemaker, version)
     artifact, image = str(container["ModelDataUrl"]), str(container["Image"])
@@ -87,6 +91,7 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         # 32 to 128 characters (API_StartPipelineExecution).
         ClientRequestToken=hashlib.sha256(f"{model} {asked.id} {version}".encode()).hexdigest(),
     )["PipelineExecutionArn"]
+    _write_once(s3, f"{folder}/{_STARTED}", {"execution": execution})
     return _told(f"{model}: {len(files) - 1} files of the window {asked.id} are looked at", execution=execution)
 
 
