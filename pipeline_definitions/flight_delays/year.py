@@ -84,10 +84,8 @@ def trained_on(folder: Path) -> Month:
 
 
 def stationary(folder: Path, *, windows: int, rows: int) -> tuple[Month, ...]:
-    """January, drawn anew with replacement for each window: traffic that never drifts.
-
-    Its flights are of as many weeks later, so that no dataset has them: weekdays are the same, and no feature is made
-    of the date but the weekday.
+    """January, drawn anew with replacement for each window: traffic that never drifts, and nothing to train on, since
+    the dataset has its flights.
 
     Args:
         folder: Where the raw flights are written to.
@@ -105,8 +103,7 @@ def _flights(folder: Path, numbers: Sequence[int]) -> pl.DataFrame:
 def _month(flights: pl.DataFrame, *, seed: int, rows: int = FLIGHTS, again: bool = False) -> Month:
     drawn = flights.sample(min(rows, flights.height), seed=seed, with_replacement=again)
     ordered = drawn.sort(_TIME_ORDER, maintain_order=True)
-    asked = _later(ordered) if again else ordered
-    inputs = asked.select(column.name for column in INPUTS).to_dicts()
+    inputs = ordered.select(column.name for column in INPUTS).to_dicts()
     year, number = ordered.select("year", "month").row(0)
     return Month(
         name=f"{year}-{number:02d}",
@@ -114,14 +111,4 @@ def _month(flights: pl.DataFrame, *, seed: int, rows: int = FLIGHTS, again: bool
         labels=tuple(int(late) for late in ordered[LABEL]),
         of_all=flights.height,
         slots=ordered.select((pl.col("sched_dep_time") // 100).alias(_HOUR), date().dt.weekday().alias(_WEEKDAY)),
-    )
-
-
-def _later(flights: pl.DataFrame) -> pl.DataFrame:
-    """The same flights on the same weekdays of a year later."""
-    day = (date() + pl.duration(weeks=52)).dt
-    return flights.with_columns(
-        day.year().cast(pl.Int64).alias("year"),
-        day.month().cast(pl.Int64).alias("month"),
-        day.day().cast(pl.Int64).alias("day"),
     )
