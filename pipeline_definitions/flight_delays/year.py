@@ -84,8 +84,9 @@ def trained_on(folder: Path) -> Month:
 
 
 def stationary(folder: Path, *, windows: int, rows: int) -> tuple[Month, ...]:
-    """January, drawn anew with replacement for each window: traffic that never drifts, and nothing to train on, since
-    the dataset has its flights.
+    """January, drawn anew with replacement for each window: traffic that never drifts.
+
+    No run trains on it, since the dataset has its flights.
 
     Args:
         folder: Where the raw flights are written to.

@@ -303,7 +303,7 @@ def test_a_commit_that_is_delivered_is_a_signal_where_it_counts(story: Story, br
 
 
 def _a_year_later(row: str) -> str:
-    """A flight of a day that the dataset has not, and so of the same weekday: windows are trained on beyond it alone."""
+    """The flight on the same weekday beyond the dataset: of a window, what the dataset has is not trained on."""
     flight = json.loads(row)
     day = datetime.date(flight["year"], flight["month"], flight["day"]) + datetime.timedelta(weeks=52)
     return json.dumps(flight | {"year": day.year, "month": day.month, "day": day.day})
