@@ -36,7 +36,7 @@ _FIRST = 40  # characters of a value that is none
 _IDENTIFIER_LENGTH = 16  # hexadecimal digits of a dataset's name
 _HOUR = ["origin", "time_hour"]  # by which a flight has its weather
 _DELAY = "arr_delay"
-_TIME_ORDER = ("year", "month", "day", "sched_dep_time")
+TIME_ORDER = ("year", "month", "day", "sched_dep_time")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ def prepare(job: ProcessingJob) -> None:
                 continue
             raise JobError(f"rejected: the dataset: no rows are left to {name}; its last day is {last_day}.")
         # Early stopping looks at the last of the training rows.
-        prepared = with_features(part.sort(_TIME_ORDER, maintain_order=True))
+        prepared = with_features(part.sort(TIME_ORDER, maintain_order=True))
         prepared.write_parquet(folder / "part-00000.parquet")
         late = prepared[LABEL].sum() / prepared.height
         print(f"{name}: {prepared.height} rows from {first_day(part)} on, {late:.4f} of them late")
@@ -251,7 +251,7 @@ def joined(dataset: Path) -> pl.DataFrame:
     _refuse_missing(arrived, where="the dataset")
     if count := rows.select(date().is_null().sum()).item():
         raise JobError(f"rejected: the dataset: {count} of {rows.height} rows have no day of departure.")
-    return rows.sort(_TIME_ORDER, maintain_order=True)
+    return rows.sort(TIME_ORDER, maintain_order=True)
 
 
 def _refuse_strange(values: pl.Series, column: Column, *, where: str) -> None:

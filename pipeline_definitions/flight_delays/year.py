@@ -13,7 +13,7 @@ import polars as pl
 
 from .data import dataset
 from .features import INPUTS, LABEL, date
-from .prepare import labelled
+from .prepare import TIME_ORDER, labelled
 from .scores import Floats, metrics
 
 MONTHS = (4, 5, 6, 7, 8, 9, 10, 11, 12)
@@ -22,7 +22,6 @@ FLIGHTS = (
     8_000  # of a month, of about 28,000: each second or fourth, drawn at random and asked in the order of departure
 )
 SCORES = ("average_precision", "log_loss", "roc_auc")
-_TIME_ORDER = ("year", "month", "day", "sched_dep_time")
 _HOUR, _WEEKDAY = "hour of departure", "weekday"
 
 
@@ -103,7 +102,7 @@ def _flights(folder: Path, numbers: Sequence[int]) -> pl.DataFrame:
 
 def _month(flights: pl.DataFrame, *, seed: int, rows: int = FLIGHTS, again: bool = False) -> Month:
     drawn = flights.sample(min(rows, flights.height), seed=seed, with_replacement=again)
-    ordered = drawn.sort(_TIME_ORDER, maintain_order=True)
+    ordered = drawn.sort(TIME_ORDER, maintain_order=True)
     inputs = ordered.select(column.name for column in INPUTS).to_dicts()
     year, number = ordered.select("year", "month").row(0)
     return Month(
