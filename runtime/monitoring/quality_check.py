@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from runtime.errors import JobError
-from runtime.monitoring.answers import Joined, as_texts, joined
+from runtime.monitoring.answers import Joined, as_texts, classes_of, joined
 from runtime.monitoring.documents import document_text, read_document
 from runtime.monitoring.estimate import Estimate
 from runtime.monitoring.model_quality import (
@@ -156,13 +156,13 @@ def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | N
         truth: Ground truth, or tables with labels; None if the labels are in the tables with the answers.
 
     Raises:
-        JobError: No answer has its truth, an answer is no probability, a label no number, or there are more than 1,024
-            classes.
+        JobError: No answer has its truth, no label is positive and nobody knows which one is negative, or there are
+            more than 1,024 classes.
     """
     numeric = problem.kind != "multiclass"
     found = joined(data, truth, answer=problem.answer, label=problem.label, numeric=numeric)
-    if problem.kind == "regression":
-        found = _without_infinite_labels(found)
+    if problem.kind != "multiclass":
+        found = _usable(problem, found)
     if found.labels.is_empty():
         why = "; ".join(f"{count} {fault}" for fault, count in found.counts.items()) or "no row"
         raise JobError(f"no answer has its truth ({why}); accepted: answers and labels with the same inference ids.")
@@ -257,25 +257,28 @@ def constraints_beside(path: Path) -> Mapping[str, object] | None:
     return read_document(beside) if beside.is_file() else None
 
 
-def _without_infinite_labels(found: Joined) -> Joined:
-    infinite = found.labels.cast(pl.Float64, strict=False).is_infinite().fill_null(value=False)
-    counts = found.counts + Counter({"labels that are infinite": int(infinite.sum())})
-    return Joined(labels=found.labels.filter(~infinite), answers=found.answers.filter(~infinite), counts=counts)
+def _usable(problem: Problem, found: Joined) -> Joined:
+    """Labels that are numbers, or whether they are positive, of the answers that are what this kind of model gives."""
+    counts = found.counts.copy()
+    if problem.kind == "regression":
+        labels, kept = found.labels.cast(pl.Float64, strict=False), pl.repeat(True, len(found.labels), eager=True)
+        counts["labels that are no number"] += labels.null_count()
+    else:
+        labels, kept = (
+            classes_of(found.labels, positive=problem.positive, counts=counts),
+            found.answers.is_between(0, 1),
+        )
+        counts["answers that are no probability, from 0 to 1"] += int((~kept).sum())
+    kept &= labels.is_not_null()
+    return Joined(labels=labels.filter(kept), answers=found.answers.filter(kept), counts=+counts)
 
 
 def _measured(problem: Problem, labels: pl.Series, answers: pl.Series) -> ModelQuality:
     if problem.kind == "regression":
-        return regression(_numbers(labels), predictions=answers.to_numpy())
+        return regression(labels.to_numpy(), predictions=answers.to_numpy())
     if problem.kind == "multiclass":
         return multiclass(_texts(labels), predictions=_texts(answers))
-    return binary(_texts(labels), positive=problem.positive, probabilities=answers.to_numpy())
-
-
-def _numbers(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    numbers = values.cast(pl.Float64, strict=False)
-    if numbers.is_null().any():
-        raise ValueError(f"{int(numbers.is_null().sum())} labels are no numbers; accepted: numbers")
-    return numbers.to_numpy()
+    return binary(labels.to_numpy(), positive=True, probabilities=answers.to_numpy())
 
 
 def _texts(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.object_]]:

@@ -198,7 +198,7 @@ def test_classes_and_numbers_are_judged_too(kind: str, metric: str, tmp_path: Pa
         (["--metric", "charm"], "there is no metric charm of binary; accepted: recall, precision, "),
         (["--answer", "score"], "baseline.parquet has no column score; it has: inference_id, label, probability."),
         (["--answer", "label"], "the answer and the label are both called label; accepted: two names."),
-        (["--positive", "7"], "the baseline has no value of average_precision; accepted as --metric: "),
+        (["--positive", "7"], "no rows are with the positive label; the first values there are: 0, 1."),
         (["--labels", "none.jsonl"], "--labels none.jsonl: there is no such file or folder."),
     ],
 )
@@ -220,11 +220,69 @@ def test_labels_of_other_requests_are_refused_with_what_was_left_out(tmp_path: P
     )
 
 
-def test_probabilities_beyond_1_are_refused(tmp_path: Path) -> None:
-    pl.DataFrame({"label": [0, 1], "probability": [0.5, 1.5]}).write_csv(tmp_path / "a.csv")
-    ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv")
+def test_answers_that_are_no_probability_are_counted_and_all_of_them_refused(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet", rows=3000)
+    pl.read_parquet(baseline).with_columns(
+        probability=pl.when(pl.int_range(pl.len()) < 5).then(1.5).otherwise("probability")
+    ).write_parquet(tmp_path / "some.parquet")
+    ended = _judged(baseline, tmp_path / "some.parquet")
+    assert ended.code == 0
+    assert ended.stdout.startswith("2,995 answers with their truth\n")
+    assert "\nleft out: 5 answers that are no probability, from 0 to 1\n" in ended.stdout
+    pl.read_parquet(baseline).with_columns(probability=-0.5).write_parquet(tmp_path / "all.parquet")
+    ended = _judged(baseline, tmp_path / "all.parquet")
     assert (ended.code, ended.stdout) == (2, "")
-    assert "probabilities" in ended.stderr
+    assert "no answer has its truth (3000 answers that are no probability, from 0 to 1)" in ended.stderr
+
+
+def test_labels_of_numbers_that_are_none_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("label,answer\n" + "1,1.5\n2,2\n3,2.5\n" * 4 + "soon,3\nnan,1\ninf,1\n")
+    words = ["--answers", "regression", "--answer", "answer"]
+    ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv", *words)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("12 answers with their truth\n")
+    assert "\nleft out: 2 labels that are no finite number\nleft out: 1 labels that are no number\n" in ended.stdout
+
+
+@pytest.mark.parametrize("kind", ["model-quality", "bias"])
+def test_labels_that_are_neither_class_do_not_count_as_the_other_one(kind: str, tmp_path: Path) -> None:
+    table = _decided(tmp_path / "a.parquet", favoured=0.0, rows=1000)
+    numbers = pl.read_parquet(table).with_columns(pl.col("label").cast(pl.Int64).cast(pl.String))
+    numbers.write_csv(tmp_path / "baseline.csv")
+    nans = pl.when(pl.int_range(pl.len()) < 200).then(pl.lit("nan")).otherwise("label")
+    numbers.with_columns(label=nans).write_csv(tmp_path / "nan.csv")
+    numbers[0, "label"], numbers[1, "label"] = "NA", "yes"
+    numbers.write_csv(tmp_path / "odd.csv")
+    for name, said in (
+        ("nan", "200 labels that are no finite number"),
+        ("odd", "2 labels that are neither 1 nor 0, such as NA, yes"),
+    ):
+        ended = plumb(
+            "monitor", "--kind", kind, "--baseline", str(tmp_path / "baseline.csv"), "--data",
+            str(tmp_path / f"{name}.csv"), "--facet", "carrier", "--facet-value", "AA",
+        )  # fmt: skip
+        assert ended.code == 0
+        assert f"\nleft out: {said}\n" in ended.stdout
+
+
+def test_rows_without_a_facet_are_in_no_group(tmp_path: Path) -> None:
+    baseline = _decided(tmp_path / "baseline.parquet", favoured=0.0, rows=2000)
+    whole = pl.read_parquet(baseline)
+    blank = pl.when(pl.int_range(pl.len()) < 400).then(pl.lit(None)).otherwise("carrier")
+    whole.with_columns(carrier=blank).write_csv(tmp_path / "blank.csv")
+    whole.tail(1600).write_csv(tmp_path / "without.csv")
+    ended, without = _fair(baseline, tmp_path / "blank.csv"), _fair(baseline, tmp_path / "without.csv")
+    assert "\nleft out: 400 rows without a value in carrier\n" in ended.stdout
+    assert ended.stdout.splitlines()[-1] == without.stdout.splitlines()[-1]
+    assert without.code == ended.code == 0
+
+
+def test_a_facet_that_is_told_by_a_threshold_leaves_out_what_is_no_number(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("age,label\n" + "20,1\n30,1\n50,0\n60,1\n" * 50 + "NA,1\nnan,0\n,0\n")
+    words = ["--baseline", str(tmp_path / "a.csv"), "--data", str(tmp_path / "a.csv"), "--facet", "age"]
+    ended = plumb("monitor", "--kind", "bias", *words, "--facet-above", "40", "--answer", "")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "\nleft out: 3 rows without a number in age\n" in ended.stdout
 
 
 # ------------------------------------------------------------------------------------------------ bias, explainability
@@ -276,7 +334,7 @@ def test_a_group_that_falls_behind_is_told_by_metric(tmp_path: Path) -> None:
             "no rows are with the positive label; the first values there are: 0, 1.",
         ),
         (["--positive", "yes"], "no rows are with the positive label; the first values there are: 0, 1."),
-        (["--answer", "carrier"], "8000 answers of carrier are no probability; accepted: numbers from 0 to 1."),
+        (["--answer", "carrier"], "no row has label, carrier (8000 answers that are no probability, from 0 to 1)."),
     ],
 )
 def test_bias_that_nobody_can_measure_is_refused(more: list[str], sentence: str, tmp_path: Path) -> None:
