@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -98,13 +98,17 @@ class ComparedMetric:
         name: The metric.
         baseline: Its value at the baseline.
         current: Of the window.
-        worsening: By what share of the baseline it is worse, 0 to 1.
+        worsening: By what share of the baseline it is worse, 0 to 1; None without a value.
+        undefined: Why the window has no value of it; empty where it has one.
+        counts: Whether its worsening counts, and its constraint.
     """
 
     name: str
     baseline: float
     current: Estimate
-    worsening: float
+    worsening: float | None
+    undefined: str = ""
+    counts: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,17 +120,25 @@ class Compared:
         constraints: What it must keep, as a document.
         metrics: Those that count, and then the others, beside their baseline; those of a best constant classifier,
             which the data alone makes, are left out.
-        violations: The constraints that are broken.
-        deviation: The largest worsening of a metric that counts, 0 to 1.
-        worst: That metric.
+        violations: The constraints of metrics that count that are broken.
+        deviation: The largest worsening of a metric that counts, 0 to 1; None if one of them has no value.
+        worst: That metric; empty if one has no value.
+        left_out_of_baseline: What was left out of the baseline's tables; nothing, if it is a document.
     """
 
     current: Measured
     constraints: Mapping[str, object]
     metrics: Sequence[ComparedMetric]
     violations: Sequence[QualityViolation]
-    deviation: float
+    deviation: float | None
     worst: str
+    left_out_of_baseline: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def not_known(self) -> str:
+        """Which metrics that count the window has no value of, and why; empty if it has one of each."""
+        missing = [f"{one.name} ({one.undefined})" for one in self.metrics if one.counts and one.undefined]
+        return f"the window has no value of {', '.join(missing)}" if missing else ""
 
     def files(self) -> dict[str, str]:
         """Contents of the files of a run, by name."""
@@ -173,20 +185,28 @@ def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | N
 
 
 def compared(
-    problem: Problem, *, baseline: Mapping[str, float], current: Measured, constraints: Mapping[str, object] | None
+    problem: Problem,
+    *,
+    baseline: Mapping[str, float],
+    current: Measured,
+    constraints: Mapping[str, object] | None,
+    left_out_of_baseline: Counter[str] | None = None,
 ) -> Compared:
     """Compares a window with the baseline.
 
-    A metric that the window or the baseline has no value of, such as a recall without a positive label, is left out.
+    A metric that the window has no value of, such as a recall without a positive label, is there without one; if it
+    counts, nobody knows the deviation. One that the baseline has no value of is left out.
 
     Args:
         problem: What the model answers.
         baseline: The metrics at the baseline.
         current: The window.
-        constraints: What it must keep; None for metrics that are no more than a tenth worse than at the baseline.
+        constraints: What it must keep; None for metrics that are no more than a tenth worse than at the baseline. Those
+            of metrics that do not count are not looked at.
+        left_out_of_baseline: What was left out of the baseline's tables.
 
     Raises:
-        JobError: The constraints are none for these answers, a metric that counts has no baseline, or none has a value.
+        JobError: The constraints are none for these answers, or a metric that counts has no baseline.
     """
     window = current.quality.metrics
     if undefined := [name for name in problem.counting if name not in baseline]:
@@ -195,35 +215,47 @@ def compared(
         )
     ordered = dict.fromkeys([*problem.counting, *METRICS[problem.kind]])
     metrics = [
-        ComparedMetric(
-            name=name,
-            baseline=baseline[name],
-            current=window[name],
-            worsening=relative_worsening(name, baseline=baseline[name], current=window[name].value),
-        )
+        _beside(name, baseline[name], current.quality, counts=name in problem.counting)
         for name in ordered
-        if name in baseline and name in window and window[name].value is not None and not name.endswith(CONSTANT)
+        if name in baseline and name in window and (name in problem.counting or not name.endswith(CONSTANT))
     ]
-    counting = [one for one in metrics if one.name in problem.counting]
-    if not counting:
-        raise JobError(
-            f"the window has no value of {' or '.join(problem.counting)}; "
-            f"accepted as --metric: {', '.join(one.name for one in metrics) or 'none'}."
-        )
+    worst = max((one for one in metrics if one.counts), key=lambda one: one.worsening or 0.0)
+    known = not any(one.counts and one.undefined for one in metrics)
     asked = constraints if constraints is not None else suggest_constraints(problem.kind, baseline)
     try:
-        broken = violations(asked, current.quality)
+        broken = [one for one in violations(asked, current.quality) if one.metric_name in problem.counting]
     except ValueError as error:
         raise JobError(f"{error}.") from error
-    worst = max(counting, key=lambda one: one.worsening)
     return Compared(
         current=current,
         constraints=asked,
         metrics=metrics,
         violations=broken,
-        deviation=worst.worsening,
-        worst=worst.name,
+        deviation=worst.worsening if known else None,
+        worst=worst.name if known else "",
+        left_out_of_baseline=left_out_of_baseline or Counter(),
     )
+
+
+def _beside(name: str, baseline: float, quality: ModelQuality, *, counts: bool) -> ComparedMetric:
+    current = quality.metrics[name]
+    if current.value is None:
+        why = _why_undefined(quality)
+        return ComparedMetric(
+            name=name, baseline=baseline, current=current, worsening=None, undefined=why, counts=counts
+        )
+    worse = relative_worsening(name, baseline=baseline, current=current.value)
+    return ComparedMetric(name=name, baseline=baseline, current=current, worsening=worse, counts=counts)
+
+
+def _why_undefined(quality: ModelQuality) -> str:
+    """Why some metrics of a window have no value, as the functions that measure them say."""
+    if quality.confusion_matrix is None:
+        return "all labels are alike, or the numbers are too large"
+    negative, positive = (sum(quality.confusion_matrix[name].values()) for name in ("0", "1"))
+    if not positive:
+        return "no label is positive"
+    return "every label is positive" if not negative else "no answer is positive"
 
 
 def read_quality(path: Path, problem: Problem) -> Mapping[str, float]:

@@ -235,6 +235,49 @@ def test_answers_that_are_no_probability_are_counted_and_all_of_them_refused(tmp
     assert "no answer has its truth (3000 answers that are no probability, from 0 to 1)" in ended.stderr
 
 
+def test_a_metric_that_counts_and_has_no_value_is_named_and_the_check_is_not_made(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    pl.read_parquet(baseline).head(200).with_columns(label=0).write_parquet(tmp_path / "window.parquet")
+    ended = _judged(baseline, tmp_path / "window.parquet", "--output", str(tmp_path / "out"))
+    assert ended.code == 2
+    assert re.search(r"^average_precision +0\.\d+ +no value: no label is positive$", ended.stdout, re.MULTILINE)
+    assert "\ndeviation not known; " in ended.stdout
+    assert ended.stderr.startswith(
+        "plumb: monitor model-quality: the window has no value of average_precision (no label is positive); accepted: "
+    )
+    assert (tmp_path / "out" / "report.html").is_file()
+    ended = _judged(baseline, tmp_path / "window.parquet", "--metric", "accuracy")
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+def test_a_metric_that_does_not_count_breaks_no_constraint(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    worse = _evaluated(tmp_path / "window.parquet", noise=0.6)
+    assert _judged(baseline, worse, "--metric", "recall_best_constant_classifier").code == 0
+    counted = _judged(baseline, worse, "--metric", "brier", "--output", str(tmp_path / "out"))
+    assert counted.stdout.endswith("the most of brier; 1 constraint is broken\n")
+    document = json.loads((tmp_path / "out" / "constraint_violations.json").read_text())
+    assert [one["metric_name"] for one in document["violations"]] == ["brier"]
+
+
+def test_small_windows_without_drift_break_no_constraint(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    _judged(baseline, baseline, "--output", str(tmp_path / "out"))
+    ended = [
+        _judged(tmp_path / "out" / "statistics.json", _evaluated(tmp_path / "w.parquet", rows=200, seed=seed))
+        for seed in range(2, 12)
+    ]
+    assert [one.code for one in ended] == [0] * 10
+    assert any(float(one.stdout.splitlines()[-1].split()[1].rstrip(",")) > 0.1 for one in ended)
+
+
+def test_numbers_that_are_too_large_are_told_without_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("label,answer\n" + "1e300,1\n2,2e300\n3,2.5\n" * 10)
+    ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv", "--answers", "regression", "--answer", "answer",
+                    "--metric", "mae")  # fmt: skip
+    assert (ended.code, ended.stderr) == (0, "")
+
+
 def test_labels_of_numbers_that_are_none_are_counted(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("label,answer\n" + "1,1.5\n2,2\n3,2.5\n" * 4 + "soon,3\nnan,1\ninf,1\n")
     words = ["--answers", "regression", "--answer", "answer"]
