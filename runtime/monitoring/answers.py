@@ -27,7 +27,7 @@ from runtime.monitoring.summary import COLUMNS
 ID = "inference_id"
 _LINES = (".jsonl", ".json", ".ndjson")
 _NAMED = 20  # columns in a sentence, and columns left out that are told apart
-_FIRST = 5  # names of a sentence that is counted
+_FIRST = 5  # labels in a sentence
 _TRUTHS = {"true": "1", "false": "0"}
 _OTHER_CLASS: Mapping[str, Sequence[str]] = {"1": ("0", "-1"), "0": ("1",), "-1": ("1",)}
 _WHOLE = 2.0**53  # beyond it a float is no certain whole number
@@ -139,17 +139,19 @@ def classes_of(labels: pl.Series, *, positive: str, counts: Counter[str]) -> pl.
     Raises:
         JobError: No label is positive, and there are several others, so that nobody knows which one is negative.
     """
-    texts, wanted = _class_names(labels), str(_class_names(pl.Series([positive]))[0])
+    texts, wanted = _class_names(labels), class_name(positive)
     others = texts.filter(texts != wanted).value_counts(name="rows").iter_rows()
     ranked = [text for text, _ in sorted(others, key=lambda one: (-one[1], one[0]))]
     known = _OTHER_CLASS.get(wanted)
     if known is None and len(ranked) > 1 and not (texts == wanted).any():
-        raise JobError(f"no rows are with the positive label; the first values there are: {first_of(sorted(ranked))}.")
+        raise JobError(
+            f"no rows are with the positive label; the first values there are: {first_of(sorted(ranked), most=_FIRST)}."
+        )
     negative = next((name for name in known or ranked if name in ranked), known[0] if known else "")
     told = texts.to_frame("label").select(pl.when(pl.col("label").is_in([wanted, negative])).then(pl.col("label")))
     classes = told.to_series() == wanted
     if odd := [name for name in ranked if name != negative]:
-        counts[f"labels that are neither {wanted:.60} nor {negative:.60}, such as {first_of(odd)}"] += int(
+        counts[f"labels that are neither {wanted:.60} nor {negative:.60}, such as {first_of(odd, most=_FIRST)}"] += int(
             (classes.is_null() & texts.is_not_null()).sum()
         )
     return classes
@@ -163,10 +165,15 @@ def _class_names(labels: pl.Series) -> pl.Series:
     return pl.select(pl.coalesce(lower, numbers, texts)).to_series()
 
 
-def first_of(names: Sequence[str]) -> str:
-    """The first five of some names, for a sentence."""
-    more = len(names) - _FIRST
-    return ", ".join(f"{name:.60}" for name in names[:_FIRST]) + (f" and {more} more" if more > 0 else "")
+def class_name(label: str) -> str:
+    """A label of two classes as `classes_of` has it: `1` of true and 1.0."""
+    return str(_class_names(pl.Series([label]))[0])
+
+
+def first_of(names: Sequence[str], *, most: int = _NAMED) -> str:
+    """The first of some names, for a sentence: at most 20, or so many."""
+    more = len(names) - most
+    return ", ".join(f"{name:.60}" for name in names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _once(pairs: pl.DataFrame, name: str, said: str, counts: Counter[str]) -> pl.DataFrame:
@@ -429,9 +436,7 @@ def _read_lines(path: Path, columns: Sequence[str] | None, counts: Counter[str])
 
 def _refuse_absent(path: Path, columns: Sequence[str], present: Sequence[str]) -> None:
     if absent := [name for name in columns if name not in present]:
-        more = len(present) - _NAMED
-        said = ", ".join(f"{name:.60}" for name in present[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-        raise JobError(f"{path.name} has no column {absent[0]}; it has: {said}.")
+        raise JobError(f"{path.name} has no column {absent[0]}; it has: {first_of(present)}.")
 
 
 def _refuse_many(path: Path, columns: int) -> None:

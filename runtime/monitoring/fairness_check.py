@@ -10,7 +10,7 @@ import polars as pl
 
 from runtime.errors import JobError
 from runtime.monitoring.analysis import ANALYSIS, read_bias
-from runtime.monitoring.answers import as_texts, classes_of, first_of, table_of, with_labels
+from runtime.monitoring.answers import as_texts, class_name, classes_of, first_of, table_of, with_labels
 from runtime.monitoring.bias import (
     Above,
     BiasAnalysis,
@@ -172,18 +172,19 @@ def compared(facet: Facet, *, baseline: Path, data: Sequence[Path]) -> ComparedB
         data: The tables of the window.
 
     Raises:
-        JobError: As `bias_of`; the baseline is no analysis, or of another facet.
+        JobError: As `bias_of`; the baseline is no analysis, or of another label or facet.
     """
     now, left_out = bias_of(facet, data)
     try:
         if baseline.name == ANALYSIS:
             then, left_out_then = read_bias(baseline), Counter[str]()
+            _refuse_another(facet, baseline, then, now)
         else:
             then, left_out_then = bias_of(facet, files_of(baseline))
         return ComparedBias(
             baseline=then,
             current=now,
-            left_out=left_out,
+            left_out=left_out + _not_compared(then, now),
             violations=violations(then, now, threshold=LINE),
             deviation=bias_deviation(then, now),
             left_out_of_baseline=left_out_then,
@@ -192,13 +193,50 @@ def compared(facet: Facet, *, baseline: Path, data: Sequence[Path]) -> ComparedB
         raise JobError(f"{error}.") from error
 
 
+def _refuse_another(facet: Facet, path: Path, then: BiasAnalysis, now: BiasAnalysis) -> None:
+    """Refuses an analysis that has measured something else."""
+    label, positive = then.label, then.label_value_or_threshold
+    if (label, class_name(positive)) != (facet.label, class_name(facet.positive)):
+        raise JobError(
+            f"{path} is of label {label:.60} with {positive:.60} as the positive one; "
+            f"accepted: {facet.label:.60} with {facet.positive:.60}."
+        )
+    told = [(one.facet, one.value_or_threshold) for one in then.facets]
+    if asked := [one for one in now.facets if (one.facet, one.value_or_threshold) not in told]:
+        raise JobError(
+            f"{path} has no facet {asked[0].facet:.60} {asked[0].value_or_threshold:.60}; "
+            f"it has: {first_of([' '.join(one) for one in told])}."
+        )
+
+
+def _not_compared(then: BiasAnalysis, now: BiasAnalysis) -> Counter[str]:
+    """The metrics of the facets of the window that one side does not have, or has no value of, by name."""
+    before = {(one.facet, one.value_or_threshold): one.metrics for one in then.facets}
+    names: dict[str, list[str]] = {}
+    for one in now.facets:
+        was, found = before.get((one.facet, one.value_or_threshold), {}), one.metrics
+        for name in [*found, *(name for name in was if name not in found)]:
+            if name not in found:
+                why = "metrics of the baseline that were not asked for"
+            elif name not in was:
+                why = "metrics that the baseline does not have"
+            elif found[name].value is None:
+                why = "metrics without a value in the window"
+            elif was[name].value is None:
+                why = "metrics without a value at the baseline"
+            else:
+                continue
+            names.setdefault(why, []).append(name)
+    return Counter({f"{why}: {first_of(found)}": len(found) for why, found in names.items()})
+
+
 def _analysis(facet: Facet, table: pl.DataFrame) -> BiasAnalysis:
     of = Above(threshold=facet.above) if facet.above is not None else list(facet.values)
     disadvantaged = members(np.array(table["facet"].to_list(), dtype=object), of=of)
     labels = table["positive"].to_numpy()
     for found, what, held in ((disadvantaged, "of the facet", "facet"), (labels, "with the positive label", "label")):
         if found.all() or not found.any():
-            there = first_of(sorted(table[held].cast(pl.String).unique().to_list()))
+            there = first_of(sorted(table[held].cast(pl.String).unique().to_list())[:5])
             raise OneSidedError(
                 f"{'all' if found.all() else 'no'} rows are {what}; the first values there are: {there}."
             )

@@ -367,6 +367,54 @@ def test_a_group_that_falls_behind_is_told_by_metric(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changed", "more", "sentence"),
+    [
+        ({}, ["--positive", "0"], "is of label label with 1 as the positive one; accepted: label with 0."),
+        ({"label": "other"}, [], "is of label other with 1 as the positive one; accepted: label with 1."),
+        ({}, ["--facet-value", "B6"], "has no facet carrier AA,B6; it has: carrier AA."),
+    ],
+)
+def test_a_baseline_of_another_label_or_facet_is_refused(
+    changed: dict[str, str], more: list[str], sentence: str, tmp_path: Path
+) -> None:
+    table, path = _decided(tmp_path / "a.parquet", favoured=0.0), tmp_path / "out" / "analysis.json"
+    _fair(table, table, "--output", str(path.parent))
+    document = json.loads(path.read_text())
+    for stage in ("pre_training_bias_metrics", "post_training_bias_metrics"):
+        document[stage] |= changed
+    path.write_text(json.dumps(document))
+    ended = _fair(path, table, *more)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith(f"{sentence}\n")
+    assert _fair(path, table, "--positive", "true").code == (2 if changed else 0)
+
+
+def test_metrics_that_one_side_alone_has_are_named(tmp_path: Path) -> None:
+    table = _decided(tmp_path / "a.parquet", favoured=0.0)
+    grouped = pl.read_parquet(table).with_columns(hub=pl.int_range(pl.len()) % 3)
+    grouped.write_parquet(tmp_path / "grouped.parquet")
+    baseline = tmp_path / "out" / "analysis.json"
+    _fair(tmp_path / "grouped.parquet", table.with_name("grouped.parquet"), "--group", "hub", "--output",
+          str(baseline.parent))  # fmt: skip
+    ended = _fair(baseline, table)
+    assert ended.code == 0
+    assert "\nleft out: 2 metrics of the baseline that were not asked for: CDDL, CDDPL\n" in ended.stdout
+    _fair(table, table, "--output", str(baseline.parent))
+    ended = _fair(baseline, tmp_path / "grouped.parquet", "--group", "hub")
+    assert "\nleft out: 2 metrics that the baseline does not have: CDDL, CDDPL\n" in ended.stdout
+
+
+def test_metrics_of_bias_without_a_value_are_named(tmp_path: Path) -> None:
+    table = _decided(tmp_path / "a.parquet", favoured=0.0)
+    refused = pl.read_parquet(table).with_columns(probability=pl.lit(0.1))
+    refused.write_parquet(tmp_path / "refused.parquet")
+    ended = _fair(table, tmp_path / "refused.parquet")
+    assert "\nleft out: 4 metrics without a value in the window: DI, DCA, DAR, TE\n" in ended.stdout
+    ended = _fair(tmp_path / "refused.parquet", table)
+    assert "\nleft out: 4 metrics without a value at the baseline: DI, DCA, DAR, TE\n" in ended.stdout
+
+
+@pytest.mark.parametrize(
     ("more", "sentence"),
     [
         (["--facet-above", "3"], "facet carrier is told by its values or by a threshold; accepted: one of the two."),
@@ -430,6 +478,32 @@ def test_values_that_are_no_shap_values_are_refused(tmp_path: Path) -> None:
     ended = _reasons(baseline, tmp_path / "a.csv")
     assert ended.code == 2
     assert ended.stderr.endswith("column hour holds no numbers; accepted: a column of SHAP values for each feature.\n")
+
+
+def test_a_value_of_csv_that_is_no_number_leaves_its_row_out(tmp_path: Path) -> None:
+    baseline = _explained(tmp_path / "baseline.parquet", 9, 1)
+    whole = pl.read_parquet(baseline).with_columns(pl.all().cast(pl.String))
+    whole[0, "hour"], whole[1, "hour"], whole[2, "temp"] = "NA", "nan", None
+    whole.write_csv(tmp_path / "a.csv")
+    ended = _reasons(baseline, tmp_path / "a.csv")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "\nleft out: 3 rows with a value that is no finite number in hour, temp\n" in ended.stdout
+
+
+def test_features_that_one_side_alone_has_are_named_and_none_in_common_is_refused(tmp_path: Path) -> None:
+    baseline = _explained(tmp_path / "baseline.parquet", 9, 1)
+    pl.read_parquet(baseline).rename({"carrier": "wind"}).write_parquet(tmp_path / "a.parquet")
+    ended = _reasons(baseline, tmp_path / "a.parquet")
+    assert (
+        "\nleft out: 1 features that the window does not have: carrier\n"
+        "left out: 1 features that the baseline does not have: wind\n"
+    ) in ended.stdout
+    pl.DataFrame({"x": [1.0], "y": [2.0]}).write_parquet(tmp_path / "b.parquet")
+    ended = _reasons(baseline, tmp_path / "b.parquet")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith(
+        "the window has no feature of the baseline; it has x, y; accepted: hour, carrier, temp.\n"
+    )
 
 
 def test_a_facet_that_no_row_has_is_refused_with_what_there_is(tmp_path: Path) -> None:
