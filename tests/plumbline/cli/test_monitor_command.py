@@ -271,6 +271,7 @@ def test_small_windows_without_drift_break_no_constraint(tmp_path: Path) -> None
     assert any(float(one.stdout.splitlines()[-1].split()[1].rstrip(",")) > 0.1 for one in ended)
 
 
+@pytest.mark.filterwarnings("error")
 def test_numbers_that_are_too_large_are_told_without_a_warning(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("label,answer\n" + "1e300,1\n2,2e300\n3,2.5\n" * 10)
     ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv", "--answers", "regression", "--answer", "answer",
