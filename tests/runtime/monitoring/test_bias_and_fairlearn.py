@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+from fairlearn import metrics as fairlearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, precision_score
 
 from runtime.monitoring.bias import post_training, pre_training
-
-fairlearn = pytest.importorskip("fairlearn.metrics")
 
 # Of the favoured facet and of the other: labels and predictions, a row or more of each.
 SIDES = st.tuples(*[st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40)] * 2)
