@@ -160,17 +160,21 @@ def _model_quality(problem: "Problem", baseline: Path, data: Path, labels: Path 
     from runtime.monitoring.tables import files_of
 
     truth = None if labels is None else files_of(labels)
-    left_out_then: Mapping[str, int] = {}
+    left_out_then = None
     if baseline.name == "statistics.json":
         then, constraints = read_quality(baseline, problem), constraints_beside(baseline)
     else:
         measured = quality_of(problem, files_of(baseline), None)
         then, constraints, left_out_then = measured.metrics, None, measured.counts
     now = quality_of(problem, files_of(data), truth)
-    outcome = compared(problem, baseline=then, current=now, constraints=constraints)
+    outcome = compared(problem, baseline=then, current=now, constraints=constraints, left_out_of_baseline=left_out_then)
     if output is not None:
         _write(output, outcome.files() | _page(baseline, data, Checked(model_quality=outcome)))
-    _show_model_quality(outcome, left_out_then)
+    _show_model_quality(outcome)
+    if outcome.not_known:
+        raise PlumblineError(
+            f"monitor model-quality: {outcome.not_known}; accepted: a window that has one, or another --metric."
+        )
     return len(outcome.violations)
 
 
@@ -261,18 +265,18 @@ def _show_data_quality(then: "Statistics", now: "Statistics", outcome: "DataQual
     _conclude(console, now.dataset.faults, said, outcome.deviation or 0.0, outcome.worst)
 
 
-def _show_model_quality(outcome: "Compared", left_out_then: Mapping[str, int]) -> None:
+def _show_model_quality(outcome: "Compared") -> None:
     console = _console()
     console.print(f"{outcome.current.quality.item_count:,} answers with their truth\n")
     titles = ("metric", "baseline", "window", "interval", "worse by")
     rows = [
         [one.name, _number(one.baseline), _number(one.current.value), _interval(one.current.lower, one.current.upper),
-         f"{one.worsening:.1%}"]
+         f"no value: {one.undefined}" if one.worsening is None else f"{one.worsening:.1%}"]
         for one in outcome.metrics
     ]  # fmt: skip
     console.print(_table(titles, rows))
     said = [f"{one.metric_name}: {one.description}" for one in outcome.violations]
-    _show_left_out_then(console, left_out_then)
+    _show_left_out_then(console, outcome.left_out_of_baseline)
     _conclude(console, outcome.current.counts, said, outcome.deviation, outcome.worst)
 
 
@@ -296,7 +300,7 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 
 def _conclude(
-    console: Console, left_out: Mapping[str, int], broken: Sequence[str], deviation: float, worst: str
+    console: Console, left_out: Mapping[str, int], broken: Sequence[str], deviation: float | None, worst: str
 ) -> None:
     for fault, count in left_out.items():
         console.print(f"left out: {count} {fault}", markup=False)
@@ -306,7 +310,8 @@ def _conclude(
     of_which = f", the most of {worst}" if worst else ""
     count = len(broken)
     ending = f"{count or 'no'} constraint{'s are' if count > 1 else ' is'} broken"
-    console.print(f"deviation {deviation:.3f}{of_which}; {ending}", markup=False)
+    known = "not known" if deviation is None else f"{deviation:.3f}"
+    console.print(f"deviation {known}{of_which}; {ending}", markup=False)
 
 
 def _row(one: "FeatureDrift") -> list[str]:

@@ -27,6 +27,9 @@ from runtime.monitoring.summary import COLUMNS
 ID = "inference_id"
 _LINES = (".jsonl", ".json", ".ndjson")
 _NAMED = 20  # columns in a sentence, and columns left out that are told apart
+_FIRST = 5  # labels in a sentence
+_TRUTHS = {"true": "1", "false": "0"}
+_OTHER_CLASS: Mapping[str, Sequence[str]] = {"1": ("0", "-1"), "0": ("1",), "-1": ("1",)}
 _WHOLE = 2.0**53  # beyond it a float is no certain whole number
 _Object = Mapping[str, Scalar]
 
@@ -99,12 +102,78 @@ def _kept(whole: pl.DataFrame, answer: str, label: str, counts: Counter[str], *,
         counts["answers that are no finite number"] += whole.height - int(finite.sum())
         whole = whole.with_columns(numbers).filter(finite)
     else:
-        told = whole.filter(as_texts(whole[answer]).is_not_null())
-        counts["answers that are no number"] += whole.height - told.height
-        whole = told
-    present = whole.filter(as_texts(whole[label]).is_not_null())
-    counts["labels that are no number"] += whole.height - present.height
+        whole = _with_finite(whole, answer, "answers", counts)
+    present = with_labels(whole, label, counts)
     return Joined(labels=present[label], answers=present[answer], counts=+counts)
+
+
+def with_labels(table: pl.DataFrame, label: str, counts: Counter[str]) -> pl.DataFrame:
+    """The rows whose label is neither not-a-number nor infinite, whether a file has it as a number or as a text.
+
+    Args:
+        table: Without a null in the column of the label.
+        label: That column.
+        counts: Takes what is left out.
+    """
+    return _with_finite(table, label, "labels", counts)
+
+
+def _with_finite(table: pl.DataFrame, name: str, what: str, counts: Counter[str]) -> pl.DataFrame:
+    texts = as_texts(table[name])
+    told = table.filter(texts.is_not_null() & texts.cast(pl.Float64, strict=False).is_finite().fill_null(value=True))
+    counts[f"{what} that are no finite number"] += table.height - told.height
+    return told
+
+
+def classes_of(labels: pl.Series, *, positive: str, counts: Counter[str]) -> pl.Series:
+    """Whether each label of two classes is the positive one; null of a label that is neither of them.
+
+    `true` and `false` are `1` and `0`, and `1.0` is `1`. Beside the positive label `1` the other one is `0`, or `-1`
+    where no label is `0`; beside `0` and `-1` it is `1`; beside any other text, the one that most rows have.
+
+    Args:
+        labels: None is missing.
+        positive: The positive label, as text.
+        counts: Takes the labels that are neither.
+
+    Raises:
+        JobError: No label is positive, and there are several others, so that nobody knows which one is negative.
+    """
+    texts, wanted = _class_names(labels), class_name(positive)
+    others = texts.filter(texts != wanted).value_counts(name="rows").iter_rows()
+    ranked = [text for text, _ in sorted(others, key=lambda one: (-one[1], one[0]))]
+    known = _OTHER_CLASS.get(wanted)
+    if known is None and len(ranked) > 1 and not (texts == wanted).any():
+        raise JobError(
+            f"no rows are with the positive label; the first values there are: {first_of(sorted(ranked), most=_FIRST)}."
+        )
+    negative = next((name for name in known or ranked if name in ranked), known[0] if known else "")
+    told = texts.to_frame("label").select(pl.when(pl.col("label").is_in([wanted, negative])).then(pl.col("label")))
+    classes = told.to_series() == wanted
+    if odd := [name for name in ranked if name != negative]:
+        counts[f"labels that are neither {wanted:.60} nor {negative:.60}, such as {first_of(odd, most=_FIRST)}"] += int(
+            (classes.is_null() & texts.is_not_null()).sum()
+        )
+    return classes
+
+
+def _class_names(labels: pl.Series) -> pl.Series:
+    """Labels as texts, one text a class: `1` of true, TRUE and 1.0."""
+    texts = as_texts(labels).str.strip_chars()
+    numbers = as_texts(texts.cast(pl.Float64, strict=False))
+    lower = texts.str.to_lowercase().replace_strict(_TRUTHS, default=None, return_dtype=pl.String)
+    return pl.select(pl.coalesce(lower, numbers, texts)).to_series()
+
+
+def class_name(label: str) -> str:
+    """A label of two classes as `classes_of` has it: `1` of true and 1.0."""
+    return str(_class_names(pl.Series([label]))[0])
+
+
+def first_of(names: Sequence[str], *, most: int = _NAMED) -> str:
+    """The first of some names, for a sentence: at most 20, or so many."""
+    more = len(names) - most
+    return ", ".join(f"{name:.60}" for name in names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _once(pairs: pl.DataFrame, name: str, said: str, counts: Counter[str]) -> pl.DataFrame:
@@ -165,6 +234,8 @@ def _text(value: Scalar) -> str | None:
     if value is None or isinstance(value, str):
         return value
     number = _float(value)
+    if number != number:
+        return None
     return str(int(number)) if number.is_integer() and abs(number) < _WHOLE else str(number)
 
 
@@ -313,7 +384,7 @@ def _read(path: Path, columns: Sequence[str] | None, counts: Counter[str]) -> pl
             # An id may read as a number, and is none.
             frame = pl.read_csv(path, infer_schema_length=None, schema_overrides={ID: pl.String})
             if not any(f"{name}_duplicated_0" in frame.columns for name in frame.columns):  # as Polars renames them
-                return frame
+                return _with_numbers(frame)
             counts[NAMED_TWICE] += 1
         elif kind in _LINES:
             return _read_lines(path, columns, counts)
@@ -325,6 +396,13 @@ def _read(path: Path, columns: Sequence[str] | None, counts: Counter[str]) -> pl
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
         counts["files that cannot be read"] += 1
     return None
+
+
+def _with_numbers(table: pl.DataFrame) -> pl.DataFrame:
+    """A table of CSV in which a column of numbers stays one beside `nan`, which Polars takes for a text."""
+    texts = [name for name, kind in table.schema.items() if kind == pl.String and name != ID]
+    numbers = {name: table[name].cast(pl.Float64, strict=False) for name in texts}
+    return table.with_columns(one for name, one in numbers.items() if one.null_count() == table[name].null_count())
 
 
 def _read_parquet(path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
@@ -358,9 +436,7 @@ def _read_lines(path: Path, columns: Sequence[str] | None, counts: Counter[str])
 
 def _refuse_absent(path: Path, columns: Sequence[str], present: Sequence[str]) -> None:
     if absent := [name for name in columns if name not in present]:
-        more = len(present) - _NAMED
-        said = ", ".join(f"{name:.60}" for name in present[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-        raise JobError(f"{path.name} has no column {absent[0]}; it has: {said}.")
+        raise JobError(f"{path.name} has no column {absent[0]}; it has: {first_of(present)}.")
 
 
 def _refuse_many(path: Path, columns: int) -> None:

@@ -1,7 +1,7 @@
 """Whether a model still answers for the reasons for which it did at the baseline."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from runtime.errors import JobError
 from runtime.monitoring.analysis import ANALYSIS, read_explanations
-from runtime.monitoring.answers import table_of
+from runtime.monitoring.answers import first_of, table_of
 from runtime.monitoring.attribution import Explanation, deviation, document, global_attributions
 from runtime.monitoring.documents import document_text
 from runtime.monitoring.estimate import LINE
@@ -36,12 +36,14 @@ def explanation_of(paths: Sequence[Path]) -> tuple[Explanation, Counter[str]]:
     """
     counts: Counter[str] = Counter()
     table = table_of(paths, None, counts)
-    if texts := [name for name in table.columns if not table[name].dtype.is_numeric()]:
-        raise JobError(f"column {texts[0]} holds no numbers; accepted: a column of SHAP values for each feature.")
-    finite = table.with_columns(pl.all().cast(pl.Float64)).filter(
-        pl.all_horizontal(pl.all().is_finite().fill_null(False))
-    )
-    counts["rows with a value that is no finite number"] += table.height - finite.height
+    values = table.with_columns(pl.all().cast(pl.Float64, strict=False))
+    known = values.select(pl.all().is_finite().fill_null(False))
+    for name, kind in table.schema.items():
+        if not (kind.is_numeric() or (kind == pl.String and known[name].any())):
+            raise JobError(f"column {name} holds no numbers; accepted: a column of SHAP values for each feature.")
+    finite = values.filter(known.select(pl.all_horizontal(pl.all())).to_series()) if known.width else values
+    if odd := [name for name in known.columns if not known[name].all()]:
+        counts[f"rows with a value that is no finite number in {first_of(odd)}"] += table.height - finite.height
     if finite.is_empty():
         why = "; ".join(f"{count} {fault}" for fault, count in (+counts).items()) or "no row"
         raise JobError(f"there are no SHAP values ({why}).")
@@ -95,7 +97,7 @@ def compared(*, baseline: Path, data: Sequence[Path]) -> ComparedAttributions:
         data: The tables of the window.
 
     Raises:
-        JobError: As `explanation_of`; the baseline is no analysis, or ranks nothing.
+        JobError: As `explanation_of`; the baseline is no analysis, ranks nothing, or has no feature of the window.
     """
     now, left_out = explanation_of(data)
     try:
@@ -103,6 +105,7 @@ def compared(*, baseline: Path, data: Sequence[Path]) -> ComparedAttributions:
             then, left_out_then = next(iter(read_explanations(baseline).values())), Counter[str]()
         else:
             then, left_out_then = explanation_of(files_of(baseline))
+        left_out = left_out + _of_one_side(then.global_attributions, now.global_attributions)
         found = deviation(then.global_attributions, now.global_attributions)
     except ValueError as error:
         raise JobError(f"{error}.") from error
@@ -115,3 +118,22 @@ def compared(*, baseline: Path, data: Sequence[Path]) -> ComparedAttributions:
         broken=broken,
         left_out_of_baseline=left_out_then,
     )
+
+
+def _of_one_side(then: Mapping[str, float], now: Mapping[str, float]) -> Counter[str]:
+    """The features that one side does not have, by name; they count as owed nothing there.
+
+    Raises:
+        JobError: The sides have none in common.
+    """
+    missing, extra = ([name for name in one if name not in other] for one, other in ((then, now), (now, then)))
+    if len(extra) == len(now):
+        raise JobError(
+            f"the window has no feature of the baseline; it has {first_of(extra)}; accepted: {first_of(missing)}."
+        )
+    counts: Counter[str] = Counter()
+    if missing:
+        counts[f"features that the window does not have: {first_of(missing)}"] = len(missing)
+    if extra:
+        counts[f"features that the baseline does not have: {first_of(extra)}"] = len(extra)
+    return counts

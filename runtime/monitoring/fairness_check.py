@@ -10,7 +10,7 @@ import polars as pl
 
 from runtime.errors import JobError
 from runtime.monitoring.analysis import ANALYSIS, read_bias
-from runtime.monitoring.answers import as_texts, table_of
+from runtime.monitoring.answers import as_texts, class_name, classes_of, first_of, table_of, with_labels
 from runtime.monitoring.bias import (
     Above,
     BiasAnalysis,
@@ -28,6 +28,10 @@ from runtime.monitoring.bias import (
 from runtime.monitoring.documents import document_text
 from runtime.monitoring.estimate import LINE
 from runtime.monitoring.tables import files_of
+
+
+class OneSidedError(JobError):
+    """Rows that are all of the facet, or all of one label, or none of them: there is nothing to compare within them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,7 @@ def bias_of(facet: Facet, paths: Sequence[Path]) -> tuple[BiasAnalysis, Counter[
         The analysis, and what was left out.
 
     Raises:
+        OneSidedError: All rows are of the facet or have the positive label, or none.
         JobError: A column is missing or holds what it must not, there is no row, or there are more than 10,000 groups.
     """
     counts: Counter[str] = Counter()
@@ -80,26 +85,53 @@ def bias_of(facet: Facet, paths: Sequence[Path]) -> tuple[BiasAnalysis, Counter[
     needed = [name for name in (facet.label, facet.answer) if name is not None]
     whole = table.drop_nulls(needed)
     counts["rows without a label or an answer"] += table.height - whole.height
-    present = whole.filter(as_texts(whole[facet.label]).is_not_null())
-    counts["labels that are no number"] += whole.height - present.height
-    whole = present if facet.answer is None else _answered(facet.answer, present, counts)
-    if whole.is_empty():
+    rows = _usable(facet, with_labels(whole, facet.label, counts), counts)
+    if rows.is_empty():
         why = "; ".join(f"{count} {fault}" for fault, count in (+counts).items()) or "no row"
-        raise JobError(f"no row has {' and '.join(needed)} ({why}).")
+        raise JobError(f"no row has {', '.join(dict.fromkeys([*needed, facet.column]))} ({why}).")
     try:
-        return _analysis(facet, whole), +counts
+        return _analysis(facet, rows), +counts
     except ValueError as error:
         raise JobError(f"{error}.") from error
 
 
-def _answered(name: str, table: pl.DataFrame, counts: Counter[str]) -> pl.DataFrame:
-    """The rows whose answer is a number; where no answer is one, all of them, for the sentence that says so."""
-    answers = table[name].cast(pl.Float64, strict=False)
-    finite = answers.is_finite().fill_null(value=False)
-    if not finite.any():
-        return table
-    counts["answers that are no finite number"] += table.height - int(finite.sum())
-    return table.filter(finite)
+def _usable(facet: Facet, table: pl.DataFrame, counts: Counter[str]) -> pl.DataFrame:
+    """What the metrics look at, of the rows that have all of it.
+
+    Its columns: `label` as text, whether it is `positive`, `facet` as text or number, and, where they are asked for,
+    `answer` as a probability and `group` as text, of which null is one.
+    """
+    positive = classes_of(table[facet.label], positive=facet.positive, counts=counts)
+    columns = [
+        as_texts(table[facet.label]).alias("label"),
+        positive.alias("positive"),
+        _of_facet(facet, table[facet.column]).alias("facet"),
+    ]
+    if facet.group is not None:
+        columns.append(as_texts(table[facet.group]).alias("group"))
+    if facet.answer is not None:
+        columns.append(table[facet.answer].cast(pl.Float64, strict=False).alias("answer"))
+    rows = pl.DataFrame(columns).filter(positive.is_not_null())
+    if facet.answer is not None:
+        answered = rows.filter(rows["answer"].is_between(0, 1).fill_null(value=False))
+        counts["answers that are no probability, from 0 to 1"] += rows.height - answered.height
+        rows = answered
+    whole = rows.drop_nulls("facet")
+    counts[f"rows without a {'number' if facet.above is not None else 'value'} in {facet.column:.60}"] += (
+        rows.height - whole.height
+    )
+    return whole
+
+
+def _of_facet(facet: Facet, column: pl.Series) -> pl.Series:
+    """The values that tell the facet, as texts, or as numbers where a threshold does; null where there is none."""
+    if facet.above is None:
+        texts = as_texts(column)
+        return texts.set(texts.str.strip_chars() == "", None)
+    if column.dtype.is_temporal():
+        raise JobError(f"facet {facet.column} holds times; accepted with a threshold: numbers.")
+    numbers = column.cast(pl.Float64, strict=False)
+    return numbers.set(~numbers.is_finite(), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,18 +172,19 @@ def compared(facet: Facet, *, baseline: Path, data: Sequence[Path]) -> ComparedB
         data: The tables of the window.
 
     Raises:
-        JobError: As `bias_of`; the baseline is no analysis, or of another facet.
+        JobError: As `bias_of`; the baseline is no analysis, or of another label or facet.
     """
     now, left_out = bias_of(facet, data)
     try:
         if baseline.name == ANALYSIS:
             then, left_out_then = read_bias(baseline), Counter[str]()
+            _refuse_another(facet, baseline, then, now)
         else:
             then, left_out_then = bias_of(facet, files_of(baseline))
         return ComparedBias(
             baseline=then,
             current=now,
-            left_out=left_out,
+            left_out=left_out + _not_compared(then, now),
             violations=violations(then, now, threshold=LINE),
             deviation=bias_deviation(then, now),
             left_out_of_baseline=left_out_then,
@@ -160,32 +193,61 @@ def compared(facet: Facet, *, baseline: Path, data: Sequence[Path]) -> ComparedB
         raise JobError(f"{error}.") from error
 
 
+def _refuse_another(facet: Facet, path: Path, then: BiasAnalysis, now: BiasAnalysis) -> None:
+    """Refuses an analysis that has measured something else."""
+    label, positive = then.label, then.label_value_or_threshold
+    if (label, class_name(positive)) != (facet.label, class_name(facet.positive)):
+        raise JobError(
+            f"{path} is of label {label:.60} with {positive:.60} as the positive one; "
+            f"accepted: {facet.label:.60} with {facet.positive:.60}."
+        )
+    told = [(one.facet, one.value_or_threshold) for one in then.facets]
+    if asked := [one for one in now.facets if (one.facet, one.value_or_threshold) not in told]:
+        raise JobError(
+            f"{path} has no facet {asked[0].facet:.60} {asked[0].value_or_threshold:.60}; "
+            f"it has: {first_of([' '.join(one) for one in told])}."
+        )
+
+
+def _not_compared(then: BiasAnalysis, now: BiasAnalysis) -> Counter[str]:
+    """The metrics of the facets of the window that one side does not have, or has no value of, by name."""
+    before = {(one.facet, one.value_or_threshold): one.metrics for one in then.facets}
+    names: dict[str, list[str]] = {}
+    for one in now.facets:
+        was, found = before.get((one.facet, one.value_or_threshold), {}), one.metrics
+        for name in [*found, *(name for name in was if name not in found)]:
+            if name not in found:
+                why = "metrics of the baseline that were not asked for"
+            elif name not in was:
+                why = "metrics that the baseline does not have"
+            elif found[name].value is None:
+                why = "metrics without a value in the window"
+            elif was[name].value is None:
+                why = "metrics without a value at the baseline"
+            else:
+                continue
+            names.setdefault(why, []).append(name)
+    return Counter({f"{why}: {first_of(found)}": len(found) for why, found in names.items()})
+
+
 def _analysis(facet: Facet, table: pl.DataFrame) -> BiasAnalysis:
     of = Above(threshold=facet.above) if facet.above is not None else list(facet.values)
-    column = table[facet.column]
-    if facet.above is not None and not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
-        raise ValueError(f"facet {facet.column} holds no numbers; accepted with a threshold: numbers")
-    held = column.cast(pl.Float64) if facet.above is not None else as_texts(column)
-    disadvantaged = members(np.array(held.to_list(), dtype=object), of=of)
-    texts = as_texts(table[facet.label])
-    labels = np.array(texts.to_list(), dtype=object) == facet.positive
-    for found, what, column_of in ((disadvantaged, "of the facet", held), (labels, "with the positive label", texts)):
+    disadvantaged = members(np.array(table["facet"].to_list(), dtype=object), of=of)
+    labels = table["positive"].to_numpy()
+    for found, what, held in ((disadvantaged, "of the facet", "facet"), (labels, "with the positive label", "label")):
         if found.all() or not found.any():
-            texts_there = sorted(column_of.cast(pl.String).drop_nulls().unique().to_list())
-            there = ", ".join(f"{text:.60}" for text in texts_there[:5])
-            raise ValueError(f"{'all' if found.all() else 'no'} rows are {what}; the first values there are: {there}")
-    groups = None if facet.group is None else np.array(as_texts(table[facet.group]).to_list(), dtype=object)
+            there = first_of(sorted(table[held].cast(pl.String).unique().to_list())[:5])
+            raise OneSidedError(
+                f"{'all' if found.all() else 'no'} rows are {what}; the first values there are: {there}."
+            )
+    groups = None if facet.group is None else np.array(table["group"].to_list(), dtype=object)
     bootstrap = Bootstrap()
     after: Mapping[str, BiasMetric] = {}
     if facet.answer is not None:
-        answers = table[facet.answer].cast(pl.Float64, strict=False)
-        bad = int((answers.is_null() | ~answers.is_between(0, 1)).sum())
-        if bad:
-            raise ValueError(f"{bad} answers of {facet.answer} are no probability; accepted: numbers from 0 to 1")
         after = post_training(
             facet=disadvantaged,
             labels=labels,
-            predictions=(answers >= facet.threshold).to_numpy(),
+            predictions=(table["answer"] >= facet.threshold).to_numpy(),
             groups=groups,
             bootstrap=bootstrap,
         )

@@ -352,8 +352,9 @@ def _a_tenth_worse(name: str, value: float) -> float:
 def violations(constraints: Mapping[str, object], quality: ModelQuality) -> tuple[QualityViolation, ...]:
     """The metrics beyond their thresholds, in the order of the constraints.
 
-    As in Model Monitor, the value alone counts, not its interval. A metric that is undefined in the window, such as
-    a recall without a positive label, violates nothing.
+    Where a metric has an interval, all of it has to be beyond the threshold, so that a window of few rows does not
+    violate what chance alone may make of it; in Model Monitor the value alone counts. A metric that is undefined in the
+    window, such as a recall without a positive label, violates nothing.
 
     Args:
         constraints: A parsed `constraints.json`. Sections of other kinds of model are not read.
@@ -370,8 +371,13 @@ def violations(constraints: Mapping[str, object], quality: ModelQuality) -> tupl
     found = []
     for name, entry in entries.items():
         threshold, operator = _constraint(name, entry, quality)
-        value = quality.metrics[name].value
-        if value is not None and (value < threshold if operator == _LESS else value > threshold):
+        metric = quality.metrics[name]
+        value = metric.value
+        if value is not None and all(
+            end < threshold if operator == _LESS else end > threshold
+            for end in (value, metric.lower, metric.upper)
+            if end is not None
+        ):
             found.append(
                 QualityViolation(
                     constraint_check_type=operator,
@@ -668,10 +674,9 @@ def _estimate(value: float, resampled: Floats | None, confidence: float) -> Esti
     drawn = None if resampled is None else defined(resampled)
     if drawn is None:
         return Estimate(value=value)
-    lower, upper = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Estimate(
-        value=value,
-        standard_deviation=float(drawn.std(ddof=1)),
-        lower=float(lower),
-        upper=float(upper),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = np.array([drawn.std(ddof=1), *np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])])
+    if not np.isfinite(spread).all():  # of values near the end of the range of numbers
+        return Estimate(value=value)
+    deviation, lower, upper = spread.tolist()
+    return Estimate(value=value, standard_deviation=deviation, lower=lower, upper=upper)

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from runtime.errors import JobError
-from runtime.monitoring.answers import Joined, as_texts, joined
+from runtime.monitoring.answers import Joined, as_texts, classes_of, joined
 from runtime.monitoring.documents import document_text, read_document
 from runtime.monitoring.estimate import Estimate
 from runtime.monitoring.model_quality import (
@@ -98,13 +98,17 @@ class ComparedMetric:
         name: The metric.
         baseline: Its value at the baseline.
         current: Of the window.
-        worsening: By what share of the baseline it is worse, 0 to 1.
+        worsening: By what share of the baseline it is worse, 0 to 1; None without a value.
+        undefined: Why the window has no value of it; empty where it has one.
+        counts: Whether its worsening counts, and its constraint.
     """
 
     name: str
     baseline: float
     current: Estimate
-    worsening: float
+    worsening: float | None
+    undefined: str = ""
+    counts: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,17 +120,25 @@ class Compared:
         constraints: What it must keep, as a document.
         metrics: Those that count, and then the others, beside their baseline; those of a best constant classifier,
             which the data alone makes, are left out.
-        violations: The constraints that are broken.
-        deviation: The largest worsening of a metric that counts, 0 to 1.
-        worst: That metric.
+        violations: The constraints of metrics that count that are broken.
+        deviation: The largest worsening of a metric that counts, 0 to 1; None if one of them has no value.
+        worst: That metric; empty if one has no value.
+        left_out_of_baseline: What was left out of the baseline's tables; nothing, if it is a document.
     """
 
     current: Measured
     constraints: Mapping[str, object]
     metrics: Sequence[ComparedMetric]
     violations: Sequence[QualityViolation]
-    deviation: float
+    deviation: float | None
     worst: str
+    left_out_of_baseline: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def not_known(self) -> str:
+        """Which metrics that count the window has no value of, and why; empty if it has one of each."""
+        missing = [f"{one.name} ({one.undefined})" for one in self.metrics if one.counts and one.undefined]
+        return f"the window has no value of {', '.join(missing)}" if missing else ""
 
     def files(self) -> dict[str, str]:
         """Contents of the files of a run, by name."""
@@ -156,13 +168,13 @@ def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | N
         truth: Ground truth, or tables with labels; None if the labels are in the tables with the answers.
 
     Raises:
-        JobError: No answer has its truth, an answer is no probability, a label no number, or there are more than 1,024
-            classes.
+        JobError: No answer has its truth, no label is positive and nobody knows which one is negative, or there are
+            more than 1,024 classes.
     """
     numeric = problem.kind != "multiclass"
     found = joined(data, truth, answer=problem.answer, label=problem.label, numeric=numeric)
-    if problem.kind == "regression":
-        found = _without_infinite_labels(found)
+    if problem.kind != "multiclass":
+        found = _usable(problem, found)
     if found.labels.is_empty():
         why = "; ".join(f"{count} {fault}" for fault, count in found.counts.items()) or "no row"
         raise JobError(f"no answer has its truth ({why}); accepted: answers and labels with the same inference ids.")
@@ -173,20 +185,28 @@ def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | N
 
 
 def compared(
-    problem: Problem, *, baseline: Mapping[str, float], current: Measured, constraints: Mapping[str, object] | None
+    problem: Problem,
+    *,
+    baseline: Mapping[str, float],
+    current: Measured,
+    constraints: Mapping[str, object] | None,
+    left_out_of_baseline: Counter[str] | None = None,
 ) -> Compared:
     """Compares a window with the baseline.
 
-    A metric that the window or the baseline has no value of, such as a recall without a positive label, is left out.
+    A metric that the window has no value of, such as a recall without a positive label, is there without one; if it
+    counts, nobody knows the deviation. One that the baseline has no value of is left out.
 
     Args:
         problem: What the model answers.
         baseline: The metrics at the baseline.
         current: The window.
-        constraints: What it must keep; None for metrics that are no more than a tenth worse than at the baseline.
+        constraints: What it must keep; None for metrics that are no more than a tenth worse than at the baseline. Those
+            of metrics that do not count are not looked at.
+        left_out_of_baseline: What was left out of the baseline's tables.
 
     Raises:
-        JobError: The constraints are none for these answers, a metric that counts has no baseline, or none has a value.
+        JobError: The constraints are none for these answers, or a metric that counts has no baseline.
     """
     window = current.quality.metrics
     if undefined := [name for name in problem.counting if name not in baseline]:
@@ -195,35 +215,47 @@ def compared(
         )
     ordered = dict.fromkeys([*problem.counting, *METRICS[problem.kind]])
     metrics = [
-        ComparedMetric(
-            name=name,
-            baseline=baseline[name],
-            current=window[name],
-            worsening=relative_worsening(name, baseline=baseline[name], current=window[name].value),
-        )
+        _beside(name, baseline[name], current.quality, counts=name in problem.counting)
         for name in ordered
-        if name in baseline and name in window and window[name].value is not None and not name.endswith(CONSTANT)
+        if name in baseline and name in window and (name in problem.counting or not name.endswith(CONSTANT))
     ]
-    counting = [one for one in metrics if one.name in problem.counting]
-    if not counting:
-        raise JobError(
-            f"the window has no value of {' or '.join(problem.counting)}; "
-            f"accepted as --metric: {', '.join(one.name for one in metrics) or 'none'}."
-        )
+    worst = max((one for one in metrics if one.counts), key=lambda one: one.worsening or 0.0)
+    known = not any(one.counts and one.undefined for one in metrics)
     asked = constraints if constraints is not None else suggest_constraints(problem.kind, baseline)
     try:
-        broken = violations(asked, current.quality)
+        broken = [one for one in violations(asked, current.quality) if one.metric_name in problem.counting]
     except ValueError as error:
         raise JobError(f"{error}.") from error
-    worst = max(counting, key=lambda one: one.worsening)
     return Compared(
         current=current,
         constraints=asked,
         metrics=metrics,
         violations=broken,
-        deviation=worst.worsening,
-        worst=worst.name,
+        deviation=worst.worsening if known else None,
+        worst=worst.name if known else "",
+        left_out_of_baseline=left_out_of_baseline or Counter(),
     )
+
+
+def _beside(name: str, baseline: float, quality: ModelQuality, *, counts: bool) -> ComparedMetric:
+    current = quality.metrics[name]
+    if current.value is None:
+        why = _why_undefined(quality)
+        return ComparedMetric(
+            name=name, baseline=baseline, current=current, worsening=None, undefined=why, counts=counts
+        )
+    worse = relative_worsening(name, baseline=baseline, current=current.value)
+    return ComparedMetric(name=name, baseline=baseline, current=current, worsening=worse, counts=counts)
+
+
+def _why_undefined(quality: ModelQuality) -> str:
+    """Why some metrics of a window have no value, as the functions that measure them say."""
+    if quality.confusion_matrix is None:
+        return "all labels are alike, or the numbers are too large"
+    negative, positive = (sum(quality.confusion_matrix[name].values()) for name in ("0", "1"))
+    if not positive:
+        return "no label is positive"
+    return "every label is positive" if not negative else "no answer is positive"
 
 
 def read_quality(path: Path, problem: Problem) -> Mapping[str, float]:
@@ -257,25 +289,28 @@ def constraints_beside(path: Path) -> Mapping[str, object] | None:
     return read_document(beside) if beside.is_file() else None
 
 
-def _without_infinite_labels(found: Joined) -> Joined:
-    infinite = found.labels.cast(pl.Float64, strict=False).is_infinite().fill_null(value=False)
-    counts = found.counts + Counter({"labels that are infinite": int(infinite.sum())})
-    return Joined(labels=found.labels.filter(~infinite), answers=found.answers.filter(~infinite), counts=counts)
+def _usable(problem: Problem, found: Joined) -> Joined:
+    """Labels that are numbers, or whether they are positive, of the answers that are what this kind of model gives."""
+    counts = found.counts.copy()
+    if problem.kind == "regression":
+        labels, kept = found.labels.cast(pl.Float64, strict=False), pl.repeat(True, len(found.labels), eager=True)
+        counts["labels that are no number"] += labels.null_count()
+    else:
+        labels, kept = (
+            classes_of(found.labels, positive=problem.positive, counts=counts),
+            found.answers.is_between(0, 1),
+        )
+        counts["answers that are no probability, from 0 to 1"] += int((~kept).sum())
+    kept &= labels.is_not_null()
+    return Joined(labels=labels.filter(kept), answers=found.answers.filter(kept), counts=+counts)
 
 
 def _measured(problem: Problem, labels: pl.Series, answers: pl.Series) -> ModelQuality:
     if problem.kind == "regression":
-        return regression(_numbers(labels), predictions=answers.to_numpy())
+        return regression(labels.to_numpy(), predictions=answers.to_numpy())
     if problem.kind == "multiclass":
         return multiclass(_texts(labels), predictions=_texts(answers))
-    return binary(_texts(labels), positive=problem.positive, probabilities=answers.to_numpy())
-
-
-def _numbers(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    numbers = values.cast(pl.Float64, strict=False)
-    if numbers.is_null().any():
-        raise ValueError(f"{int(numbers.is_null().sum())} labels are no numbers; accepted: numbers")
-    return numbers.to_numpy()
+    return binary(labels.to_numpy(), positive=True, probabilities=answers.to_numpy())
 
 
 def _texts(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.object_]]:

@@ -146,6 +146,7 @@ class _Verdict:
     worst: str
     broken: _First[_Broken]
     left_out: Mapping[str, _First[tuple[str, int]]]
+    not_known: str = "there was nothing to compare"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,14 +170,18 @@ class _DataQuality:
 
 @dataclass(frozen=True, kw_only=True)
 class _Metric:
-    """A metric of both sides; of the model's quality also by what share it is worse."""
+    """A metric of both sides; of the model's quality also by what share it is worse, or why it has no value.
+
+    `broken` is None of a metric that does not count.
+    """
 
     name: str
     description: str
     baseline: Estimate
     current: Estimate
-    broken: bool
+    broken: bool | None
     change: float | None
+    undefined: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,10 +225,7 @@ def _data_quality(found: DataQualityOutcome) -> _DataQuality:
             deviation=_finite(outcome.deviation),
             worst=outcome.worst,
             broken=_first(said),
-            left_out={
-                "the window": _faults(found.current.dataset.faults),
-                "the baseline": _faults(found.baseline.dataset.faults),
-            },
+            left_out=_left_out(found.current.dataset.faults, found.baseline.dataset.faults),
         ),
         rows=(found.current.dataset.item_count, found.baseline.dataset.item_count),
         features=_first(ranked),
@@ -268,8 +270,9 @@ def _model_quality(outcome: Compared) -> _Metrics:
             description=one.name,
             baseline=Estimate(value=one.baseline),
             current=one.current,
-            broken=one.name in broken,
+            broken=one.name in broken if one.counts else None,
             change=_finite(one.worsening),
+            undefined=one.undefined,
         )
         for one in outcome.metrics
     ]
@@ -289,7 +292,8 @@ def _model_quality(outcome: Compared) -> _Metrics:
             deviation=_finite(outcome.deviation),
             worst=outcome.worst,
             broken=_first(said),
-            left_out={"the window": _faults(outcome.current.counts)},
+            left_out=_left_out(outcome.current.counts, outcome.left_out_of_baseline),
+            not_known=outcome.not_known,
         ),
         rows=outcome.current.quality.item_count,
         metrics=_first(metrics),
@@ -364,12 +368,15 @@ def _bias(outcome: ComparedBias) -> _Metrics:
             deviation=_finite(outcome.deviation),
             worst=worst.name if worst else "",
             broken=_first(said),
-            left_out={"the window": _faults(outcome.left_out)},
+            left_out=_left_out(outcome.left_out, outcome.left_out_of_baseline),
         ),
         rows=None,
         metrics=_first(metrics),
         plot=_dots(
-            [plots.Dot(name=one.name, baseline=one.baseline, window=one.current, broken=one.broken) for one in rows],
+            [
+                plots.Dot(name=one.name, baseline=one.baseline, window=one.current, broken=bool(one.broken))
+                for one in rows
+            ],
             "Each metric at the baseline and in the window, with its interval",
             label="0 is balance",
             at=(0.0,),
@@ -407,7 +414,7 @@ def _explainability(outcome: ComparedAttributions) -> _Explainability:
             deviation=_finite(outcome.deviation),
             worst=worst.name if worst and lost[worst.name] > 0 else "",
             broken=_first(said),
-            left_out={"the window": _faults(outcome.left_out)},
+            left_out=_left_out(outcome.left_out, outcome.left_out_of_baseline),
         ),
         attributions=_first(attributions),
         plot=_plot(drawing, "Mean absolute SHAP value of each feature at the baseline and in the window"),
@@ -434,6 +441,10 @@ def _plot(drawing: str, words: str, *, name: str = "", deviation: float | None =
 
 def _first(items: Sequence[_Item]) -> _First[_Item]:
     return _First(shown=items[:_MOST_ROWS], count=len(items))
+
+
+def _left_out(window: Mapping[str, int], baseline: Mapping[str, int]) -> Mapping[str, _First[tuple[str, int]]]:
+    return {"the window": _faults(window), "the baseline": _faults(baseline)}
 
 
 def _faults(counts: Mapping[str, int]) -> _First[tuple[str, int]]:

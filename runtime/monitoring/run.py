@@ -216,6 +216,8 @@ class _Looking:
             constraints=quality_check.constraints_beside(beside),
         )
         self.checked = replace(self.checked, model_quality=outcome)
+        if outcome.deviation is None:
+            raise NothingToCheckError(outcome.not_known)
         return Outcome(
             rows=outcome.current.quality.item_count,
             deviation=outcome.deviation,
@@ -232,7 +234,12 @@ class _Looking:
 
     def _bias(self) -> Outcome:
         labelled, counts = self._labelled
-        outcome = fairness_check.compared(self.checks.facet, baseline=self.baseline / BIAS / ANALYSIS, data=[labelled])
+        try:
+            outcome = fairness_check.compared(
+                self.checks.facet, baseline=self.baseline / BIAS / ANALYSIS, data=[labelled]
+            )
+        except fairness_check.OneSidedError as error:
+            raise NothingToCheckError(str(error)) from error
         self.checked = replace(self.checked, bias=outcome)
         then, now = _values(outcome.baseline), _values(outcome.current)
         return Outcome(

@@ -188,6 +188,15 @@ def test_without_labels_the_checks_that_need_them_have_no_data_and_the_others_ru
     assert told["data-quality"]["rows"] == told["explainability"]["rows"] == 400
 
 
+def test_a_small_window_without_a_late_flight_has_no_data_and_has_not_failed(
+    check: Check, test_rows: pl.DataFrame
+) -> None:
+    told = check(test_rows.head(40).with_columns(late=pl.lit(False)))["checks"]
+    assert told["model-quality"]["no_data"].startswith("the window has no value of average_precision")
+    assert told["model-quality"]["no_data"].endswith(" (no label is positive)")
+    assert told["bias"] == {"no_data": "no rows are with the positive label; the first values there are: 0."}
+
+
 def test_a_day_after_the_first_answers_nothing_is_due_whose_truth_could_be_known(
     jobs: Jobs, archive: Path, baselines: Path, check: Check, test_rows: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -238,7 +247,7 @@ def test_one_row_is_checked_and_a_check_that_cannot_be_made_of_it_says_so(
 ) -> None:
     told = check(test_rows.head(1))["checks"]
     assert told["data-quality"]["deviation"] < 0.1  # by chance alone a single row may be anywhere
-    assert "rows are" in told["bias"]["failed"]
+    assert "rows are" in told["bias"]["no_data"]
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "captures/missing.jsonl"])

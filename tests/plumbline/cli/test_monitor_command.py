@@ -198,7 +198,7 @@ def test_classes_and_numbers_are_judged_too(kind: str, metric: str, tmp_path: Pa
         (["--metric", "charm"], "there is no metric charm of binary; accepted: recall, precision, "),
         (["--answer", "score"], "baseline.parquet has no column score; it has: inference_id, label, probability."),
         (["--answer", "label"], "the answer and the label are both called label; accepted: two names."),
-        (["--positive", "7"], "the baseline has no value of average_precision; accepted as --metric: "),
+        (["--positive", "7"], "no rows are with the positive label; the first values there are: 0, 1."),
         (["--labels", "none.jsonl"], "--labels none.jsonl: there is no such file or folder."),
     ],
 )
@@ -220,11 +220,113 @@ def test_labels_of_other_requests_are_refused_with_what_was_left_out(tmp_path: P
     )
 
 
-def test_probabilities_beyond_1_are_refused(tmp_path: Path) -> None:
-    pl.DataFrame({"label": [0, 1], "probability": [0.5, 1.5]}).write_csv(tmp_path / "a.csv")
-    ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv")
+def test_answers_that_are_no_probability_are_counted_and_all_of_them_refused(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet", rows=3000)
+    pl.read_parquet(baseline).with_columns(
+        probability=pl.when(pl.int_range(pl.len()) < 5).then(1.5).otherwise("probability")
+    ).write_parquet(tmp_path / "some.parquet")
+    ended = _judged(baseline, tmp_path / "some.parquet")
+    assert ended.code == 0
+    assert ended.stdout.startswith("2,995 answers with their truth\n")
+    assert "\nleft out: 5 answers that are no probability, from 0 to 1\n" in ended.stdout
+    pl.read_parquet(baseline).with_columns(probability=-0.5).write_parquet(tmp_path / "all.parquet")
+    ended = _judged(baseline, tmp_path / "all.parquet")
     assert (ended.code, ended.stdout) == (2, "")
-    assert "probabilities" in ended.stderr
+    assert "no answer has its truth (3000 answers that are no probability, from 0 to 1)" in ended.stderr
+
+
+def test_a_metric_that_counts_and_has_no_value_is_named_and_the_check_is_not_made(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    pl.read_parquet(baseline).head(200).with_columns(label=0).write_parquet(tmp_path / "window.parquet")
+    ended = _judged(baseline, tmp_path / "window.parquet", "--output", str(tmp_path / "out"))
+    assert ended.code == 2
+    assert re.search(r"^average_precision +0\.\d+ +no value: no label is positive$", ended.stdout, re.MULTILINE)
+    assert "\ndeviation not known; " in ended.stdout
+    assert ended.stderr.startswith(
+        "plumb: monitor model-quality: the window has no value of average_precision (no label is positive); accepted: "
+    )
+    assert (tmp_path / "out" / "report.html").is_file()
+    ended = _judged(baseline, tmp_path / "window.parquet", "--metric", "accuracy")
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+def test_a_metric_that_does_not_count_breaks_no_constraint(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    worse = _evaluated(tmp_path / "window.parquet", noise=0.6)
+    assert _judged(baseline, worse, "--metric", "recall_best_constant_classifier").code == 0
+    counted = _judged(baseline, worse, "--metric", "brier", "--output", str(tmp_path / "out"))
+    assert counted.stdout.endswith("the most of brier; 1 constraint is broken\n")
+    document = json.loads((tmp_path / "out" / "constraint_violations.json").read_text())
+    assert [one["metric_name"] for one in document["violations"]] == ["brier"]
+
+
+def test_small_windows_without_drift_break_no_constraint(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    _judged(baseline, baseline, "--output", str(tmp_path / "out"))
+    ended = [
+        _judged(tmp_path / "out" / "statistics.json", _evaluated(tmp_path / "w.parquet", rows=200, seed=seed))
+        for seed in range(2, 12)
+    ]
+    assert [one.code for one in ended] == [0] * 10
+    assert any(float(one.stdout.splitlines()[-1].split()[1].rstrip(",")) > 0.1 for one in ended)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_are_too_large_are_told_without_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("label,answer\n" + "1e300,1\n2,2e300\n3,2.5\n" * 10)
+    ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv", "--answers", "regression", "--answer", "answer",
+                    "--metric", "mae")  # fmt: skip
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+def test_labels_of_numbers_that_are_none_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("label,answer\n" + "1,1.5\n2,2\n3,2.5\n" * 4 + "soon,3\nnan,1\ninf,1\n")
+    words = ["--answers", "regression", "--answer", "answer"]
+    ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv", *words)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("12 answers with their truth\n")
+    assert "\nleft out: 2 labels that are no finite number\nleft out: 1 labels that are no number\n" in ended.stdout
+
+
+@pytest.mark.parametrize("kind", ["model-quality", "bias"])
+def test_labels_that_are_neither_class_do_not_count_as_the_other_one(kind: str, tmp_path: Path) -> None:
+    table = _decided(tmp_path / "a.parquet", favoured=0.0, rows=1000)
+    numbers = pl.read_parquet(table).with_columns(pl.col("label").cast(pl.Int64).cast(pl.String))
+    numbers.write_csv(tmp_path / "baseline.csv")
+    nans = pl.when(pl.int_range(pl.len()) < 200).then(pl.lit("nan")).otherwise("label")
+    numbers.with_columns(label=nans).write_csv(tmp_path / "nan.csv")
+    numbers[0, "label"], numbers[1, "label"] = "NA", "yes"
+    numbers.write_csv(tmp_path / "odd.csv")
+    for name, said in (
+        ("nan", "200 labels that are no finite number"),
+        ("odd", "2 labels that are neither 1 nor 0, such as NA, yes"),
+    ):
+        ended = plumb(
+            "monitor", "--kind", kind, "--baseline", str(tmp_path / "baseline.csv"), "--data",
+            str(tmp_path / f"{name}.csv"), "--facet", "carrier", "--facet-value", "AA",
+        )  # fmt: skip
+        assert ended.code == 0
+        assert f"\nleft out: {said}\n" in ended.stdout
+
+
+def test_rows_without_a_facet_are_in_no_group(tmp_path: Path) -> None:
+    baseline = _decided(tmp_path / "baseline.parquet", favoured=0.0, rows=2000)
+    whole = pl.read_parquet(baseline)
+    blank = pl.when(pl.int_range(pl.len()) < 400).then(pl.lit(None)).otherwise("carrier")
+    whole.with_columns(carrier=blank).write_csv(tmp_path / "blank.csv")
+    whole.tail(1600).write_csv(tmp_path / "without.csv")
+    ended, without = _fair(baseline, tmp_path / "blank.csv"), _fair(baseline, tmp_path / "without.csv")
+    assert "\nleft out: 400 rows without a value in carrier\n" in ended.stdout
+    assert ended.stdout.splitlines()[-1] == without.stdout.splitlines()[-1]
+    assert without.code == ended.code == 0
+
+
+def test_a_facet_that_is_told_by_a_threshold_leaves_out_what_is_no_number(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("age,label\n" + "20,1\n30,1\n50,0\n60,1\n" * 50 + "NA,1\nnan,0\n,0\n")
+    words = ["--baseline", str(tmp_path / "a.csv"), "--data", str(tmp_path / "a.csv"), "--facet", "age"]
+    ended = plumb("monitor", "--kind", "bias", *words, "--facet-above", "40", "--answer", "")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "\nleft out: 3 rows without a number in age\n" in ended.stdout
 
 
 # ------------------------------------------------------------------------------------------------ bias, explainability
@@ -266,6 +368,54 @@ def test_a_group_that_falls_behind_is_told_by_metric(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changed", "more", "sentence"),
+    [
+        ({}, ["--positive", "0"], "is of label label with 1 as the positive one; accepted: label with 0."),
+        ({"label": "other"}, [], "is of label other with 1 as the positive one; accepted: label with 1."),
+        ({}, ["--facet-value", "B6"], "has no facet carrier AA,B6; it has: carrier AA."),
+    ],
+)
+def test_a_baseline_of_another_label_or_facet_is_refused(
+    changed: dict[str, str], more: list[str], sentence: str, tmp_path: Path
+) -> None:
+    table, path = _decided(tmp_path / "a.parquet", favoured=0.0), tmp_path / "out" / "analysis.json"
+    _fair(table, table, "--output", str(path.parent))
+    document = json.loads(path.read_text())
+    for stage in ("pre_training_bias_metrics", "post_training_bias_metrics"):
+        document[stage] |= changed
+    path.write_text(json.dumps(document))
+    ended = _fair(path, table, *more)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith(f"{sentence}\n")
+    assert _fair(path, table, "--positive", "true").code == (2 if changed else 0)
+
+
+def test_metrics_that_one_side_alone_has_are_named(tmp_path: Path) -> None:
+    table = _decided(tmp_path / "a.parquet", favoured=0.0)
+    grouped = pl.read_parquet(table).with_columns(hub=pl.int_range(pl.len()) % 3)
+    grouped.write_parquet(tmp_path / "grouped.parquet")
+    baseline = tmp_path / "out" / "analysis.json"
+    _fair(tmp_path / "grouped.parquet", table.with_name("grouped.parquet"), "--group", "hub", "--output",
+          str(baseline.parent))  # fmt: skip
+    ended = _fair(baseline, table)
+    assert ended.code == 0
+    assert "\nleft out: 2 metrics of the baseline that were not asked for: CDDL, CDDPL\n" in ended.stdout
+    _fair(table, table, "--output", str(baseline.parent))
+    ended = _fair(baseline, tmp_path / "grouped.parquet", "--group", "hub")
+    assert "\nleft out: 2 metrics that the baseline does not have: CDDL, CDDPL\n" in ended.stdout
+
+
+def test_metrics_of_bias_without_a_value_are_named(tmp_path: Path) -> None:
+    table = _decided(tmp_path / "a.parquet", favoured=0.0)
+    refused = pl.read_parquet(table).with_columns(probability=pl.lit(0.1))
+    refused.write_parquet(tmp_path / "refused.parquet")
+    ended = _fair(table, tmp_path / "refused.parquet")
+    assert "\nleft out: 4 metrics without a value in the window: DI, DCA, DAR, TE\n" in ended.stdout
+    ended = _fair(tmp_path / "refused.parquet", table)
+    assert "\nleft out: 4 metrics without a value at the baseline: DI, DCA, DAR, TE\n" in ended.stdout
+
+
+@pytest.mark.parametrize(
     ("more", "sentence"),
     [
         (["--facet-above", "3"], "facet carrier is told by its values or by a threshold; accepted: one of the two."),
@@ -276,7 +426,7 @@ def test_a_group_that_falls_behind_is_told_by_metric(tmp_path: Path) -> None:
             "no rows are with the positive label; the first values there are: 0, 1.",
         ),
         (["--positive", "yes"], "no rows are with the positive label; the first values there are: 0, 1."),
-        (["--answer", "carrier"], "8000 answers of carrier are no probability; accepted: numbers from 0 to 1."),
+        (["--answer", "carrier"], "no row has label, carrier (8000 answers that are no probability, from 0 to 1)."),
     ],
 )
 def test_bias_that_nobody_can_measure_is_refused(more: list[str], sentence: str, tmp_path: Path) -> None:
@@ -329,6 +479,32 @@ def test_values_that_are_no_shap_values_are_refused(tmp_path: Path) -> None:
     ended = _reasons(baseline, tmp_path / "a.csv")
     assert ended.code == 2
     assert ended.stderr.endswith("column hour holds no numbers; accepted: a column of SHAP values for each feature.\n")
+
+
+def test_a_value_of_csv_that_is_no_number_leaves_its_row_out(tmp_path: Path) -> None:
+    baseline = _explained(tmp_path / "baseline.parquet", 9, 1)
+    whole = pl.read_parquet(baseline).with_columns(pl.all().cast(pl.String))
+    whole[0, "hour"], whole[1, "hour"], whole[2, "temp"] = "NA", "nan", None
+    whole.write_csv(tmp_path / "a.csv")
+    ended = _reasons(baseline, tmp_path / "a.csv")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "\nleft out: 3 rows with a value that is no finite number in hour, temp\n" in ended.stdout
+
+
+def test_features_that_one_side_alone_has_are_named_and_none_in_common_is_refused(tmp_path: Path) -> None:
+    baseline = _explained(tmp_path / "baseline.parquet", 9, 1)
+    pl.read_parquet(baseline).rename({"carrier": "wind"}).write_parquet(tmp_path / "a.parquet")
+    ended = _reasons(baseline, tmp_path / "a.parquet")
+    assert (
+        "\nleft out: 1 features that the window does not have: carrier\n"
+        "left out: 1 features that the baseline does not have: wind\n"
+    ) in ended.stdout
+    pl.DataFrame({"x": [1.0], "y": [2.0]}).write_parquet(tmp_path / "b.parquet")
+    ended = _reasons(baseline, tmp_path / "b.parquet")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith(
+        "the window has no feature of the baseline; it has x, y; accepted: hour, carrier, temp.\n"
+    )
 
 
 def test_a_facet_that_no_row_has_is_refused_with_what_there_is(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import JobError
-from runtime.monitoring.answers import Joined, as_texts, joined
+from runtime.monitoring.answers import Joined, as_texts, classes_of, joined, table_of
 
 _IDS = st.lists(st.integers(0, 12), max_size=20)
 
@@ -89,11 +90,11 @@ def test_what_is_no_answer_is_counted(tmp_path: Path) -> None:
     found = _joined(tmp_path, captures, [truth(name, 1) for name in "abcdef"])
     assert found.answers.to_list() == [0.5]
     assert found.counts == {
-        "rows without probability or an id": 1,
+        "rows without probability or an id": 2,
         "lines that are no JSON": 1,
         "captures without an endpointOutput that can be read": 1,
-        "labels without an answer": 3,
-        "answers that are no finite number": 2,
+        "labels without an answer": 4,
+        "answers that are no finite number": 1,
     }
 
 
@@ -152,7 +153,70 @@ def test_an_id_of_csv_that_reads_as_a_number_is_none(tmp_path: Path) -> None:
 def test_a_label_that_is_no_number_among_numbers_is_counted(tmp_path: Path) -> None:
     pl.DataFrame({"probability": [0.1, 0.2], "label": [1.0, float("nan")]}).write_parquet(tmp_path / "a.parquet")
     found = joined([tmp_path / "a.parquet"], None, answer="probability", label="label")
-    assert (found.labels.to_list(), found.counts) == ([1.0], {"labels that are no number": 1})
+    assert (found.labels.to_list(), found.counts) == ([1.0], {"labels that are no finite number": 1})
+
+
+@pytest.mark.parametrize("odd", ["nan", "NaN", "-nan", "inf", "Infinity", "1e400"])
+def test_a_label_of_csv_that_is_no_finite_number_is_counted(odd: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"probability,label\n0.1,1\n0.2,{odd}\n0.3,0\n")
+    found = joined([tmp_path / "a.csv"], None, answer="probability", label="label")
+    assert (found.labels.to_list(), found.counts) == ([1.0, 0.0], {"labels that are no finite number": 1})
+
+
+def test_one_label_that_is_a_text_makes_no_text_of_not_a_number(tmp_path: Path) -> None:
+    captures = [captured(name, '{"probability": 0.5}') for name in "abc"]
+    found = _joined(tmp_path, captures, [truth("a", "yes"), truth("b", "nan"), truth("c", "1")])
+    assert found.labels.to_list() == ["yes", "1"]
+    assert found.counts == {"rows without label or an id": 1, "answers without a label": 1}
+
+
+def test_not_a_number_is_no_class(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"answer": "A", "label": "A"},
+        {"answer": "B", "label": float("nan")},
+        {"answer": "inf", "label": "B"},
+    ]
+    found = joined([lines(tmp_path / "a.jsonl", rows)], None, answer="answer", label="label", numeric=False)
+    assert (found.answers.to_list(), found.labels.to_list()) == (["A"], ["A"])
+    assert found.counts == {"rows without an answer or a label": 1, "answers that are no finite number": 1}
+
+
+def test_a_column_of_csv_is_of_numbers_beside_one_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("inference_id,a,b\n1,1,1\n2,nan,NA\n")
+    table = table_of([tmp_path / "a.csv"], None, Counter())
+    assert dict(table.schema) == {"inference_id": pl.String, "a": pl.Float64, "b": pl.String}
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "classes", "counted"),
+    [
+        (["1", "0", "1.0", "true", "FALSE"], "1", [True, False, True, True, False], {}),
+        ([True, False, None], "true", [True, False, None], {}),
+        (["1", "0", "yes", "2", "NA", "2"], "1", [True, False, None, None, None, None],
+         {"labels that are neither 1 nor 0, such as 2, NA, yes": 4}),
+        ([1, -1], "1", [True, False], {}),
+        ([1, 0, -1], "1", [True, False, None], {"labels that are neither 1 nor 0, such as -1": 1}),
+        (["1", "0", "2"], "0", [False, True, None], {"labels that are neither 0 nor 1, such as 2": 1}),
+        (["late", "early", "early", "?"], "late", [True, False, False, None],
+         {"labels that are neither late nor early, such as ?": 1}),
+        (["early", "early"], "late", [False, False], {}),
+        (["yes", "no"], "1", [None, None], {"labels that are neither 1 nor 0, such as no, yes": 2}),
+        ([], "late", [], {}),
+    ],
+)  # fmt: skip
+def test_a_label_of_two_classes_is_one_of_them_or_counted(
+    labels: list[object], positive: str, classes: list[bool | None], counted: dict[str, int]
+) -> None:
+    counts: Counter[str] = Counter()
+    found = classes_of(
+        pl.Series("label", labels, dtype=None if labels else pl.String), positive=positive, counts=counts
+    )
+    assert (found.to_list(), counts) == (classes, counted)
+
+
+def test_two_labels_of_which_none_is_the_positive_one_are_refused_with_what_they_are() -> None:
+    with pytest.raises(JobError, match=r"^no rows are with the positive label; the first values there are: a, b\.$"):
+        classes_of(pl.Series(["b", "a"]), positive="late", counts=Counter())
 
 
 @pytest.mark.parametrize(

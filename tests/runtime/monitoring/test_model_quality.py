@@ -585,6 +585,29 @@ def test_a_violation_speaks_as_model_monitor_does(name: str, value: float, thres
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "threshold", "operator", "estimate", "broken"),
+    [
+        ("recall", 0.7, "LessThanThreshold", Estimate(value=0.6, lower=0.5, upper=0.69), True),
+        ("recall", 0.7, "LessThanThreshold", Estimate(value=0.6, lower=0.5, upper=0.71), False),
+        ("log_loss", 0.5, "GreaterThanThreshold", Estimate(value=0.6, lower=0.51, upper=0.7), True),
+        ("log_loss", 0.5, "GreaterThanThreshold", Estimate(value=0.6, lower=0.49, upper=0.7), False),
+    ],
+)
+def test_a_metric_whose_interval_reaches_the_threshold_violates_nothing(
+    name: str, threshold: float, operator: str, estimate: Estimate, broken: bool
+) -> None:
+    quality = ModelQuality(kind="binary", item_count=10, metrics={name: estimate}, curves={})
+    assert bool(violations(constraints_on(name, threshold, operator), quality)) is broken
+
+
+def test_numbers_near_the_end_of_their_range_have_no_interval_and_no_warning() -> None:
+    labels = np.linspace(1e152, 1e153, 40)
+    quality = regression(labels, predictions=np.zeros(40))
+    assert quality.metrics["mse"].value is not None and quality.metrics["mse"].standard_deviation is None
+    assert regression(labels * 1e147, predictions=labels).metrics["mse"] == Estimate(value=None)
+
+
 def test_an_undefined_metric_violates_nothing() -> None:
     assert violations(constraints_on("recall", 0.7, "LessThanThreshold"), quality_of({"recall": None})) == ()
 

@@ -89,7 +89,7 @@ def _of_quality(*metrics: ComparedMetric, broken: tuple[str, ...] = ()) -> Compa
         QualityViolation(metric_name=name, constraint_check_type="LessThanThreshold", description=f"{name} fell")
         for name in broken
     ]
-    worst = max(metrics, key=lambda one: one.worsening)
+    worst = max(metrics, key=lambda one: one.worsening or 0.0)
     return Compared(
         current=Measured(quality=quality, counts=Counter({"answers without a label": 7})),
         constraints={},
@@ -225,6 +225,34 @@ def test_facts_stand_on_top(tmp_path: Path) -> None:
 def test_a_deviation_just_above_the_line_does_not_look_like_the_line() -> None:
     above = ComparedMetric(name="recall", baseline=1.0, current=Estimate(value=0.8996), worsening=0.1004)
     assert "Model quality 0.1004 above" in _read(Checked(model_quality=_of_quality(above))).text
+
+
+def test_a_metric_without_a_value_is_shown_with_the_reason_and_the_deviation_is_not_known() -> None:
+    none = ComparedMetric(
+        name="recall", baseline=0.8, current=Estimate(value=None), worsening=None, undefined="no label is positive"
+    )
+    outcome = replace(_of_quality(none, LOSS), deviation=None, worst="")
+    text = _read(Checked(model_quality=outcome)).text
+    assert "The deviation is not known: the window has no value of recall (no label is positive)." in text
+    assert "recall 0.8 - - no value: no label is positive" in text
+
+
+def test_a_metric_that_does_not_count_keeps_and_breaks_no_constraint() -> None:
+    text = _read(Checked(model_quality=_of_quality(RECALL, replace(LOSS, counts=False), broken=("recall",)))).text
+    assert "25.0% ✗ broken" in text
+    assert "0.0% does not count" in text
+
+
+def test_what_was_left_out_of_the_baseline_is_told_for_each_check(tmp_path: Path) -> None:
+    whole, left_out = _all(tmp_path), Counter({"lines of the baseline": 3})
+    assert whole.model_quality and whole.bias and whole.explainability
+    for checked in (
+        Checked(model_quality=replace(whole.model_quality, left_out_of_baseline=left_out)),
+        Checked(bias=replace(whole.bias, left_out_of_baseline=left_out)),
+        Checked(explainability=replace(whole.explainability, left_out_of_baseline=left_out)),
+    ):
+        text = _read(checked).text
+        assert "Left out of the baseline How many Of what 3 lines of the baseline" in text
 
 
 @pytest.mark.parametrize("deviation", [None, float("nan")])
@@ -380,7 +408,7 @@ def test_metrics_stand_beside_their_baseline_with_their_interval() -> None:
 def test_a_metric_without_a_baseline_to_be_relative_to_is_named_and_not_drawn() -> None:
     none = ComparedMetric(name="precision", baseline=0.0, current=Estimate(value=0.1), worsening=0.0)
     page = _read(Checked(model_quality=_of_quality(none)))
-    assert "Not drawn, for the baseline has nothing to be relative to: precision." in page.text
+    assert "Not drawn, for they have no value, or the baseline has nothing to be relative to: precision." in page.text
     assert page.images == []
 
 
