@@ -79,7 +79,10 @@ def _hour(text: str) -> datetime.datetime:
 def _executions(sagemaker: Client, schedule: str) -> Iterator[Document]:
     """The executions of a schedule, the newest window first."""
     pages = sagemaker.get_paginator("list_monitoring_executions").paginate(
-        MonitoringScheduleName=schedule, SortBy="ScheduledTime", SortOrder="Descending"
+        MonitoringScheduleName=schedule,
+        SortBy="ScheduledTime",
+        SortOrder="Descending",
+        PaginationConfig={"PageSize": 100},  # the most there are; 10 otherwise (API_ListMonitoringExecutions)
     )
     try:
         for page in pages:

@@ -41,8 +41,15 @@ class Account:
         assert name == "list_monitoring_executions"
         return self
 
-    def paginate(self, *, MonitoringScheduleName: str, SortBy: str, SortOrder: str) -> Iterator[Document]:  # noqa: N803 - as boto3 names them
-        assert (SortBy, SortOrder) == ("ScheduledTime", "Descending")
+    def paginate(
+        self,
+        *,
+        MonitoringScheduleName: str,  # noqa: N803 - as boto3 names them
+        SortBy: str,  # noqa: N803
+        SortOrder: str,  # noqa: N803
+        PaginationConfig: Document,  # noqa: N803
+    ) -> Iterator[Document]:
+        assert (SortBy, SortOrder, PaginationConfig) == ("ScheduledTime", "Descending", {"PageSize": 100})
         if MonitoringScheduleName not in self.executions:
             raise ClientError({"Error": {"Code": "ResourceNotFound", "Message": "no"}}, "ListMonitoringExecutions")
         found = sorted(self.executions[MonitoringScheduleName], key=lambda one: one["ScheduledTime"], reverse=True)
