@@ -11,7 +11,6 @@ Nothing of what cannot be read ends the reading, and nothing is dropped in silen
 | the same, as an endpoint captures them | a row of a request; a line may hold several |
 """
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -33,6 +33,7 @@ from runtime.monitoring.lines import (
     Scalar,
     lines_of,
     objects_of,
+    rows_of_csv,
     suffix_of,
     unreadable_rest,
 )
@@ -43,6 +44,7 @@ _BATCH, _LINES = 1 << 16, 1 << 14
 # Of a batch of either: rows may be as long as they like. What a parser makes of text takes up to twenty times its size.
 _BYTES, _CHARACTERS = 1 << 26, 1 << 23
 
+_Item = TypeVar("_Item")
 _Reader = Callable[[Path, Summary, Collection[str], Sequence[str]], None]
 
 
@@ -201,17 +203,17 @@ def _read_array(array: pa.Array) -> _Cells:
 
 # ------------------------------------------------------------------------------------------------ lines
 def _read_json(path: Path, summary: Summary, texts: Collection[str], names: Sequence[str]) -> None:
-    for lines in _batches(lines_of(path, summary.faults)):
+    for lines in _batches(lines_of(path, summary.faults), size=len):
         rows = _rows(lines, summary.faults, texts, names)
         while batch := list(islice(rows, _LINES)):  # a line of a capture may have many rows
             add_rows(summary, batch)
 
 
-def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
-    batch, characters = list[str](), 0
-    for line in lines:
-        batch.append(line)
-        characters += len(line)
+def _batches(items: Iterable[_Item], *, size: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+    batch, characters = list[_Item](), 0
+    for item in items:
+        batch.append(item)
+        characters += size(item)
         if len(batch) == _LINES or characters >= _CHARACTERS:
             yield batch
             batch, characters = [], 0
@@ -230,13 +232,16 @@ def _rows(
 
 
 def _read_csv(path: Path, summary: Summary, texts: Collection[str], _names: Sequence[str]) -> None:
-    header: list[str] | None = None
-    for batch in _rows_of_csv(path, summary.faults):
-        if header is None:
-            header = batch.pop(0)
-            if len(set(header)) < len(header):
-                summary.faults[NAMED_TWICE] += 1
-                return
+    every = rows_of_csv(lines_of(path, summary.faults), summary.faults)
+    header = next(every, ())
+    if header is None:
+        summary.faults["files of CSV whose first line cannot be read"] += 1
+        return
+    if len(set(header)) < len(header):
+        summary.faults[NAMED_TWICE] += 1
+        return
+    whole = (row for row in every if row is not None)
+    for batch in _batches(whole, size=lambda row: sum(map(len, row))):
         rows = [row for row in batch if len(row) == len(header)]
         if len(rows) < len(batch):
             summary.faults["lines of CSV with another number of cells than the first"] += len(batch) - len(rows)
@@ -244,31 +249,7 @@ def _read_csv(path: Path, summary: Summary, texts: Collection[str], _names: Sequ
             _add_cells(summary, header, rows, texts)
 
 
-def _rows_of_csv(path: Path, faults: Counter[str]) -> Iterator[list[list[str]]]:
-    """The rows of a file, a batch at a time; what is read before it breaks off is a batch as well."""
-    batch, characters = list[list[str]](), 0
-
-    def lines() -> Iterator[str]:
-        nonlocal characters
-        for line in lines_of(path, faults):
-            characters += len(line)
-            if characters > 2 * _CHARACTERS:
-                raise csv.Error("a row goes on and on")
-            yield f"{line}\n"  # the reader gets a line feed back: a cell may hold one, between quotes
-
-    try:
-        for row in csv.reader(lines()):
-            batch.append(row)
-            if len(batch) == _LINES or characters >= _CHARACTERS:
-                yield batch
-                batch, characters = [], 0
-    except csv.Error:
-        faults["files of CSV that break off"] += 1
-    if batch:
-        yield batch
-
-
-def _add_cells(summary: Summary, header: list[str], rows: list[list[str]], texts: Collection[str]) -> None:
+def _add_cells(summary: Summary, header: Sequence[str], rows: Sequence[Sequence[str]], texts: Collection[str]) -> None:
     for index, name in enumerate(header):
         column = summary.column(name, cells=len(rows))
         if column is not None:

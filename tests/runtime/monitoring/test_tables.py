@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runtime.monitoring import tables
+from runtime.monitoring import lines, tables
 from runtime.monitoring.lines import Scalar, unreadable_rest
 from runtime.monitoring.statistics import statistics_of
 from runtime.monitoring.summary import CATEGORIES, COLUMNS, LONGEST_TEXT, TEXTS, Kind, Summary
@@ -64,7 +64,12 @@ def test_a_table_comes_down_to_the_same_in_every_format(name: str, tmp_path: Pat
         ("header.csv", b"a,b\n", "files without a row", 0),
         ("short.csv", b"a,b\n1\n1,2\n", "lines of CSV with another number of cells than the first", 1),
         ("twice.csv", b"a,a\n1,2\n", "files of CSV whose first line names a column twice", 0),
-        ("quote.csv", b'a,b\n1,2\n"3,4\n5,6\n', "lines of CSV with another number of cells than the first", 1),
+        ("quote.csv", b'a,b\n1,2\n"3,4\n5,6\n', "lines of CSV with a quote that does not end", 2),
+        ("quoted.csv", b'a,b\n"1","2"\n"3","4\n"5","6"\n', "lines of CSV with a quote that does not end", 2),
+        ("later.csv", b'a,b\n1,2\n3,"4\n5,6"\n', "lines of CSV that a quoted cell of a line before takes", 2),
+        ("first.csv", b'"a,b\n1,2\n', "files of CSV whose first line cannot be read", 0),
+        ("return.csv", b"a\n1\r2\n3\n", "lines of CSV that cannot be read", 1),
+        ("wide.csv", b"a\n1\n" + b"x" * 200_000 + b"\n2\n", "lines of CSV that cannot be read", 2),
         ("no.parquet", b"PAR1", "files that are no Parquet", 0),
         ("zero.parquet", b"", "files that are no Parquet", 0),
         ("nothing.jsonl.gz", b"", "files without a row", 0),
@@ -294,17 +299,28 @@ def test_a_batch_of_lines_has_no_more_rows_than_fit(monkeypatch: pytest.MonkeyPa
     assert sizes == [3, 3, 3]  # of 50 characters each
 
 
-def test_a_row_of_csv_that_goes_on_and_on_breaks_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tables, "_CHARACTERS", 100)
-    (tmp_path / "a.csv").write_text("a\n1\n2\n" + '"x\nx",' * 500)
+def test_a_quote_that_does_not_end_costs_its_line_alone(tmp_path: Path) -> None:
+    rows = [f"{number % 24},{number},AA" for number in range(2000)]
+    rows[100] = '4,100,"AA'
+    (tmp_path / "a.csv").write_text("\n".join(["hour,distance,carrier", *rows]))
     found = summarized([tmp_path / "a.csv"])
-    assert (found.rows, found.faults) == (2, {"files of CSV that break off": 1})
+    assert (found.rows, found.faults) == (1999, {"lines of CSV with a quote that does not end": 1})
+    assert found.columns["distance"].moments.high == 1999
 
 
-def test_rows_before_csv_breaks_off_are_counted(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("a\n1\n2\n" + "x" * 200_000 + "\n")
+def test_a_cell_of_csv_may_hold_lines_which_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('a,b\n1,"one\ntwo\nthree"\n2,"one ""and"" two"\n3,"plain" \n')
     found = summarized([tmp_path / "a.csv"])
-    assert (found.rows, found.columns["a"].present, found.faults) == (2, 2, {"files of CSV that break off": 1})
+    assert found.columns["b"].categories.counts == {"one\ntwo\nthree": 1, 'one "and" two': 1, "plain": 1}
+    assert (found.rows, found.faults) == (3, {"lines of CSV that a quoted cell of a line before takes": 2})
+
+
+def test_a_row_of_csv_that_goes_on_and_on_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(lines, "_LONGEST", 100)
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n" + 'x","\n' * 500 + '"\n3,4\n')
+    found = summarized([tmp_path / "a.csv"])
+    assert (found.rows, found.faults.total()) == (2, 501)
+    assert found.faults["lines of CSV with a quote that does not end"] > 450
 
 
 def test_parquet_that_breaks_off_keeps_what_was_read_and_is_named(
