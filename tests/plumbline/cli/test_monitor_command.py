@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import re
 from pathlib import Path
 
@@ -77,6 +78,15 @@ def test_a_folder_is_one_window_and_what_cannot_be_read_is_said(baseline: Path, 
     ended = _monitored(baseline, window)
     assert (ended.code, ended.stdout.splitlines()[0]) == (0, "960 rows against 960")
     assert "\nleft out: 1 lines that are no JSON\n" in ended.stdout
+
+
+def test_values_that_are_none_of_their_column_are_said_though_nothing_is_broken(baseline: Path, tmp_path: Path) -> None:
+    hours = pl.Series([math.inf] * 3 + [math.nan] * 5, dtype=pl.Float64).extend(WINDOW["hour"].tail(952).cast(float))
+    WINDOW.with_columns(hour=hours).write_parquet(tmp_path / "window.parquet")
+    ended = _monitored(baseline, tmp_path / "window.parquet", "--output", str(tmp_path / "out"))
+    assert ended.code == 0
+    assert "\nleft out: 3 infinities in hour\nleft out: 5 not-a-numbers in hour\n" in ended.stdout
+    assert "<td>not-a-numbers in hour</td>" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

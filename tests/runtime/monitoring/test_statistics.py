@@ -1,14 +1,17 @@
 """`statistics.json` and `constraints.json`: Model Monitor's formats, written and read."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from runtime.errors import JobError
 from runtime.monitoring.constraints import Constraints, read_constraints, suggested
-from runtime.monitoring.statistics import Statistics, read_statistics
-from runtime.monitoring.summary import Kind
+from runtime.monitoring.lines import NAMED
+from runtime.monitoring.statistics import Statistics, read_statistics, statistics_of
+from runtime.monitoring.summary import Kind, Summary
+from runtime.monitoring.tables import add_rows
 from tests.runtime.monitoring.tables import Columns, normal, statistics
 
 TABLE: Columns = {"age": [41, 18, 77, None], "share": [0.5, -1.0, 2.5, 2.0], "state": ["CA", "CA", "WA", "CA"]}
@@ -188,3 +191,39 @@ def test_constraints_that_nobody_can_check_are_refused(
 
 def test_statistics_without_rows_suggest_something_that_can_be_read() -> None:
     assert suggested(Statistics.model_validate({"dataset": {"item_count": 0}, "features": []})).features == []
+
+
+def test_what_is_no_value_of_its_column_is_counted_by_its_name() -> None:
+    found = Summary()
+    good = [{"distance": float(number), "carrier": "AA", "tags": [1]} for number in range(100)]
+    bad = [{"distance": value} for value in (math.inf, -math.inf, math.nan, "x", [1], {"a": 1}, None, "")]
+    add_rows(found, [*good, *bad, {"carrier": 7}, {"tags": 3}, {"tags": "x"}])
+    assert statistics_of(found).dataset.faults == {
+        "infinities in distance": 2,
+        "not-a-numbers in distance": 1,
+        "numbers among the other values of carrier": 1,
+        "numbers among the other values of tags": 1,
+        "texts among the numbers of distance": 1,
+        "values neither number nor text in distance": 2,
+        "values neither number nor text in tags": 100,
+    }
+
+
+def test_of_many_columns_with_infinities_the_worst_are_named() -> None:
+    found = Summary()
+    add_rows(found, [{f"c{number:02}": math.inf for number in range(first, NAMED + 5)} for first in range(NAMED + 5)])
+    faults = statistics_of(found).dataset.faults
+    assert len(faults) == NAMED + 1
+    assert faults["infinities in columns beyond those named"] == 1 + 2 + 3 + 4 + 5
+    assert faults["infinities in c24"] == NAMED + 5
+
+
+def test_a_column_whose_name_cannot_be_printed_is_named_in_quotes() -> None:
+    found = Summary()
+    add_rows(found, [{"a\nno constraint is broken": math.inf, " ": math.inf, "": math.inf, "\u202e": math.inf}])
+    assert set(statistics_of(found).dataset.faults) == {
+        "infinities in 'a\\nno constraint is broken'",
+        "infinities in ' '",
+        "infinities in ''",
+        "infinities in '\\u202e'",
+    }
