@@ -11,6 +11,7 @@ from runtime.monitoring import distances
 from runtime.monitoring.constraints import Constraints, FeatureConstraints, MonitoringConfig
 from runtime.monitoring.distances import Distances
 from runtime.monitoring.documents import document_text
+from runtime.monitoring.lines import told
 from runtime.monitoring.statistics import Feature, Statistics
 from runtime.monitoring.summary import Kind
 
@@ -109,9 +110,12 @@ def check(
     """
     known = {each.name for each in constraints.features}
     if unknown := sorted(set(that_matter or ()) - known):
-        raise JobError(f"the constraints have no column {unknown[0]}; accepted: {', '.join(sorted(known))}.")
+        accepted = ", ".join(map(told, sorted(known)))
+        raise JobError(f"the constraints have no column {told(unknown[0])}; accepted: {accepted}.")
     if absent := sorted(known - {feature.name for feature in baseline.features}):
-        raise JobError(f"the baseline has no column {absent[0]}, which the constraints have: they are not of one run.")
+        raise JobError(
+            f"the baseline has no column {told(absent[0])}, which the constraints have: they are not of one run."
+        )
     rows = current.dataset.item_count
     if rows == 0:
         return DataQuality(rows=0, features=(), violations=(), deviation=None, worst="")

@@ -13,7 +13,7 @@ _LONGEST = 1 << 20
 # What readers of every kind of table say of a file.
 UNKNOWN_KIND, NO_ROWS = "files of an unknown kind", "files without a row"
 NAMED_TWICE = "files of CSV whose first line names a column twice"
-NAMED = 20  # files or columns of a fault: there may be any number of them
+NAMED = 20  # columns of a fault: there may be any number of them
 _MARK = b"\xef\xbb\xbf"  # of byte order, with which some programs begin a file
 
 Scalar = bool | int | float | str | None | Sequence[object] | Mapping[str, object]
@@ -24,21 +24,14 @@ def suffix_of(path: Path) -> str:
     return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
 
 
+def printed(text: str) -> str:
+    """A text on one line, in which what cannot be printed is escaped: it forges no line, and colours none."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 def told(name: str) -> str:
     """A name for a sentence: as it is, or in quotes and escaped if it has a blank end or cannot all be printed."""
     return name if name.isprintable() and name.strip() == name != "" else repr(name)
-
-
-def unreadable_rest(path: Path, faults: Counter[str]) -> None:
-    """Counts a file that was read in part, by its name; of more than 20 such files the others are not told apart.
-
-    Args:
-        path: The file.
-        faults: Takes it.
-    """
-    said = f"files whose rest cannot be read: {told(path.name)}"
-    others = sum(fault.startswith("files whose rest cannot be read: ") for fault in faults) >= NAMED
-    faults["files whose rest cannot be read, beyond those named" if others and said not in faults else said] += 1
 
 
 def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:

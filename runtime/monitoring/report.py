@@ -145,7 +145,7 @@ class _Verdict:
     deviation: float | None
     worst: str
     broken: _First[_Broken]
-    left_out: Mapping[str, _First[tuple[str, int]]]
+    left_out: Mapping[str, _First[tuple[str, int, str]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,8 +221,8 @@ def _data_quality(found: DataQualityOutcome) -> _DataQuality:
             worst=outcome.worst,
             broken=_first(said),
             left_out={
-                "the window": _faults(found.current.dataset.faults),
-                "the baseline": _faults(found.baseline.dataset.faults),
+                "the window": _faults(found.current.dataset.faults, found.current.dataset.fault_places),
+                "the baseline": _faults(found.baseline.dataset.faults, found.baseline.dataset.fault_places),
             },
         ),
         rows=(found.current.dataset.item_count, found.baseline.dataset.item_count),
@@ -436,8 +436,11 @@ def _first(items: Sequence[_Item]) -> _First[_Item]:
     return _First(shown=items[:_MOST_ROWS], count=len(items))
 
 
-def _faults(counts: Mapping[str, int]) -> _First[tuple[str, int]]:
-    return _first(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _faults(
+    counts: Mapping[str, int], places: Mapping[str, Sequence[str]] | None = None
+) -> _First[tuple[str, int, str]]:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return _first([(fault, count, ", ".join((places or {}).get(fault, ()))) for fault, count in ranked])
 
 
 def _finite(value: float | None) -> float | None:

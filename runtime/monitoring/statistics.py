@@ -1,8 +1,9 @@
 """`statistics.json`: a window of data in the format of SageMaker Model Monitor.
 
 Source: "Schema for statistics (statistics.json file)", Amazon SageMaker developer guide. Beside Model Monitor's fields
-stand three of our own, which its tools pass over: `type_counts` of a feature, `other_count` of its categories (more
-than 10,000 are not told apart), and `faults` of the dataset (what could not be read, or is no value of its column).
+stand four of our own, which its tools pass over: `type_counts` of a feature, `other_count` of its categories (more
+than 10,000 are not told apart), `faults` of the dataset (what could not be read, or is no value of its column), and its
+`fault_places` (the first files of a fault).
 """
 
 import math
@@ -162,6 +163,7 @@ class Dataset(_Part):
 
     item_count: _Count
     faults: dict[str, int] = {}
+    fault_places: dict[str, list[str]] = {}
 
 
 class Statistics(_Part):
@@ -187,7 +189,11 @@ def statistics_of(summary: Summary) -> Statistics:
         faults[f"ends of texts of more than {LONGEST_TEXT} characters"] += cut
     most = summary.categories
     return Statistics(
-        dataset=Dataset(item_count=summary.rows, faults=dict(sorted(faults.items()))),
+        dataset=Dataset(
+            item_count=summary.rows,
+            faults=dict(sorted(faults.items())),
+            fault_places=dict(sorted(summary.places.items())),
+        ),
         features=[_feature(name, column, most) for name, column in summary.columns.items()],
     )
 

@@ -75,9 +75,11 @@ def test_a_folder_is_one_window_and_what_cannot_be_read_is_said(baseline: Path, 
     WINDOW.head(480).write_ndjson(window / "1.jsonl")
     lines = "".join(f"{json.dumps(row)}\n" for row in WINDOW.tail(480).iter_rows(named=True))
     (window / "2.jsonl.gz").write_bytes(gzip.compress((lines + '{"hour": 1').encode()))
-    ended = _monitored(baseline, window)
+    ended = _monitored(baseline, window, "--output", str(tmp_path / "out"))
     assert (ended.code, ended.stdout.splitlines()[0]) == (0, "960 rows against 960")
-    assert "\nleft out: 1 lines that are no JSON\n" in ended.stdout
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert 'lines that are no JSON <span class="soft">(first in 2.jsonl.gz)</span>' in page
+    assert "\nleft out: lines that are no JSON: 1, first in 2.jsonl.gz\n" in ended.stdout
 
 
 def test_values_that_are_none_of_their_column_are_said_though_nothing_is_broken(baseline: Path, tmp_path: Path) -> None:
@@ -85,8 +87,50 @@ def test_values_that_are_none_of_their_column_are_said_though_nothing_is_broken(
     WINDOW.with_columns(hour=hours).write_parquet(tmp_path / "window.parquet")
     ended = _monitored(baseline, tmp_path / "window.parquet", "--output", str(tmp_path / "out"))
     assert ended.code == 0
-    assert "\nleft out: 3 infinities in hour\nleft out: 5 not-a-numbers in hour\n" in ended.stdout
+    assert "\nleft out: infinities in hour: 3\nleft out: not-a-numbers in hour: 5\n" in ended.stdout
     assert "<td>not-a-numbers in hour</td>" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_name_forges_no_line(tmp_path: Path) -> None:
+    columns = {"a\nno constraint is broken": [1.0] * 50, "\x1b[31mred": [1.0] * 50, " ": [1.0] * 50}
+    pl.DataFrame({"a": [1.0] * 50}).write_parquet(tmp_path / "baseline.parquet")
+    pl.DataFrame({"a": [1.0] * 50, **columns}).write_parquet(tmp_path / "window.parquet")
+    ended = _monitored(tmp_path / "baseline.parquet", tmp_path / "window.parquet")
+    assert ended.code == 1
+    assert "\n'a\\nno constraint is broken': extra_column_check: " in ended.stdout
+    assert "\n'\\x1b[31mred': extra_column_check: " in ended.stdout
+    assert "\n' ': extra_column_check: " in ended.stdout
+    told = _monitored(tmp_path / "window.parquet", tmp_path / "window.parquet", "--feature", "b\nc")
+    assert told.stderr.endswith(
+        "the constraints have no column 'b\\nc'; accepted: '\\x1b[31mred', ' ', a, 'a\\nno constraint is broken'.\n"
+    )
+    shown = _monitored(tmp_path / "window.parquet", tmp_path / "window.parquet")
+    assert shown.stdout.count("'a\\nno constraint is broken'") == 1
+
+
+def test_one_row_is_told_in_the_singular(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    assert _monitored(tmp_path / "a.csv", tmp_path / "a.csv").stdout.startswith("1 row against 1\n")
+
+
+def test_what_a_folder_has_besides_files_is_said_by_other_checks_too(tmp_path: Path) -> None:
+    for name in ("window", "then"):
+        (tmp_path / name).mkdir()
+        _decided(tmp_path / name / "1.parquet", favoured=0.0)
+        (tmp_path / name / "gone.parquet").symlink_to(tmp_path / "nowhere")
+    said = "links that lead to no file: 1, first in gone.parquet\n"
+    for ended in (check(tmp_path / "then", tmp_path / "window") for check in (_judged, _fair)):
+        assert f"\nleft out: {said}" in ended.stdout
+        assert f"\nleft out of the baseline: {said}" in ended.stdout
+
+
+def test_captures_without_labels_are_refused_with_the_option_that_is_missing(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    line = json.dumps(captured("1", json.dumps({"probability": 0.5})))
+    (tmp_path / "c.jsonl").write_text(f"{line}\n")
+    ended = _judged(baseline, tmp_path / "c.jsonl")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("c.jsonl holds captures, which have no truth; accepted: --labels with it.\n")
 
 
 @pytest.mark.parametrize(
@@ -96,8 +140,8 @@ def test_values_that_are_none_of_their_column_are_said_though_nothing_is_broken(
         (
             "",
             (
-                "window.csv holds no row (1 files without a row); accepted: .parquet, .csv, .jsonl, .json, .ndjson, "
-                "those of text also with .gz."
+                "window.csv holds no row (files without a row: 1, first in window.csv); accepted: .parquet, .csv, "
+                ".jsonl, .json, .ndjson, those of text also with .gz."
             ),
         ),
     ],
@@ -178,7 +222,7 @@ def test_captures_are_judged_by_labels_that_come_later(tmp_path: Path) -> None:
     )
     ended = _judged(baseline, tmp_path / "captures", "--labels", str(tmp_path / "truth.jsonl"))
     assert ended.stdout.startswith("1,500 answers with their truth\n")
-    assert "\nleft out: 18500 answers without a label\n" in ended.stdout
+    assert "\nleft out: answers without a label: 18,500\n" in ended.stdout
 
 
 def test_what_a_judgement_writes_is_a_baseline_again(tmp_path: Path) -> None:
@@ -369,7 +413,8 @@ def test_what_could_not_be_read_of_the_baseline_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": \n')
     WINDOW.write_parquet(tmp_path / "b.parquet")
     ended = _monitored(tmp_path / "a.jsonl", tmp_path / "a.jsonl")
-    assert "\nleft out of the baseline: 1 lines that are no JSON\nleft out: 1 lines that are no JSON\n" in ended.stdout
+    said = "lines that are no JSON: 1, first in a.jsonl\n"
+    assert f"\nleft out of the baseline: {said}left out: {said}" in ended.stdout
 
 
 def test_a_path_that_is_too_long_is_refused_in_a_sentence(baseline: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.errors import JobError
 from runtime.monitoring.constraints import Constraints, read_constraints, suggested
-from runtime.monitoring.lines import NAMED
+from runtime.monitoring.lines import NAMED, Scalar
 from runtime.monitoring.statistics import Statistics, read_statistics, statistics_of
 from runtime.monitoring.summary import Kind, Summary
 from runtime.monitoring.tables import add_rows
@@ -195,8 +195,10 @@ def test_statistics_without_rows_suggest_something_that_can_be_read() -> None:
 
 def test_what_is_no_value_of_its_column_is_counted_by_its_name() -> None:
     found = Summary()
-    good = [{"distance": float(number), "carrier": "AA", "tags": [1]} for number in range(100)]
-    bad = [{"distance": value} for value in (math.inf, -math.inf, math.nan, "x", [1], {"a": 1}, None, "")]
+    good: list[dict[str, Scalar]] = [{"distance": float(number), "carrier": "AA", "tags": [1]} for number in range(100)]
+    bad: list[dict[str, Scalar]] = [
+        {"distance": value} for value in (math.inf, -math.inf, math.nan, "x", [1], {"a": 1}, None, "")
+    ]
     add_rows(found, [*good, *bad, {"carrier": 7}, {"tags": 3}, {"tags": "x"}])
     assert statistics_of(found).dataset.faults == {
         "infinities in distance": 2,
