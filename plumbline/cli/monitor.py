@@ -1,5 +1,6 @@
 """`plumb monitor`: one check of a monitor on files that lie here."""
 
+import os
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -93,6 +94,7 @@ def monitor(
     for path, option in ((baseline, "--baseline"), (data, "--data"), (labels, "--labels")):
         if path is not None:
             _refuse_absent(path, option)
+    _refuse_other_documents(baseline, kind)
     try:
         if kind is Kind.DATA_QUALITY:
             broken = _data_quality(baseline, data, feature or None, output)
@@ -133,7 +135,7 @@ def _data_quality(baseline: Path, data: Path, features: list[str] | None, output
     if baseline.name == "statistics.json":
         then = read_statistics(baseline)
         beside = baseline.with_name("constraints.json")
-        constraints = read_constraints(beside) if beside.is_file() else suggested(then)
+        constraints = read_constraints(beside) if os.path.lexists(beside) else suggested(then)
     else:
         found = summarized_in(baseline)
         # A column of texts may have some that read as numbers: told so, the reader takes them for texts.
@@ -244,6 +246,17 @@ def _refuse_absent(path: Path, option: str) -> None:
         raise PlumblineError(f"monitor: {option} {path}: {said}.") from None
     if not (path.is_file() or path.is_dir()):
         raise PlumblineError(f"monitor: {option} {path}: is no file and no folder.")
+
+
+def _refuse_other_documents(baseline: Path, kind: Kind) -> None:
+    """Refuses a document of another check, and a folder of documents, as a baseline."""
+    statistics, analysis = "statistics.json", "analysis.json"
+    wanted = analysis if kind in (Kind.BIAS, Kind.EXPLAINABILITY) else statistics
+    accepted = f"accepted: a table, or the {wanted} that --output of this check wrote"
+    if baseline.name in {statistics, analysis} - {wanted}:
+        raise PlumblineError(f"monitor: --baseline {baseline}: is a document of another check; {accepted}.")
+    if any((baseline / name).is_file() for name in (statistics, analysis)):
+        raise PlumblineError(f"monitor: --baseline {baseline}: is a folder of an earlier run's documents; {accepted}.")
 
 
 def _refuse_nothing(found: "Statistics", path: Path, option: str) -> None:

@@ -15,7 +15,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from runtime.monitoring.documents import document_text, read_model
+from runtime.errors import JobError
+from runtime.monitoring.documents import document_text, read_model, refuse_twice
 from runtime.monitoring.lines import NAMED, told
 from runtime.monitoring.sketch import ITEMS, SHRINKING, Distribution, Sketch
 from runtime.monitoring.summary import LONGEST_TEXT, Column, Kind, Summary
@@ -202,9 +203,21 @@ def read_statistics(path: Path) -> Statistics:
     """Reads `statistics.json`, ours or Model Monitor's.
 
     Raises:
-        JobError: It is missing, or is none.
+        JobError: It is missing, is none, or is of no use: without a row, with a column twice, or with numbers whose
+            distribution is not there.
     """
-    return read_model(path, Statistics)
+    found = read_model(path, Statistics)
+    if found.dataset.item_count == 0:
+        raise JobError(f"{path}: dataset.item_count is 0; accepted: statistics of one row or more.")
+    refuse_twice(path, (feature.name for feature in found.features))
+    for feature in found.features:
+        numbers = feature.numerical_statistics
+        if numbers and numbers.common.num_present and not any(numbers.distribution.kll.sketch.data):
+            raise JobError(
+                f"{path}: column {told(feature.name)} has {numbers.common.num_present} values and an empty sketch; "
+                "accepted: a sketch of its numbers."
+            )
+    return found
 
 
 def _odd(summary: Summary) -> Counter[str]:

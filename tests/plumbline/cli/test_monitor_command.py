@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import os
 import re
 from pathlib import Path
 
@@ -154,6 +155,40 @@ def test_a_window_that_has_nothing_is_refused(
     ended = _monitored(baseline, tmp_path / "window.csv")
     assert (ended.code, ended.stdout) == (2, "")
     assert ended.stderr.endswith(f"{sentence}\n")
+
+
+def test_constraints_that_cannot_be_read_are_not_suggested_anew(baseline: Path, tmp_path: Path) -> None:
+    _monitored(baseline, baseline, "--output", str(tmp_path / "out"))
+    (tmp_path / "out" / "constraints.json").unlink()
+    (tmp_path / "out" / "constraints.json").mkdir()
+    ended = _monitored(tmp_path / "out" / "statistics.json", baseline)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("constraints.json cannot be read: Is a directory; accepted: a file in JSON.\n")
+
+
+def test_a_document_of_another_check_is_refused_with_the_one_that_is_accepted(baseline: Path, tmp_path: Path) -> None:
+    _monitored(baseline, baseline, "--output", str(tmp_path / "out"))
+    table = _decided(tmp_path / "window.parquet", favoured=0.0)
+    for check, wanted in ((_fair, "analysis.json"), (_judged, "statistics.json"), (_monitored, "statistics.json")):
+        folder = check(tmp_path / "out", table)
+        assert (folder.code, folder.stdout) == (2, "")
+        assert folder.stderr.endswith(
+            "out: is a folder of an earlier run's documents; "
+            f"accepted: a table, or the {wanted} that --output of this check wrote.\n"
+        )
+    ended = _fair(tmp_path / "out" / "statistics.json", table)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith(
+        "statistics.json: is a document of another check; "
+        "accepted: a table, or the analysis.json that --output of this check wrote.\n"
+    )
+
+
+def test_a_pipe_is_no_data(baseline: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    ended = _monitored(baseline, tmp_path / "pipe.csv")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("pipe.csv: is no file and no folder.\n")
 
 
 def test_a_baseline_that_is_none_is_refused(tmp_path: Path) -> None:
