@@ -1,5 +1,6 @@
 """`plumb monitor`: one check of a monitor on files that lie here."""
 
+import os
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from runtime.monitoring.quality_check import Compared, Problem
     from runtime.monitoring.report import Checked
     from runtime.monitoring.statistics import Statistics
+    from runtime.monitoring.summary import Summary
 
 
 class Kind(StrEnum):
@@ -87,10 +89,12 @@ def monitor(
 ) -> None:
     """Compare data with a baseline, as the monitor of a deployed model does; exit 1 if a constraint is broken."""
     from runtime.errors import JobError
+    from runtime.monitoring.lines import printed
 
     for path, option in ((baseline, "--baseline"), (data, "--data"), (labels, "--labels")):
         if path is not None:
             _refuse_absent(path, option)
+    _refuse_other_documents(baseline, kind)
     try:
         if kind is Kind.DATA_QUALITY:
             broken = _data_quality(baseline, data, feature or None, output)
@@ -115,7 +119,7 @@ def monitor(
         else:
             broken = _explainability(baseline, data, output)
     except JobError as error:
-        raise PlumblineError(f"monitor {kind}: {error}") from None
+        raise PlumblineError(f"monitor {kind}: {printed(str(error))}") from None
     if broken:
         raise typer.Exit(1)
 
@@ -126,22 +130,22 @@ def _data_quality(baseline: Path, data: Path, features: list[str] | None, output
     from runtime.monitoring.report import Checked, DataQualityOutcome
     from runtime.monitoring.statistics import read_statistics, statistics_of
     from runtime.monitoring.summary import Kind as Held
-    from runtime.monitoring.tables import files_of, summarized
+    from runtime.monitoring.tables import summarized_in
 
     if baseline.name == "statistics.json":
         then = read_statistics(baseline)
         beside = baseline.with_name("constraints.json")
-        constraints = read_constraints(beside) if beside.is_file() else suggested(then)
+        constraints = read_constraints(beside) if os.path.lexists(beside) else suggested(then)
     else:
-        found = summarized(files_of(baseline))
+        found = summarized_in(baseline)
         # A column of texts may have some that read as numbers: told so, the reader takes them for texts.
         mixed = {name for name, one in found.columns.items() if one.kind is Held.STRING and one.moments.count}
-        then = statistics_of(summarized(files_of(baseline), texts=mixed) if mixed else found)
+        then = statistics_of(summarized_in(baseline, texts=mixed) if mixed else found)
         _refuse_nothing(then, baseline, "--baseline")
         constraints = suggested(then)
     texts = {one.name for one in constraints.features if one.inferred_type is Held.STRING}
     names = [one.name for one in constraints.features]
-    now = statistics_of(summarized(files_of(data), texts=texts, names=names))
+    now = statistics_of(summarized_in(data, texts=texts, names=names))
     _refuse_nothing(now, data, "--data")
     outcome = check(constraints=constraints, baseline=then, current=now, that_matter=features)
     if output is not None:
@@ -155,22 +159,36 @@ def _data_quality(baseline: Path, data: Path, features: list[str] | None, output
 
 
 def _model_quality(problem: "Problem", baseline: Path, data: Path, labels: Path | None, output: Path | None) -> int:
+    from runtime.errors import JobError
     from runtime.monitoring.quality_check import compared, constraints_beside, quality_of, read_quality
     from runtime.monitoring.report import Checked
-    from runtime.monitoring.tables import files_of
+    from runtime.monitoring.summary import Summary
+    from runtime.monitoring.tables import hold_captures, walked
 
-    truth = None if labels is None else files_of(labels)
-    left_out_then = None
+    window, passed = walked(data)
+    truth = None
+    if labels is not None:
+        truth, passed_of_labels = walked(labels)
+        passed.merge(passed_of_labels)
+    passed_then, left_out_then = Summary(), None
     if baseline.name == "statistics.json":
         then, constraints = read_quality(baseline, problem), constraints_beside(baseline)
     else:
-        measured = quality_of(problem, files_of(baseline), None)
-        then, constraints, left_out_then = measured.metrics, None, measured.counts
-    now = quality_of(problem, files_of(data), truth)
+        files, passed_then = walked(baseline)
+        measured = quality_of(problem, files, None)
+        then, constraints = measured.metrics, None
+        left_out_then = measured.counts + passed_then.faults
+    try:
+        now = quality_of(problem, window, truth)
+    except JobError as error:
+        if labels is None and hold_captures(window):
+            raise JobError(f"{data} holds captures, which have no truth; accepted: --labels with it.") from error
+        raise
+    now.counts.update(passed.faults)
     outcome = compared(problem, baseline=then, current=now, constraints=constraints, left_out_of_baseline=left_out_then)
     if output is not None:
         _write(output, outcome.files() | _page(baseline, data, Checked(model_quality=outcome)))
-    _show_model_quality(outcome)
+    _show_model_quality(outcome, passed_then.places, passed.places)
     if outcome.not_known:
         raise PlumblineError(
             f"monitor model-quality: {outcome.not_known}; accepted: a window that has one, or another --metric."
@@ -181,9 +199,11 @@ def _model_quality(problem: "Problem", baseline: Path, data: Path, labels: Path 
 def _bias(facet: "Facet", baseline: Path, data: Path, output: Path | None) -> int:
     from runtime.monitoring.fairness_check import compared
     from runtime.monitoring.report import Checked
-    from runtime.monitoring.tables import files_of
+    from runtime.monitoring.tables import walked
 
-    outcome = compared(facet, baseline=baseline, data=files_of(data))
+    window, passed = walked(data)
+    outcome = compared(facet, baseline=baseline, data=window)
+    outcome.left_out.update(passed.faults)
     if output is not None:
         _write(output, outcome.files() | _page(baseline, data, Checked(bias=outcome)))
     before = {name: one.value for each in outcome.baseline.facets for name, one in each.metrics.items()}
@@ -195,27 +215,30 @@ def _bias(facet: "Facet", baseline: Path, data: Path, output: Path | None) -> in
     console = _console()
     console.print(_table(("metric", "baseline", "window", "interval"), rows))
     said = [f"{one.metric_name} of {one.facet} {one.facet_value}: {one.description}" for one in outcome.violations]
-    _show_left_out_then(console, outcome.left_out_of_baseline)
-    _conclude(console, outcome.left_out, said, outcome.deviation, "")
+    _show_left_out_then(console, outcome.left_out_of_baseline, walked(baseline)[1])
+    _conclude(console, outcome.left_out, passed.places, said, outcome.deviation, "")
     return len(said)
 
 
 def _explainability(baseline: Path, data: Path, output: Path | None) -> int:
     from runtime.monitoring.attribution_check import CHECK, compared
+    from runtime.monitoring.lines import told
     from runtime.monitoring.report import Checked
-    from runtime.monitoring.tables import files_of
+    from runtime.monitoring.tables import walked
 
-    outcome = compared(baseline=baseline, data=files_of(data))
+    window, passed = walked(data)
+    outcome = compared(baseline=baseline, data=window)
+    outcome.left_out.update(passed.faults)
     if output is not None:
         _write(output, outcome.files() | _page(baseline, data, Checked(explainability=outcome)))
     then, now = outcome.baseline.global_attributions, outcome.current.global_attributions
     names = sorted({**then, **now}, key=lambda name: -then.get(name, 0.0))
-    rows = [[name, _number(then.get(name)), _number(now.get(name))] for name in names]
+    rows = [[told(name), _number(then.get(name)), _number(now.get(name))] for name in names]
     console = _console()
     console.print(_table(("feature", "baseline", "window"), rows))
     said = [f"{CHECK}: {outcome.broken}"] if outcome.broken else []
-    _show_left_out_then(console, outcome.left_out_of_baseline)
-    _conclude(console, outcome.left_out, said, outcome.deviation, "")
+    _show_left_out_then(console, outcome.left_out_of_baseline, walked(baseline)[1])
+    _conclude(console, outcome.left_out, passed.places, said, outcome.deviation, "")
     return len(said)
 
 
@@ -225,11 +248,24 @@ def _refuse_absent(path: Path, option: str) -> None:
     except OSError as error:
         said = "there is no such file or folder" if isinstance(error, FileNotFoundError) else str(error.strerror)
         raise PlumblineError(f"monitor: {option} {path}: {said}.") from None
+    if not (path.is_file() or path.is_dir()):
+        raise PlumblineError(f"monitor: {option} {path}: is no file and no folder.")
+
+
+def _refuse_other_documents(baseline: Path, kind: Kind) -> None:
+    """Refuses a document of another check, and a folder of documents, as a baseline."""
+    statistics, analysis = "statistics.json", "analysis.json"
+    wanted = analysis if kind in (Kind.BIAS, Kind.EXPLAINABILITY) else statistics
+    accepted = f"accepted: a table, or the {wanted} that --output of this check wrote"
+    if baseline.name in {statistics, analysis} - {wanted}:
+        raise PlumblineError(f"monitor: --baseline {baseline}: is a document of another check; {accepted}.")
+    if any((baseline / name).is_file() for name in (statistics, analysis)):
+        raise PlumblineError(f"monitor: --baseline {baseline}: is a folder of an earlier run's documents; {accepted}.")
 
 
 def _refuse_nothing(found: "Statistics", path: Path, option: str) -> None:
     if found.dataset.item_count == 0:
-        faults = "; ".join(f"{count} {fault}" for fault, count in found.dataset.faults.items()) or "no file in it"
+        faults = "; ".join(_left_out(found.dataset.faults, found.dataset.fault_places)) or "no file in it"
         raise PlumblineError(
             f"monitor: {option} {path} holds no row ({faults}); accepted: .parquet, .csv, .jsonl, .json, .ndjson, "
             "those of text also with .gz."
@@ -256,18 +292,24 @@ def _write(folder: Path, files: dict[str, str]) -> None:
 
 
 def _show_data_quality(then: "Statistics", now: "Statistics", outcome: "DataQuality") -> None:
+    from runtime.monitoring.lines import told
+
     console = _console()
-    console.print(f"{now.dataset.item_count:,} rows against {then.dataset.item_count:,}\n")
+    console.print(f"{_counted(now.dataset.item_count, 'row')} against {then.dataset.item_count:,}\n")
     titles = ("column", "deviation", "distance", "by chance", "Jensen-Shannon", "stability index", "completeness")
     console.print(_table(titles, [_row(one) for one in sorted(outcome.features, key=lambda each: -each.deviation)]))
-    said = [f"{one.feature_name}: {one.constraint_check_type}: {one.description}" for one in outcome.violations]
-    _show_left_out_then(console, then.dataset.faults)
-    _conclude(console, now.dataset.faults, said, outcome.deviation or 0.0, outcome.worst)
+    said = [f"{told(one.feature_name)}: {one.constraint_check_type}: {one.description}" for one in outcome.violations]
+    _show_left_out(console, then.dataset.faults, then.dataset.fault_places, of=" of the baseline")
+    left_out, worst = now.dataset, told(outcome.worst) if outcome.features else ""
+    _conclude(console, left_out.faults, left_out.fault_places, said, outcome.deviation or 0.0, worst)
 
 
-def _show_model_quality(outcome: "Compared") -> None:
+def _show_model_quality(
+    outcome: "Compared", places_then: Mapping[str, Sequence[str]], places: Mapping[str, Sequence[str]]
+) -> None:
     console = _console()
-    console.print(f"{outcome.current.quality.item_count:,} answers with their truth\n")
+    count = outcome.current.quality.item_count
+    console.print(f"{_counted(count, 'answer')} with {'its' if count == 1 else 'their'} truth\n")
     titles = ("metric", "baseline", "window", "interval", "worse by")
     rows = [
         [one.name, _number(one.baseline), _number(one.current.value), _interval(one.current.lower, one.current.upper),
@@ -276,13 +318,35 @@ def _show_model_quality(outcome: "Compared") -> None:
     ]  # fmt: skip
     console.print(_table(titles, rows))
     said = [f"{one.metric_name}: {one.description}" for one in outcome.violations]
-    _show_left_out_then(console, outcome.left_out_of_baseline)
-    _conclude(console, outcome.current.counts, said, outcome.deviation, outcome.worst)
+    _show_left_out(console, outcome.left_out_of_baseline, places_then, of=" of the baseline")
+    _conclude(console, outcome.current.counts, places, said, outcome.deviation, outcome.worst)
 
 
-def _show_left_out_then(console: Console, left_out: Mapping[str, int]) -> None:
-    for fault, count in left_out.items():
-        console.print(f"left out of the baseline: {count} {fault}", markup=False)
+def _show_left_out_then(console: Console, left_out: Mapping[str, int], passed: "Summary") -> None:
+    _show_left_out(console, {**left_out, **passed.faults}, passed.places, of=" of the baseline")
+
+
+def _show_left_out(
+    console: Console, faults: Mapping[str, int], places: Mapping[str, Sequence[str]], *, of: str = ""
+) -> None:
+    _print_lines(console, [f"left out{of}: {fault}" for fault in _left_out(faults, places)])
+
+
+def _left_out(faults: Mapping[str, int], places: Mapping[str, Sequence[str]]) -> list[str]:
+    """Each fault with its count, and with where it was found first."""
+    where = {fault: f", first in {', '.join(names)}" for fault, names in places.items()}
+    return [f"{fault}: {count:,}{where.get(fault, '')}" for fault, count in faults.items()]
+
+
+def _print_lines(console: Console, lines: Sequence[str]) -> None:
+    from runtime.monitoring.lines import printed
+
+    for line in lines:
+        console.print(printed(line), markup=False, highlight=False)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _console() -> Console:
@@ -291,36 +355,43 @@ def _console() -> Console:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    from runtime.monitoring.lines import printed
+
     table = Table(box=None, pad_edge=False)
     for number, title in enumerate(titles):
         table.add_column(title, justify="right" if number else "left")
     for row in rows:
-        table.add_row(*map(Text, row))  # a name may hold brackets, which are not markup
+        table.add_row(*(Text(printed(cell)) for cell in row))  # a name may hold brackets, which are not markup
     return table
 
 
 def _conclude(
-    console: Console, left_out: Mapping[str, int], broken: Sequence[str], deviation: float | None, worst: str
+    console: Console,
+    left_out: Mapping[str, int],
+    places: Mapping[str, Sequence[str]],
+    broken: Sequence[str],
+    deviation: float | None,
+    worst: str,
 ) -> None:
-    for fault, count in left_out.items():
-        console.print(f"left out: {count} {fault}", markup=False)
+    _show_left_out(console, left_out, places)
     console.print()
-    for sentence in broken:
-        console.print(sentence, markup=False, highlight=False)
+    _print_lines(console, broken)
     of_which = f", the most of {worst}" if worst else ""
     count = len(broken)
     ending = f"{count or 'no'} constraint{'s are' if count > 1 else ' is'} broken"
     known = "not known" if deviation is None else f"{deviation:.3f}"
-    console.print(f"deviation {known}{of_which}; {ending}", markup=False)
+    _print_lines(console, [f"deviation {known}{of_which}; {ending}"])
 
 
 def _row(one: "FeatureDrift") -> list[str]:
+    from runtime.monitoring.lines import told
+
     found = one.distances
     measured = ["", "", "", ""]
     if found:
         chance = "" if found.chance is None else f"{found.chance:.2g}"
         measured = [f"{found.simple:.3f}", chance, f"{found.jensen_shannon:.3f}", f"{found.stability_index:.3f}"]
-    return [one.name, f"{one.deviation:.3f}", *measured, f"{one.completeness:.1%}"]
+    return [told(one.name), f"{one.deviation:.3f}", *measured, f"{one.completeness:.1%}"]
 
 
 def _number(value: float | None) -> str:

@@ -5,12 +5,11 @@ Source: "Capture data from real-time endpoint", Amazon SageMaker developer guide
 
 import base64
 import binascii
-import csv
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from runtime.monitoring.lines import Scalar, objects_of
+from runtime.monitoring.lines import Scalar, objects_of, rows_of_csv
 
 _CSV = "text/csv"
 
@@ -117,14 +116,10 @@ def _of_csv(
     if not names:
         faults["captures of CSV, whose columns nobody has named"] += 1
         return
-    try:
-        rows = [row for row in csv.reader(body.split("\n")) if row]
-    except csv.Error:
-        faults["captures of CSV that break off"] += 1
-        return
-    if rows and rows[0] == list(names):
-        rows = rows[1:]
-    for row in rows:
+    lines = (line.removesuffix("\r") for line in body.split("\n") if line.strip())
+    for number, row in enumerate(rows_of_csv(lines, faults, of="lines of captured CSV")):
+        if row is None or (number == 0 and row == list(names)):
+            continue
         if len(row) == len(names):
             yield {name: cell if name in texts else _value(cell) for name, cell in zip(names, row, strict=True)}
         else:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from runtime.monitoring.documents import document_text, read_model
+from runtime.monitoring.documents import document_text, read_model, refuse_twice
 from runtime.monitoring.estimate import LINE
 from runtime.monitoring.statistics import Feature, Statistics
 from runtime.monitoring.summary import Kind
@@ -21,7 +21,8 @@ _DOMAIN = 120
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    # A key that is misspelt would leave the default in its place, and nobody would know.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class NumConstraints(_Part):
@@ -71,7 +72,7 @@ class FeatureConstraints(_Part):
         overrides: The configuration for this column alone.
     """
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     name: str
     inferred_type: Kind
@@ -130,9 +131,11 @@ def read_constraints(path: Path) -> Constraints:
     """Reads `constraints.json`, ours or Model Monitor's.
 
     Raises:
-        JobError: It is missing, is none, or asks for what is not known.
+        JobError: It is missing, is none, asks for what is not known, or has a column twice.
     """
-    return read_model(path, Constraints)
+    found = read_model(path, Constraints)
+    refuse_twice(path, (feature.name for feature in found.features))
+    return found
 
 
 def _of_feature(feature: Feature) -> FeatureConstraints:

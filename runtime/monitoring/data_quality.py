@@ -11,6 +11,7 @@ from runtime.monitoring import distances
 from runtime.monitoring.constraints import Constraints, FeatureConstraints, MonitoringConfig
 from runtime.monitoring.distances import Distances
 from runtime.monitoring.documents import document_text
+from runtime.monitoring.lines import told
 from runtime.monitoring.statistics import Feature, Statistics
 from runtime.monitoring.summary import Kind
 
@@ -50,8 +51,9 @@ class FeatureDrift:
         name: The column.
         distances: Of its values; None where one side has none of the baseline's kind, and of identifiers.
         completeness: Share of rows with a value of the baseline's kind (number or text), 0 to 1.
-        deviation: The larger of two numbers from 0 to 1: the robust distance of its values, and what its completeness
-            has changed by, less what chance makes of that.
+        deviation: The larger of two numbers from 0 to 1: the robust distance of its values, and what it has lost of its
+            completeness, less what chance makes of that. More values than at the baseline are no loss, as they break
+            no constraint.
     """
 
     name: str
@@ -109,9 +111,12 @@ def check(
     """
     known = {each.name for each in constraints.features}
     if unknown := sorted(set(that_matter or ()) - known):
-        raise JobError(f"the constraints have no column {unknown[0]}; accepted: {', '.join(sorted(known))}.")
+        accepted = ", ".join(map(told, sorted(known)))
+        raise JobError(f"the constraints have no column {told(unknown[0])}; accepted: {accepted}.")
     if absent := sorted(known - {feature.name for feature in baseline.features}):
-        raise JobError(f"the baseline has no column {absent[0]}, which the constraints have: they are not of one run.")
+        raise JobError(
+            f"the baseline has no column {told(absent[0])}, which the constraints have: they are not of one run."
+        )
     rows = current.dataset.item_count
     if rows == 0:
         return DataQuality(rows=0, features=(), violations=(), deviation=None, worst="")
@@ -167,7 +172,7 @@ class _Comparison:
         found = self._distances
         then = self._of_kind(self.baseline) / self.baseline_rows if self.baseline_rows else 0.0
         now = self._of_kind(self.current) / self.rows if self.current else 0.0
-        lost = distances.robust(abs(then - now), baseline=self.baseline_rows, current=self.rows)
+        lost = distances.robust(then - now, baseline=self.baseline_rows, current=self.rows)
         deviation = max(found.robust if found else 0.0, lost)
         return FeatureDrift(name=self.keeps.name, distances=found, completeness=now, deviation=deviation)
 
@@ -189,13 +194,18 @@ class _Comparison:
         if texts_then and texts_now:
             (counts_then, others_then), (counts_now, others_now) = texts_then.counts(), texts_now.counts()
             # Of the baseline alone: categories that have become identifiers are as far off as can be.
-            if not _identifies(counts_then, others_then):
+            if not _identifies(counts_then, others_then) and counts_now.total() + others_now:
                 return distances.of_categories(counts_then, counts_now, others=(others_then, others_now))
         return None
 
     def _of_kind(self, side: Feature) -> int:
-        """How many values are numbers, where the baseline's are, or texts: a text is no value of such a column."""
+        """How many values are numbers, where the baseline's are, or texts: a text is no value of such a column.
+
+        A baseline of lists, or of nothing, asks for no kind: any value is one.
+        """
         counts = side.type_counts
+        if self.baseline.inferred_type is Kind.UNKNOWN:
+            return side.common.num_present
         if counts is None:  # of a document of Model Monitor: all or nothing
             numeric = side.numerical_statistics is not None
             return side.common.num_present if numeric is (self.baseline.numerical_statistics is not None) else 0
@@ -273,7 +283,7 @@ class _Comparison:
 
 def _identifies(counts: Counter[str], others: int) -> bool:
     """Whether texts are identifiers, most of which occur once, and no categories; or there are none at all."""
-    return others > 0 or 2 * len(counts) > counts.total()
+    return others > 0 or 2 * len(counts) > counts.total() or counts.total() == 0
 
 
 _ACCEPTED = {

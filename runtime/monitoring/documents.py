@@ -1,12 +1,15 @@
 """The JSON documents of monitors: read from files, refused in a sentence, and written."""
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from runtime.errors import JobError
+from runtime.monitoring.lines import told
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -44,6 +47,20 @@ def read_model(path: Path, model: type[_Model], *, of: str = "Model Monitor") ->
         place = ".".join(str(part) for part in fault["loc"])
         said = f"{place}: {fault['msg']}" if place else str(fault["msg"])
         raise JobError(f"{path}: {said}; accepted: {path.name} of {of}.") from error
+
+
+def refuse_twice(path: Path, names: Iterable[str]) -> None:
+    """Refuses a document that has a column twice.
+
+    Args:
+        path: The document, for the sentence.
+        names: Its columns.
+
+    Raises:
+        JobError: One occurs more than once.
+    """
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise JobError(f"{path}: column {told(twice[0])} occurs more than once; accepted: each column once.")
 
 
 def document_text(document: object) -> str:

@@ -1,5 +1,6 @@
 """Files of text, line by line: what cannot be read is counted, and ends nothing."""
 
+import csv
 import gzip
 import json
 import zlib
@@ -12,7 +13,7 @@ _LONGEST = 1 << 20
 # What readers of every kind of table say of a file.
 UNKNOWN_KIND, NO_ROWS = "files of an unknown kind", "files without a row"
 NAMED_TWICE = "files of CSV whose first line names a column twice"
-_NAMED = 20  # files of a fault: a folder may have any number of them
+NAMED = 20  # columns of a fault: there may be any number of them
 _MARK = b"\xef\xbb\xbf"  # of byte order, with which some programs begin a file
 
 Scalar = bool | int | float | str | None | Sequence[object] | Mapping[str, object]
@@ -23,16 +24,14 @@ def suffix_of(path: Path) -> str:
     return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
 
 
-def unreadable_rest(path: Path, faults: Counter[str]) -> None:
-    """Counts a file that was read in part, by its name; of more than 20 such files the others are not told apart.
+def printed(text: str) -> str:
+    """A text on one line, in which what cannot be printed is escaped: it forges no line, and colours none."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
-    Args:
-        path: The file.
-        faults: Takes it.
-    """
-    said = f"files whose rest cannot be read: {path.name}"
-    others = sum(fault.startswith("files whose rest cannot be read: ") for fault in faults) >= _NAMED
-    faults["files whose rest cannot be read, beyond those named" if others and said not in faults else said] += 1
+
+def told(name: str) -> str:
+    """A name for a sentence: as it is, or in quotes and escaped if it has a blank end or cannot all be printed."""
+    return name if name.isprintable() and name.strip() == name != "" else repr(name)
 
 
 def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:
@@ -63,6 +62,58 @@ def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:
                     yield text
     except (OSError, EOFError, zlib.error):
         faults["files that end early or cannot be read"] += 1
+
+
+def rows_of_csv(
+    lines: Iterable[str], faults: Counter[str], *, of: str = "lines of CSV"
+) -> Iterator[Sequence[str] | None]:
+    """The row of each line; of one that has none, None.
+
+    A quoted cell may go on over several lines. A quote that nobody ended does so, too: where no end comes that
+    fits, each line is read by itself. Whether it fits by chance nobody can tell, so each further line of a row is
+    counted, and the lines are always as many as the rows and what is counted together.
+
+    Args:
+        lines: The lines, none of them blank.
+        faults: Takes what is wrong.
+        of: What lines they are, for the counts.
+    """
+    source, ended = iter(lines), False
+    while not ended:
+        held: list[str] = []
+        try:
+            for row in csv.reader(_held(source, held), strict=True):
+                if len(held) > 1:
+                    faults[f"{of} that a quoted cell of a line before takes"] += len(held) - 1
+                held.clear()
+                yield row
+            ended = True
+        except csv.Error:
+            yield from (_row_alone(line, faults, of) for line in held)
+
+
+def _held(source: Iterator[str], held: list[str]) -> Iterator[str]:
+    """The lines, those of the row that is being read kept in `held`; of a row that goes on and on, no more."""
+    size = 0
+    for line in source:
+        size = len(line) + (size if held else 0)
+        held.append(f"{line}\n")  # the reader gets a line feed back: a cell may hold one, between quotes
+        if size > _LONGEST:
+            raise csv.Error("a row goes on and on")
+        yield held[-1]
+
+
+def _row_alone(line: str, faults: Counter[str], of: str) -> Sequence[str] | None:
+    lines = iter((line, ""))
+    try:
+        row = next(csv.reader(lines))
+    except csv.Error:
+        faults[f"{of} that cannot be read"] += 1
+        return None
+    if next(lines, None) is None:  # the reader has asked for more than the line
+        faults[f"{of} with a quote that does not end"] += 1
+        return None
+    return row
 
 
 def _is_text(found: object) -> bool:

@@ -145,7 +145,7 @@ class _Verdict:
     deviation: float | None
     worst: str
     broken: _First[_Broken]
-    left_out: Mapping[str, _First[tuple[str, int]]]
+    left_out: Mapping[str, _First[tuple[str, int, str]]]
     not_known: str = "there was nothing to compare"
 
 
@@ -225,7 +225,10 @@ def _data_quality(found: DataQualityOutcome) -> _DataQuality:
             deviation=_finite(outcome.deviation),
             worst=outcome.worst,
             broken=_first(said),
-            left_out=_left_out(found.current.dataset.faults, found.baseline.dataset.faults),
+            left_out={
+                "the window": _faults(found.current.dataset.faults, found.current.dataset.fault_places),
+                "the baseline": _faults(found.baseline.dataset.faults, found.baseline.dataset.fault_places),
+            },
         ),
         rows=(found.current.dataset.item_count, found.baseline.dataset.item_count),
         features=_first(ranked),
@@ -443,12 +446,15 @@ def _first(items: Sequence[_Item]) -> _First[_Item]:
     return _First(shown=items[:_MOST_ROWS], count=len(items))
 
 
-def _left_out(window: Mapping[str, int], baseline: Mapping[str, int]) -> Mapping[str, _First[tuple[str, int]]]:
+def _left_out(window: Mapping[str, int], baseline: Mapping[str, int]) -> Mapping[str, _First[tuple[str, int, str]]]:
     return {"the window": _faults(window), "the baseline": _faults(baseline)}
 
 
-def _faults(counts: Mapping[str, int]) -> _First[tuple[str, int]]:
-    return _first(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _faults(
+    counts: Mapping[str, int], places: Mapping[str, Sequence[str]] | None = None
+) -> _First[tuple[str, int, str]]:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return _first([(fault, count, ", ".join((places or {}).get(fault, ()))) for fault, count in ranked])
 
 
 def _finite(value: float | None) -> float | None:

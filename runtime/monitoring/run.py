@@ -185,7 +185,7 @@ class _Looking:
         matter = list(asked.features) if asked is not None and asked.features else None
         texts = {one.name for one in constraints.features if one.inferred_type is Kind.STRING}
         names = [one.name for one in constraints.features]
-        now = statistics_of(summarized(self._captures, texts=texts, names=names))
+        now = statistics_of(summarized(self._captures, texts=texts, names=names, folder=self.data))
         outcome = check(constraints=constraints, baseline=then, current=now, that_matter=matter)
         if outcome.deviation is None:
             raise NothingToCheckError(f"no row was asked{_why(now.dataset.faults)}")

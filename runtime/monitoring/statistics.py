@@ -1,19 +1,23 @@
 """`statistics.json`: a window of data in the format of SageMaker Model Monitor.
 
 Source: "Schema for statistics (statistics.json file)", Amazon SageMaker developer guide. Beside Model Monitor's fields
-stand three of our own, which its tools pass over: `type_counts` of a feature, `other_count` of its categories (more
-than 10,000 are not told apart), and `faults` of the dataset (what could not be read).
+stand four of our own, which its tools pass over: `type_counts` of a feature, `other_count` of its categories (more
+than 10,000 are not told apart), `faults` of the dataset (what could not be read, or is no value of its column), and its
+`fault_places` (the first files of a fault).
 """
 
 import math
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from runtime.monitoring.documents import document_text, read_model
+from runtime.errors import JobError
+from runtime.monitoring.documents import document_text, read_model, refuse_twice
+from runtime.monitoring.lines import NAMED, told
 from runtime.monitoring.sketch import ITEMS, SHRINKING, Distribution, Sketch
 from runtime.monitoring.summary import LONGEST_TEXT, Column, Kind, Summary
 
@@ -160,6 +164,7 @@ class Dataset(_Part):
 
     item_count: _Count
     faults: dict[str, int] = {}
+    fault_places: dict[str, list[str]] = {}
 
 
 class Statistics(_Part):
@@ -180,12 +185,16 @@ class Statistics(_Part):
 
 def statistics_of(summary: Summary) -> Statistics:
     """What a summary is as a document."""
-    faults = summary.faults.copy()
+    faults = summary.faults + _odd(summary)
     if cut := sum(column.categories.cut for column in summary.columns.values()):
         faults[f"ends of texts of more than {LONGEST_TEXT} characters"] += cut
     most = summary.categories
     return Statistics(
-        dataset=Dataset(item_count=summary.rows, faults=dict(sorted(faults.items()))),
+        dataset=Dataset(
+            item_count=summary.rows,
+            faults=dict(sorted(faults.items())),
+            fault_places=dict(sorted(summary.places.items())),
+        ),
         features=[_feature(name, column, most) for name, column in summary.columns.items()],
     )
 
@@ -194,15 +203,47 @@ def read_statistics(path: Path) -> Statistics:
     """Reads `statistics.json`, ours or Model Monitor's.
 
     Raises:
-        JobError: It is missing, or is none.
+        JobError: It is missing, is none, or is of no use: without a row, with a column twice, or with numbers whose
+            distribution is not there.
     """
-    return read_model(path, Statistics)
+    found = read_model(path, Statistics)
+    if found.dataset.item_count == 0:
+        raise JobError(f"{path}: dataset.item_count is 0; accepted: statistics of one row or more.")
+    refuse_twice(path, (feature.name for feature in found.features))
+    for feature in found.features:
+        numbers = feature.numerical_statistics
+        if numbers and numbers.common.num_present and not any(numbers.distribution.kll.sketch.data):
+            raise JobError(
+                f"{path}: column {told(feature.name)} has {numbers.common.num_present} values and an empty sketch; "
+                "accepted: a sketch of its numbers."
+            )
+    return found
+
+
+def _odd(summary: Summary) -> Counter[str]:
+    """What is no value of its column, by what it is and where; of many columns the worst are named."""
+    found: Counter[str] = Counter()
+    for what, count_of in _ODD.items():
+        counts = Counter({name: count for name, column in summary.columns.items() if (count := count_of(column))})
+        for place, (name, count) in enumerate(counts.most_common()):
+            found[f"{what} {told(name) if place < NAMED else 'columns beyond those named'}"] += count
+    return found
+
+
+_NUMBERS = (Kind.INTEGRAL, Kind.FRACTIONAL)
+_ODD: Mapping[str, Callable[[Column], int]] = {
+    "infinities in": lambda column: column.infinities,
+    "not-a-numbers in": lambda column: column.not_numbers,
+    "values neither number nor text in": lambda column: column.unknown,
+    "texts among the numbers of": lambda column: column.categories.count if column.kind in _NUMBERS else 0,
+    "numbers among the other values of": lambda column: 0 if column.kind in _NUMBERS else column.moments.count,
+}
 
 
 def _feature(name: str, column: Column, categories: int) -> Feature:
     common = Common(num_present=column.present, num_missing=column.missing)
     moments, numbers, texts = column.moments, None, None
-    if column.kind in (Kind.INTEGRAL, Kind.FRACTIONAL):
+    if column.kind in _NUMBERS:
         numbers = NumericalStatistics(
             common=common,
             mean=moments.mean,

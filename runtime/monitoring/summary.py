@@ -33,6 +33,7 @@ TEXTS = 500_000
 COLUMNS = 2_000
 # In characters, of a text and of a column's name. What tells categories apart stands at their beginning.
 LONGEST_TEXT = 256
+_PLACES = 3  # of a fault, by name: a folder may have any number of files
 # A column holds the kind that this share of its values has, so that one bad cell does not change what it is.
 _MAJORITY = 0.9
 
@@ -232,11 +233,24 @@ class Summary:
         columns: Its columns by name, in the order in which they were first seen; at most 2,000, and none whose name is
             longer than 256 characters. Cells of others are counted in `faults`.
         faults: What could not be read, by what is wrong with it, and how often.
+        places: Of each fault that files have, the first three of them by name, in the order of their reading.
     """
 
     rows: int = 0
     columns: dict[str, Column] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
+    places: dict[str, list[str]] = field(default_factory=dict)
+
+    def place(self, fault: str, name: str) -> None:
+        """Keeps where a fault is, if it is among the first three places.
+
+        Args:
+            fault: What is wrong.
+            name: The file or folder.
+        """
+        kept = self.places.setdefault(fault, [])
+        if len(kept) < _PLACES:
+            kept.append(name)
 
     def column(self, name: str, *, cells: int) -> Column | None:
         """A column; one that is new was missing in all rows before.
@@ -287,6 +301,9 @@ class Summary:
                 column.add_missing(other.rows)
         self.rows += other.rows
         self.faults.update(other.faults)
+        for fault, names in other.places.items():
+            for name in names:
+                self.place(fault, name)
         self.bound()
 
     def _leave_out(self, fault: str, cells: int) -> None:

@@ -11,14 +11,14 @@ Nothing of what cannot be read ends the reading, and nothing is dropped in silen
 | the same, as an endpoint captures them | a row of a request; a line may hold several |
 """
 
-import csv
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -33,8 +33,9 @@ from runtime.monitoring.lines import (
     Scalar,
     lines_of,
     objects_of,
+    rows_of_csv,
     suffix_of,
-    unreadable_rest,
+    told,
 )
 from runtime.monitoring.summary import Column, Summary
 
@@ -43,38 +44,115 @@ _BATCH, _LINES = 1 << 16, 1 << 14
 # Of a batch of either: rows may be as long as they like. What a parser makes of text takes up to twenty times its size.
 _BYTES, _CHARACTERS = 1 << 26, 1 << 23
 
+_Item = TypeVar("_Item")
 _Reader = Callable[[Path, Summary, Collection[str], Sequence[str]], None]
 
 
-def summarized(paths: Iterable[Path], *, texts: Collection[str] = (), names: Sequence[str] = ()) -> Summary:
+def summarized(
+    paths: Iterable[Path], *, texts: Collection[str] = (), names: Sequence[str] = (), folder: Path | None = None
+) -> Summary:
     """Reads files into one summary.
 
     Args:
         paths: The files; other suffixes than the module's are counted as faults.
         texts: Columns of CSV whose cells are texts, whatever they read as: the code `007` is no number.
         names: The columns of a captured request in CSV, which does not name them, in their order.
+        folder: From where a file that has a fault is named; left out, by its own name.
     """
     summary = Summary()
     for path in paths:
+        before, rows = summary.faults.copy(), summary.rows
         reader = _READERS.get(suffix_of(path))
         if reader is None:
             summary.faults[UNKNOWN_KIND] += 1
-            continue
-        before = summary.rows
-        reader(path, summary, texts, names)
-        if summary.rows == before:
-            summary.faults[NO_ROWS] += 1
+        else:
+            reader(path, summary, texts, names)
+            if summary.rows == rows:
+                summary.faults[NO_ROWS] += 1
+        for fault in summary.faults - before:
+            summary.place(fault, _named(path, folder))
     return summary
 
 
-def files_of(place: Path) -> list[Path]:
-    """The files of a folder and the folders in it, in the order of their names; of a file, the file.
+def summarized_in(place: Path, *, texts: Collection[str] = (), names: Sequence[str] = ()) -> Summary:
+    """Reads a file, or the files of a folder, into one summary; what is passed over in the folder is a fault of it.
 
-    What begins with a dot or an underscore is no data (Spark and Hadoop mark their own files so).
+    Args:
+        place: The file or folder.
+        texts: As of `summarized`.
+        names: As of `summarized`.
     """
+    files, passed = walked(place)
+    found = summarized(files, texts=texts, names=names, folder=place)
+    found.merge(passed)
+    return found
+
+
+def files_of(place: Path) -> list[Path]:
+    """The files of a folder and the folders in it, as `walked` finds them; of a file, the file."""
+    return walked(place)[0]
+
+
+def hold_captures(paths: Iterable[Path]) -> bool:
+    """Whether the first object in lines of JSON, of all these files, is a captured invocation."""
+    of_json = (path for path in paths if _READERS.get(suffix_of(path)) is _read_json)
+    objects = (found for path in of_json for found in objects_of(lines_of(path, Counter()), Counter()))
+    return is_capture(next(objects, {}))
+
+
+def walked(place: Path) -> tuple[list[Path], Summary]:
+    """The files of a folder and the folders in it, in the order of their names, and what else there is.
+
+    A name that begins with a dot or an underscore is of no data, be it a file's or a folder's (Spark and Hive mark
+    their own so). A link is followed, but no folder is read twice.
+
+    Args:
+        place: The folder; of a file, the file is all there is.
+
+    Returns:
+        The files, and a summary without rows whose faults are what was passed over and does not begin so.
+    """
+    files, passed = list[Path](), Summary()
     if place.is_file():
-        return [place]
-    return sorted(path for path in place.rglob("*") if path.is_file() and path.name[0] not in "._")
+        return [place], passed
+
+    def pass_over(path: Path, fault: str) -> None:
+        passed.faults[fault] += 1
+        passed.place(fault, _named(path, place))
+
+    folders, links, seen = [place], deque[Path](), set[tuple[int, int]]()
+    while folders or links:
+        folder = folders.pop() if folders else links.popleft()
+        try:
+            status = folder.stat()
+            with os.scandir(folder) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except OSError:
+            pass_over(folder, "folders that cannot be read")
+            continue
+        if (status.st_dev, status.st_ino) in seen:
+            pass_over(folder, "links to folders that are read already")
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for entry in entries:
+            path = folder / entry.name
+            try:
+                if entry.name[0] in "._":
+                    continue
+                if entry.is_dir():
+                    (links if entry.is_symlink() else folders).append(path)
+                elif entry.is_file():
+                    files.append(path)
+                else:
+                    pass_over(path, "links that lead to no file" if entry.is_symlink() else "pipes and devices")
+            except OSError:
+                pass_over(path, "files that cannot be read")
+    return sorted(files), passed
+
+
+def _named(path: Path, folder: Path | None) -> str:
+    within = folder is not None and path != folder and path.is_relative_to(folder)
+    return told(str(path.relative_to(folder)) if folder is not None and within else path.name)
 
 
 def add_rows(summary: Summary, rows: Sequence[Mapping[str, Scalar]]) -> None:
@@ -110,8 +188,10 @@ def _read_parquet(path: Path, summary: Summary, _texts: Collection[str], _names:
     try:
         metadata = pq.read_metadata(path)
         names = metadata.schema.to_arrow_schema().names
-    except (pa.ArrowException, OSError, ValueError):
-        summary.faults["files that are no Parquet"] += 1
+    except (pa.ArrowException, OSError, ValueError) as error:
+        # What the system refuses has a number; what Arrow finds in a file has none.
+        refused = isinstance(error, OSError) and error.errno
+        summary.faults["files that cannot be read" if refused else "files that are no Parquet"] += 1
         return
     if len(set(names)) < len(names):
         summary.faults["files of Parquet that name a column twice"] += 1
@@ -119,7 +199,7 @@ def _read_parquet(path: Path, summary: Summary, _texts: Collection[str], _names:
     try:
         _read_batches(path, metadata, summary)
     except (pa.ArrowException, OSError, ValueError):
-        unreadable_rest(path, summary.faults)
+        summary.faults["files whose rest cannot be read"] += 1
 
 
 def _read_batches(path: Path, metadata: pq.FileMetaData, summary: Summary) -> None:
@@ -201,17 +281,17 @@ def _read_array(array: pa.Array) -> _Cells:
 
 # ------------------------------------------------------------------------------------------------ lines
 def _read_json(path: Path, summary: Summary, texts: Collection[str], names: Sequence[str]) -> None:
-    for lines in _batches(lines_of(path, summary.faults)):
+    for lines in _batches(lines_of(path, summary.faults), size=len):
         rows = _rows(lines, summary.faults, texts, names)
         while batch := list(islice(rows, _LINES)):  # a line of a capture may have many rows
             add_rows(summary, batch)
 
 
-def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
-    batch, characters = list[str](), 0
-    for line in lines:
-        batch.append(line)
-        characters += len(line)
+def _batches(items: Iterable[_Item], *, size: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+    batch, characters = list[_Item](), 0
+    for item in items:
+        batch.append(item)
+        characters += size(item)
         if len(batch) == _LINES or characters >= _CHARACTERS:
             yield batch
             batch, characters = [], 0
@@ -230,13 +310,16 @@ def _rows(
 
 
 def _read_csv(path: Path, summary: Summary, texts: Collection[str], _names: Sequence[str]) -> None:
-    header: list[str] | None = None
-    for batch in _rows_of_csv(path, summary.faults):
-        if header is None:
-            header = batch.pop(0)
-            if len(set(header)) < len(header):
-                summary.faults[NAMED_TWICE] += 1
-                return
+    every = rows_of_csv(lines_of(path, summary.faults), summary.faults)
+    header = next(every, ())
+    if header is None:
+        summary.faults["files of CSV whose first line cannot be read"] += 1
+        return
+    if len(set(header)) < len(header):
+        summary.faults[NAMED_TWICE] += 1
+        return
+    whole = (row for row in every if row is not None)
+    for batch in _batches(whole, size=lambda row: sum(map(len, row))):
         rows = [row for row in batch if len(row) == len(header)]
         if len(rows) < len(batch):
             summary.faults["lines of CSV with another number of cells than the first"] += len(batch) - len(rows)
@@ -244,31 +327,7 @@ def _read_csv(path: Path, summary: Summary, texts: Collection[str], _names: Sequ
             _add_cells(summary, header, rows, texts)
 
 
-def _rows_of_csv(path: Path, faults: Counter[str]) -> Iterator[list[list[str]]]:
-    """The rows of a file, a batch at a time; what is read before it breaks off is a batch as well."""
-    batch, characters = list[list[str]](), 0
-
-    def lines() -> Iterator[str]:
-        nonlocal characters
-        for line in lines_of(path, faults):
-            characters += len(line)
-            if characters > 2 * _CHARACTERS:
-                raise csv.Error("a row goes on and on")
-            yield f"{line}\n"  # the reader gets a line feed back: a cell may hold one, between quotes
-
-    try:
-        for row in csv.reader(lines()):
-            batch.append(row)
-            if len(batch) == _LINES or characters >= _CHARACTERS:
-                yield batch
-                batch, characters = [], 0
-    except csv.Error:
-        faults["files of CSV that break off"] += 1
-    if batch:
-        yield batch
-
-
-def _add_cells(summary: Summary, header: list[str], rows: list[list[str]], texts: Collection[str]) -> None:
+def _add_cells(summary: Summary, header: Sequence[str], rows: Sequence[Sequence[str]], texts: Collection[str]) -> None:
     for index, name in enumerate(header):
         column = summary.column(name, cells=len(rows))
         if column is not None:

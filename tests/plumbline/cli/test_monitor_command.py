@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import math
+import os
 import re
 from pathlib import Path
 
@@ -74,9 +76,62 @@ def test_a_folder_is_one_window_and_what_cannot_be_read_is_said(baseline: Path, 
     WINDOW.head(480).write_ndjson(window / "1.jsonl")
     lines = "".join(f"{json.dumps(row)}\n" for row in WINDOW.tail(480).iter_rows(named=True))
     (window / "2.jsonl.gz").write_bytes(gzip.compress((lines + '{"hour": 1').encode()))
-    ended = _monitored(baseline, window)
+    ended = _monitored(baseline, window, "--output", str(tmp_path / "out"))
     assert (ended.code, ended.stdout.splitlines()[0]) == (0, "960 rows against 960")
-    assert "\nleft out: 1 lines that are no JSON\n" in ended.stdout
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert 'lines that are no JSON <span class="soft">(first in 2.jsonl.gz)</span>' in page
+    assert "\nleft out: lines that are no JSON: 1, first in 2.jsonl.gz\n" in ended.stdout
+
+
+def test_values_that_are_none_of_their_column_are_said_though_nothing_is_broken(baseline: Path, tmp_path: Path) -> None:
+    hours = pl.Series([math.inf] * 3 + [math.nan] * 5, dtype=pl.Float64).extend(WINDOW["hour"].tail(952).cast(float))
+    WINDOW.with_columns(hour=hours).write_parquet(tmp_path / "window.parquet")
+    ended = _monitored(baseline, tmp_path / "window.parquet", "--output", str(tmp_path / "out"))
+    assert ended.code == 0
+    assert "\nleft out: infinities in hour: 3\nleft out: not-a-numbers in hour: 5\n" in ended.stdout
+    assert "<td>not-a-numbers in hour</td>" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_name_forges_no_line(tmp_path: Path) -> None:
+    columns = {"a\nno constraint is broken": [1.0] * 50, "\x1b[31mred": [1.0] * 50, " ": [1.0] * 50}
+    pl.DataFrame({"a": [1.0] * 50}).write_parquet(tmp_path / "baseline.parquet")
+    pl.DataFrame({"a": [1.0] * 50, **columns}).write_parquet(tmp_path / "window.parquet")
+    ended = _monitored(tmp_path / "baseline.parquet", tmp_path / "window.parquet")
+    assert ended.code == 1
+    assert "\n'a\\nno constraint is broken': extra_column_check: " in ended.stdout
+    assert "\n'\\x1b[31mred': extra_column_check: " in ended.stdout
+    assert "\n' ': extra_column_check: " in ended.stdout
+    told = _monitored(tmp_path / "window.parquet", tmp_path / "window.parquet", "--feature", "b\nc")
+    assert told.stderr.endswith(
+        "the constraints have no column 'b\\nc'; accepted: '\\x1b[31mred', ' ', a, 'a\\nno constraint is broken'.\n"
+    )
+    shown = _monitored(tmp_path / "window.parquet", tmp_path / "window.parquet")
+    assert shown.stdout.count("'a\\nno constraint is broken'") == 1
+
+
+def test_one_row_is_told_in_the_singular(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    assert _monitored(tmp_path / "a.csv", tmp_path / "a.csv").stdout.startswith("1 row against 1\n")
+
+
+def test_what_a_folder_has_besides_files_is_said_by_other_checks_too(tmp_path: Path) -> None:
+    for name in ("window", "then"):
+        (tmp_path / name).mkdir()
+        _decided(tmp_path / name / "1.parquet", favoured=0.0)
+        (tmp_path / name / "gone.parquet").symlink_to(tmp_path / "nowhere")
+    said = "links that lead to no file: 1, first in gone.parquet\n"
+    for ended in (check(tmp_path / "then", tmp_path / "window") for check in (_judged, _fair)):
+        assert f"\nleft out: {said}" in ended.stdout
+        assert f"\nleft out of the baseline: {said}" in ended.stdout
+
+
+def test_captures_without_labels_are_refused_with_the_option_that_is_missing(tmp_path: Path) -> None:
+    baseline = _evaluated(tmp_path / "baseline.parquet")
+    line = json.dumps(captured("1", json.dumps({"probability": 0.5})))
+    (tmp_path / "c.jsonl").write_text(f"{line}\n")
+    ended = _judged(baseline, tmp_path / "c.jsonl")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("c.jsonl holds captures, which have no truth; accepted: --labels with it.\n")
 
 
 @pytest.mark.parametrize(
@@ -86,8 +141,8 @@ def test_a_folder_is_one_window_and_what_cannot_be_read_is_said(baseline: Path, 
         (
             "",
             (
-                "window.csv holds no row (1 files without a row); accepted: .parquet, .csv, .jsonl, .json, .ndjson, "
-                "those of text also with .gz."
+                "window.csv holds no row (files without a row: 1, first in window.csv); accepted: .parquet, .csv, "
+                ".jsonl, .json, .ndjson, those of text also with .gz."
             ),
         ),
     ],
@@ -100,6 +155,40 @@ def test_a_window_that_has_nothing_is_refused(
     ended = _monitored(baseline, tmp_path / "window.csv")
     assert (ended.code, ended.stdout) == (2, "")
     assert ended.stderr.endswith(f"{sentence}\n")
+
+
+def test_constraints_that_cannot_be_read_are_not_suggested_anew(baseline: Path, tmp_path: Path) -> None:
+    _monitored(baseline, baseline, "--output", str(tmp_path / "out"))
+    (tmp_path / "out" / "constraints.json").unlink()
+    (tmp_path / "out" / "constraints.json").mkdir()
+    ended = _monitored(tmp_path / "out" / "statistics.json", baseline)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("constraints.json cannot be read: Is a directory; accepted: a file in JSON.\n")
+
+
+def test_a_document_of_another_check_is_refused_with_the_one_that_is_accepted(baseline: Path, tmp_path: Path) -> None:
+    _monitored(baseline, baseline, "--output", str(tmp_path / "out"))
+    table = _decided(tmp_path / "window.parquet", favoured=0.0)
+    for check, wanted in ((_fair, "analysis.json"), (_judged, "statistics.json"), (_monitored, "statistics.json")):
+        folder = check(tmp_path / "out", table)
+        assert (folder.code, folder.stdout) == (2, "")
+        assert folder.stderr.endswith(
+            "out: is a folder of an earlier run's documents; "
+            f"accepted: a table, or the {wanted} that --output of this check wrote.\n"
+        )
+    ended = _fair(tmp_path / "out" / "statistics.json", table)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith(
+        "statistics.json: is a document of another check; "
+        "accepted: a table, or the analysis.json that --output of this check wrote.\n"
+    )
+
+
+def test_a_pipe_is_no_data(baseline: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    ended = _monitored(baseline, tmp_path / "pipe.csv")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("pipe.csv: is no file and no folder.\n")
 
 
 def test_a_baseline_that_is_none_is_refused(tmp_path: Path) -> None:
@@ -168,7 +257,7 @@ def test_captures_are_judged_by_labels_that_come_later(tmp_path: Path) -> None:
     )
     ended = _judged(baseline, tmp_path / "captures", "--labels", str(tmp_path / "truth.jsonl"))
     assert ended.stdout.startswith("1,500 answers with their truth\n")
-    assert "\nleft out: 18500 answers without a label\n" in ended.stdout
+    assert "\nleft out: answers without a label: 18,500\n" in ended.stdout
 
 
 def test_what_a_judgement_writes_is_a_baseline_again(tmp_path: Path) -> None:
@@ -228,7 +317,7 @@ def test_answers_that_are_no_probability_are_counted_and_all_of_them_refused(tmp
     ended = _judged(baseline, tmp_path / "some.parquet")
     assert ended.code == 0
     assert ended.stdout.startswith("2,995 answers with their truth\n")
-    assert "\nleft out: 5 answers that are no probability, from 0 to 1\n" in ended.stdout
+    assert "\nleft out: answers that are no probability, from 0 to 1: 5\n" in ended.stdout
     pl.read_parquet(baseline).with_columns(probability=-0.5).write_parquet(tmp_path / "all.parquet")
     ended = _judged(baseline, tmp_path / "all.parquet")
     assert (ended.code, ended.stdout) == (2, "")
@@ -285,7 +374,7 @@ def test_labels_of_numbers_that_are_none_are_counted(tmp_path: Path) -> None:
     ended = _judged(tmp_path / "a.csv", tmp_path / "a.csv", *words)
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.stdout.startswith("12 answers with their truth\n")
-    assert "\nleft out: 2 labels that are no finite number\nleft out: 1 labels that are no number\n" in ended.stdout
+    assert "\nleft out: labels that are no finite number: 2\nleft out: labels that are no number: 1\n" in ended.stdout
 
 
 @pytest.mark.parametrize("kind", ["model-quality", "bias"])
@@ -298,8 +387,8 @@ def test_labels_that_are_neither_class_do_not_count_as_the_other_one(kind: str, 
     numbers[0, "label"], numbers[1, "label"] = "NA", "yes"
     numbers.write_csv(tmp_path / "odd.csv")
     for name, said in (
-        ("nan", "200 labels that are no finite number"),
-        ("odd", "2 labels that are neither 1 nor 0, such as NA, yes"),
+        ("nan", "labels that are no finite number: 200"),
+        ("odd", "labels that are neither 1 nor 0, such as NA, yes: 2"),
     ):
         ended = plumb(
             "monitor", "--kind", kind, "--baseline", str(tmp_path / "baseline.csv"), "--data",
@@ -316,7 +405,7 @@ def test_rows_without_a_facet_are_in_no_group(tmp_path: Path) -> None:
     whole.with_columns(carrier=blank).write_csv(tmp_path / "blank.csv")
     whole.tail(1600).write_csv(tmp_path / "without.csv")
     ended, without = _fair(baseline, tmp_path / "blank.csv"), _fair(baseline, tmp_path / "without.csv")
-    assert "\nleft out: 400 rows without a value in carrier\n" in ended.stdout
+    assert "\nleft out: rows without a value in carrier: 400\n" in ended.stdout
     assert ended.stdout.splitlines()[-1] == without.stdout.splitlines()[-1]
     assert without.code == ended.code == 0
 
@@ -326,7 +415,7 @@ def test_a_facet_that_is_told_by_a_threshold_leaves_out_what_is_no_number(tmp_pa
     words = ["--baseline", str(tmp_path / "a.csv"), "--data", str(tmp_path / "a.csv"), "--facet", "age"]
     ended = plumb("monitor", "--kind", "bias", *words, "--facet-above", "40", "--answer", "")
     assert (ended.code, ended.stderr) == (0, "")
-    assert "\nleft out: 3 rows without a number in age\n" in ended.stdout
+    assert "\nleft out: rows without a number in age: 3\n" in ended.stdout
 
 
 # ------------------------------------------------------------------------------------------------ bias, explainability
@@ -399,10 +488,10 @@ def test_metrics_that_one_side_alone_has_are_named(tmp_path: Path) -> None:
           str(baseline.parent))  # fmt: skip
     ended = _fair(baseline, table)
     assert ended.code == 0
-    assert "\nleft out: 2 metrics of the baseline that were not asked for: CDDL, CDDPL\n" in ended.stdout
+    assert "\nleft out: metrics of the baseline that were not asked for: CDDL, CDDPL: 2\n" in ended.stdout
     _fair(table, table, "--output", str(baseline.parent))
     ended = _fair(baseline, tmp_path / "grouped.parquet", "--group", "hub")
-    assert "\nleft out: 2 metrics that the baseline does not have: CDDL, CDDPL\n" in ended.stdout
+    assert "\nleft out: metrics that the baseline does not have: CDDL, CDDPL: 2\n" in ended.stdout
 
 
 def test_metrics_of_bias_without_a_value_are_named(tmp_path: Path) -> None:
@@ -410,9 +499,9 @@ def test_metrics_of_bias_without_a_value_are_named(tmp_path: Path) -> None:
     refused = pl.read_parquet(table).with_columns(probability=pl.lit(0.1))
     refused.write_parquet(tmp_path / "refused.parquet")
     ended = _fair(table, tmp_path / "refused.parquet")
-    assert "\nleft out: 4 metrics without a value in the window: DI, DCA, DAR, TE\n" in ended.stdout
+    assert "\nleft out: metrics without a value in the window: DI, DCA, DAR, TE: 4\n" in ended.stdout
     ended = _fair(tmp_path / "refused.parquet", table)
-    assert "\nleft out: 4 metrics without a value at the baseline: DI, DCA, DAR, TE\n" in ended.stdout
+    assert "\nleft out: metrics without a value at the baseline: DI, DCA, DAR, TE: 4\n" in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -488,7 +577,7 @@ def test_a_value_of_csv_that_is_no_number_leaves_its_row_out(tmp_path: Path) -> 
     whole.write_csv(tmp_path / "a.csv")
     ended = _reasons(baseline, tmp_path / "a.csv")
     assert (ended.code, ended.stderr) == (0, "")
-    assert "\nleft out: 3 rows with a value that is no finite number in hour, temp\n" in ended.stdout
+    assert "\nleft out: rows with a value that is no finite number in hour, temp: 3\n" in ended.stdout
 
 
 def test_features_that_one_side_alone_has_are_named_and_none_in_common_is_refused(tmp_path: Path) -> None:
@@ -496,8 +585,8 @@ def test_features_that_one_side_alone_has_are_named_and_none_in_common_is_refuse
     pl.read_parquet(baseline).rename({"carrier": "wind"}).write_parquet(tmp_path / "a.parquet")
     ended = _reasons(baseline, tmp_path / "a.parquet")
     assert (
-        "\nleft out: 1 features that the window does not have: carrier\n"
-        "left out: 1 features that the baseline does not have: wind\n"
+        "\nleft out: features that the window does not have: carrier: 1\n"
+        "left out: features that the baseline does not have: wind: 1\n"
     ) in ended.stdout
     pl.DataFrame({"x": [1.0], "y": [2.0]}).write_parquet(tmp_path / "b.parquet")
     ended = _reasons(baseline, tmp_path / "b.parquet")
@@ -535,7 +624,8 @@ def test_what_could_not_be_read_of_the_baseline_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": \n')
     WINDOW.write_parquet(tmp_path / "b.parquet")
     ended = _monitored(tmp_path / "a.jsonl", tmp_path / "a.jsonl")
-    assert "\nleft out of the baseline: 1 lines that are no JSON\nleft out: 1 lines that are no JSON\n" in ended.stdout
+    said = "lines that are no JSON: 1, first in a.jsonl\n"
+    assert f"\nleft out of the baseline: {said}left out: {said}" in ended.stdout
 
 
 def test_a_path_that_is_too_long_is_refused_in_a_sentence(baseline: Path) -> None:

@@ -86,6 +86,12 @@ def test_a_row_of_csv_that_is_too_long_is_counted() -> None:
     )
 
 
+def test_a_quote_that_does_not_end_costs_its_line_of_captured_csv_alone() -> None:
+    rows, faults = _rows(captured('1,"AA\n2,UA\r\n3,DL', kind="text/csv"), names=["a", "b"])
+    assert rows == [{"a": 2.0, "b": "UA"}, {"a": 3.0, "b": "DL"}]
+    assert faults == {"lines of captured CSV with a quote that does not end": 1}
+
+
 @given(_ANY, _ANY)
 def test_nothing_that_json_can_hold_ends_the_reading(data: Scalar, side: Scalar) -> None:
     whole: list[Mapping[str, Scalar]] = [

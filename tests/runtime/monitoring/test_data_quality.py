@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runtime.errors import JobError
 from runtime.monitoring.constraints import Constraints, suggested
 from runtime.monitoring.data_quality import Check, DataQuality, check
-from runtime.monitoring.statistics import Statistics
+from runtime.monitoring.estimate import LINE
+from runtime.monitoring.lines import Scalar
+from runtime.monitoring.statistics import Statistics, statistics_of
+from runtime.monitoring.summary import Summary
+from runtime.monitoring.tables import add_rows
 from tests.runtime.monitoring.tables import Columns, normal, statistics
 
 ROWS = 2000
@@ -50,6 +57,54 @@ def _broken(outcome: DataQuality) -> list[tuple[str, Check]]:
 def test_the_same_again_breaks_nothing(baseline: Statistics, tmp_path: Path) -> None:
     outcome = _checked(baseline, BASELINE | {"temp": normal(ROWS, seed=2)}, tmp_path)
     assert (_broken(outcome), outcome.deviation) == ([], 0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("then", "now"), [(None, "UA"), ("UA", None), (None, None), ("", "UA"), (None, 1.0)])
+def test_a_column_that_is_empty_on_a_side_has_no_distance(then: object, now: object, tmp_path: Path) -> None:
+    before = statistics(tmp_path, BASELINE | {"a": [then] * ROWS})
+    outcome = _checked(before, BASELINE | {"a": [now] * ROWS}, tmp_path)
+    (one,) = [each for each in outcome.features if each.name == "a"]
+    assert one.distances is None
+    lost = then == "UA"
+    assert _broken(outcome) == ([("a", Check.COMPLETENESS)] if lost else [])
+    assert outcome.deviation == (pytest.approx(1 - 1.8 * np.sqrt(2 / ROWS)) if lost else 0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_texts_without_a_category_have_no_distance(tmp_path: Path) -> None:
+    columns: Columns = {"carrier": BASELINE["carrier"]}
+    whole = statistics(tmp_path, columns)
+    document = whole.model_dump()
+    document["features"][0]["string_statistics"]["distribution"]["categorical"]["buckets"] = []
+    bare = Statistics.model_validate(document)
+    for then, now in ((bare, whole), (whole, bare)):
+        (one,) = check(constraints=suggested(whole), baseline=then, current=now).features
+        assert one.distances is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.8])
+def test_more_values_than_at_the_baseline_are_no_deviation_and_fewer_are_named(share: float, tmp_path: Path) -> None:
+    some: Columns = {"hour": [1 if number < share * ROWS else None for number in range(ROWS)]}
+    full: Columns = {"hour": [1] * ROWS}
+    more = _checked(statistics(tmp_path, some), full, tmp_path)
+    assert (_broken(more), more.deviation) == ([], 0)
+    fewer = _checked(statistics(tmp_path, full), some, tmp_path)
+    assert _broken(fewer) == [("hour", Check.COMPLETENESS)]
+    assert fewer.deviation == pytest.approx(1 - share - 1.8 * np.sqrt(2 / ROWS))
+
+
+@settings(max_examples=60, deadline=None)
+@given(cells=st.lists(st.tuples(*[st.sampled_from([None, 1.0, 1.0, 2.5, "x", "y", [1]])] * 2), min_size=1, max_size=6))
+def test_a_deviation_above_the_line_breaks_a_constraint(cells: list[tuple[object, object]]) -> None:
+    sides = []
+    for side in range(2):
+        found = Summary()
+        add_rows(found, [{"a": cast("Scalar", cell[side]), "b": 1} for cell in cells] * 400)
+        sides.append(statistics_of(found))
+    outcome = check(constraints=suggested(sides[0]), baseline=sides[0], current=sides[1])
+    assert outcome.deviation is not None
+    assert outcome.violations or outcome.deviation <= LINE
 
 
 def test_a_shift_is_told_by_column_and_size(baseline: Statistics, tmp_path: Path) -> None:

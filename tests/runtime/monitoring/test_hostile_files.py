@@ -68,7 +68,9 @@ _LINES = (
     | st.text(max_size=20)
 )
 _LINE_FILES = st.lists(_LINES, max_size=8).map(lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass"))
-_CELLS = st.sampled_from(["", "1", "0.5", "AA", "nan", "inf", "1e400", '"', '"a\nb"', "1" * 400, "\x00", "\r", "é"])
+_CELLS = st.sampled_from(
+    ["", "1", "0.5", "AA", "nan", "inf", "1e400", '"', '"a\nb"', "1" * 400, "\x00", "\r", "é"]
+) | st.sampled_from(['"AA', 'AA"', '""', '"""', '"1"', '"1"x', 'a"b'])
 _HEADERS = st.lists(_NAMES | st.sampled_from(["", "a", '"']), min_size=1, max_size=5)
 _CSV_FILES = st.tuples(_HEADERS, st.lists(st.lists(_CELLS, max_size=6), max_size=8)).map(
     lambda parts: "\n".join(",".join(row) for row in [parts[0], *parts[1]]).encode()
@@ -155,6 +157,19 @@ def test_data_quality_counts_each_line(lines: list[str], tmp_path: Path) -> None
     found = summarized([tmp_path / "a.jsonl"])
     of_lines = sum(count for fault, count in found.faults.items() if fault.startswith("lines"))
     assert found.rows + of_lines == sum(bool(line.strip()) for line in lines)
+
+
+@hostile
+@given(content=_CSV_FILES)
+def test_data_quality_counts_each_line_of_csv(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    found = summarized([tmp_path / "a.csv"])
+    if any(fault.startswith("files of CSV whose first line") for fault in found.faults):
+        assert found.rows == 0
+        return
+    of_lines = sum(count for fault, count in found.faults.items() if fault.startswith("lines"))
+    below_the_first = sum(bool(line.strip()) for line in content.decode().split("\n")) - 1
+    assert found.rows + of_lines == max(0, below_the_first)
 
 
 @hostile

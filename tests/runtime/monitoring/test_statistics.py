@@ -1,19 +1,23 @@
 """`statistics.json` and `constraints.json`: Model Monitor's formats, written and read."""
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runtime.errors import JobError
 from runtime.monitoring.constraints import Constraints, read_constraints, suggested
-from runtime.monitoring.statistics import Statistics, read_statistics
-from runtime.monitoring.summary import Kind
+from runtime.monitoring.lines import NAMED, Scalar
+from runtime.monitoring.statistics import Statistics, read_statistics, statistics_of
+from runtime.monitoring.summary import Kind, Summary
+from runtime.monitoring.tables import add_rows
 from tests.runtime.monitoring.tables import Columns, normal, statistics
 
 TABLE: Columns = {"age": [41, 18, 77, None], "share": [0.5, -1.0, 2.5, 2.0], "state": ["CA", "CA", "WA", "CA"]}
 # In the shape of the developer guide's example: a document that Model Monitor wrote.
-THEIRS = {
+THEIRS: dict[str, Any] = {
     "version": 0.0,
     "dataset": {"item_count": 4},
     "features": [
@@ -101,6 +105,29 @@ def test_what_is_no_statistics_is_refused_in_a_sentence(content: str, sentence: 
         read_statistics(tmp_path / "statistics.json")
 
 
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"features": [*THEIRS["features"], THEIRS["features"][0]]}, r"column age occurs more than once; accepted: "),
+        ({"dataset": {"item_count": 0}}, r"dataset\.item_count is 0; accepted: statistics of one row or more\.$"),
+    ],
+)
+def test_statistics_that_are_of_no_use_are_refused(changed: dict[str, object], sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "statistics.json").write_text(json.dumps(THEIRS | changed))
+    with pytest.raises(JobError, match=sentence):
+        read_statistics(tmp_path / "statistics.json")
+
+
+def test_numbers_whose_sketch_is_empty_are_refused(tmp_path: Path) -> None:
+    document = json.loads(statistics(tmp_path, TABLE).text())
+    document["features"][0]["numerical_statistics"]["distribution"]["kll"]["sketch"]["data"] = [[], []]
+    (tmp_path / "statistics.json").write_text(json.dumps(document))
+    with pytest.raises(
+        JobError, match=r"column age has 3 values and an empty sketch; accepted: a sketch of its numbers"
+    ):
+        read_statistics(tmp_path / "statistics.json")
+
+
 def test_a_file_that_is_missing_is_said(tmp_path: Path) -> None:
     for read in (read_statistics, read_constraints):
         with pytest.raises(JobError, match=r"none\.json cannot be read: No such file or directory; accepted: "):
@@ -156,6 +183,32 @@ def test_constraints_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_constraints(tmp_path / "constraints.json") == written
 
 
+def test_constraints_with_a_column_twice_are_refused(tmp_path: Path) -> None:
+    document = json.loads(suggested(statistics(tmp_path, TABLE)).text())
+    document["features"] += document["features"][:1]
+    (tmp_path / "constraints.json").write_text(json.dumps(document))
+    with pytest.raises(JobError, match=r"column age occurs more than once; accepted: each column once\.$"):
+        read_constraints(tmp_path / "constraints.json")
+
+
+def test_all_that_model_monitor_suggests_is_known(tmp_path: Path) -> None:
+    feature = {
+        "name": "age", "inferred_type": "Integral", "completeness": 1.0, "num_constraints": {"is_non_negative": True},
+        "string_constraints": {"domains": ["CA"]}, "monitoringConfigOverrides": {"datatype_check_threshold": 0.5},
+    }  # fmt: skip
+    compared = {
+        "perform_comparison": "Enabled", "comparison_threshold": 0.1, "comparison_method": "Robust",
+        "categorical_comparison_threshold": 0.1, "categorical_drift_method": "LInfinity",
+    }  # fmt: skip
+    config = {
+        "evaluate_constraints": "Enabled", "emit_metrics": "Enabled", "datatype_check_threshold": 1.0,
+        "domain_content_threshold": 1.0, "distribution_constraints": compared,
+    }  # fmt: skip
+    document = {"version": 0.0, "features": [feature], "monitoring_config": config}
+    (tmp_path / "constraints.json").write_text(json.dumps(document))
+    assert read_constraints(tmp_path / "constraints.json").monitoring_config.datatype_check_threshold == 1.0
+
+
 def test_a_column_may_have_a_configuration_of_its_own() -> None:
     column = {
         "name": "a",
@@ -176,6 +229,14 @@ def test_a_column_may_have_a_configuration_of_its_own() -> None:
             {"distribution_constraints": {"categorical_drift_method": "ChiSquared"}},
             r"categorical_drift_method: Input should be 'LInfinity'; accepted",
         ),
+        (
+            {"datatype_chek_threshold": 0.2},
+            r"monitoring_config\.datatype_chek_threshold: Extra inputs are not permitted",
+        ),
+        (
+            {"distribution_constraints": {"comparison_treshold": 0.2}},
+            r"\.distribution_constraints\.comparison_treshold: Extra inputs are not permitted; accepted: ",
+        ),
     ],
 )
 def test_constraints_that_nobody_can_check_are_refused(
@@ -188,3 +249,41 @@ def test_constraints_that_nobody_can_check_are_refused(
 
 def test_statistics_without_rows_suggest_something_that_can_be_read() -> None:
     assert suggested(Statistics.model_validate({"dataset": {"item_count": 0}, "features": []})).features == []
+
+
+def test_what_is_no_value_of_its_column_is_counted_by_its_name() -> None:
+    found = Summary()
+    good: list[dict[str, Scalar]] = [{"distance": float(number), "carrier": "AA", "tags": [1]} for number in range(100)]
+    bad: list[dict[str, Scalar]] = [
+        {"distance": value} for value in (math.inf, -math.inf, math.nan, "x", [1], {"a": 1}, None, "")
+    ]
+    add_rows(found, [*good, *bad, {"carrier": 7}, {"tags": 3}, {"tags": "x"}])
+    assert statistics_of(found).dataset.faults == {
+        "infinities in distance": 2,
+        "not-a-numbers in distance": 1,
+        "numbers among the other values of carrier": 1,
+        "numbers among the other values of tags": 1,
+        "texts among the numbers of distance": 1,
+        "values neither number nor text in distance": 2,
+        "values neither number nor text in tags": 100,
+    }
+
+
+def test_of_many_columns_with_infinities_the_worst_are_named() -> None:
+    found = Summary()
+    add_rows(found, [{f"c{number:02}": math.inf for number in range(first, NAMED + 5)} for first in range(NAMED + 5)])
+    faults = statistics_of(found).dataset.faults
+    assert len(faults) == NAMED + 1
+    assert faults["infinities in columns beyond those named"] == 1 + 2 + 3 + 4 + 5
+    assert faults["infinities in c24"] == NAMED + 5
+
+
+def test_a_column_whose_name_cannot_be_printed_is_named_in_quotes() -> None:
+    found = Summary()
+    add_rows(found, [{"a\nno constraint is broken": math.inf, " ": math.inf, "": math.inf, "\u202e": math.inf}])
+    assert set(statistics_of(found).dataset.faults) == {
+        "infinities in 'a\\nno constraint is broken'",
+        "infinities in ' '",
+        "infinities in ''",
+        "infinities in '\\u202e'",
+    }

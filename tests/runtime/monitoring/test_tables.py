@@ -1,9 +1,10 @@
 """Tables read into a summary: every format, and everything that can be wrong with a file."""
 
+import errno
 import gzip
 import json
 import math
-from collections import Counter
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runtime.monitoring import tables
-from runtime.monitoring.lines import Scalar, unreadable_rest
+from runtime.monitoring import lines, tables
+from runtime.monitoring.lines import Scalar
 from runtime.monitoring.statistics import statistics_of
 from runtime.monitoring.summary import CATEGORIES, COLUMNS, LONGEST_TEXT, TEXTS, Kind, Summary
-from runtime.monitoring.tables import add_rows, files_of, summarized
+from runtime.monitoring.tables import add_rows, files_of, summarized, summarized_in, walked
 from tests.runtime.monitoring.tables import Columns, normal, parquet, summary_of
 
 TABLE = {
@@ -64,7 +65,12 @@ def test_a_table_comes_down_to_the_same_in_every_format(name: str, tmp_path: Pat
         ("header.csv", b"a,b\n", "files without a row", 0),
         ("short.csv", b"a,b\n1\n1,2\n", "lines of CSV with another number of cells than the first", 1),
         ("twice.csv", b"a,a\n1,2\n", "files of CSV whose first line names a column twice", 0),
-        ("quote.csv", b'a,b\n1,2\n"3,4\n5,6\n', "lines of CSV with another number of cells than the first", 1),
+        ("quote.csv", b'a,b\n1,2\n"3,4\n5,6\n', "lines of CSV with a quote that does not end", 2),
+        ("quoted.csv", b'a,b\n"1","2"\n"3","4\n"5","6"\n', "lines of CSV with a quote that does not end", 2),
+        ("later.csv", b'a,b\n1,2\n3,"4\n5,6"\n', "lines of CSV that a quoted cell of a line before takes", 2),
+        ("first.csv", b'"a,b\n1,2\n', "files of CSV whose first line cannot be read", 0),
+        ("return.csv", b"a\n1\r2\n3\n", "lines of CSV that cannot be read", 1),
+        ("wide.csv", b"a\n1\n" + b"x" * 200_000 + b"\n2\n", "lines of CSV that cannot be read", 2),
         ("no.parquet", b"PAR1", "files that are no Parquet", 0),
         ("zero.parquet", b"", "files that are no Parquet", 0),
         ("nothing.jsonl.gz", b"", "files without a row", 0),
@@ -202,11 +208,93 @@ def test_identifiers_are_counted_together_beyond_the_most_frequent(tmp_path: Pat
     assert (len(counts), counts["often"], counts.total() + others) == (CATEGORIES, 5, len(texts))
 
 
+def _written(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text("a\n1\n")
+
+
 def test_what_no_person_put_there_is_no_file_of_a_folder(tmp_path: Path) -> None:
-    for name in ("b/2.csv", "a/1.csv", "_SUCCESS", ".part.crc"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("a\n1\n")
-    assert [path.name for path in files_of(tmp_path)] == ["1.csv", "2.csv"]
+    _written(tmp_path, "b/2.csv", "a/1.csv", "_SUCCESS", ".part.crc", "_temporary/0.csv", ".hidden/b/3.csv")
+    files, passed = walked(tmp_path)
+    assert [path.name for path in files] == ["1.csv", "2.csv"]
+    assert passed.faults == {}
+    assert [path.name for path in files_of(tmp_path / "_temporary")] == ["0.csv"]
+
+
+def test_links_are_followed_and_no_folder_is_read_twice(tmp_path: Path) -> None:
+    _written(tmp_path, "window/b/2.csv", "elsewhere/3.csv", "single.csv")
+    window = tmp_path / "window"
+    (window / "again").symlink_to(window / "b")
+    (window / "b" / "up").symlink_to(window)
+    (window / "linked").symlink_to(tmp_path / "elsewhere")
+    (window / "4.csv").symlink_to(tmp_path / "single.csv")
+    files, passed = walked(window)
+    assert [str(path.relative_to(window)) for path in files] == ["4.csv", "b/2.csv", "linked/3.csv"]
+    assert passed.places == {"links to folders that are read already": ["again", "b/up"]}
+
+
+def test_what_a_folder_holds_besides_files_is_counted_and_named(tmp_path: Path) -> None:
+    _written(tmp_path, "1.csv")
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    os.mkfifo(tmp_path / "pipe.csv")
+    found = summarized_in(tmp_path)
+    assert found.rows == 1
+    assert found.faults == {"links that lead to no file": 1, "files that cannot be read": 1, "pipes and devices": 1}
+    assert found.places == {
+        "links that lead to no file": ["gone.csv"],
+        "files that cannot be read": ["self"],
+        "pipes and devices": ["pipe.csv"],
+    }
+
+
+def test_folders_and_files_that_may_not_be_read_are_counted_and_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _written(tmp_path, "1.csv", "shut/2.csv", "listed/3.csv")
+    WRITERS["table.parquet"](pl.DataFrame({"a": [1]}), tmp_path / "listed" / "4.parquet")
+    scandir, opened, metadata = os.scandir, Path.open, pq.read_metadata
+
+    def refuse(path: object, name: str) -> None:
+        if Path(str(path)).name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    def scan(path: Path) -> object:
+        refuse(path, "shut")
+        return scandir(path)
+
+    def open_(path: Path, mode: str) -> object:
+        refuse(path, "3.csv")
+        return opened(path, mode)
+
+    def read(path: Path) -> object:
+        refuse(path, "4.parquet")
+        return metadata(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    monkeypatch.setattr(Path, "open", open_)
+    monkeypatch.setattr(pq, "read_metadata", read)
+    found = summarized_in(tmp_path)
+    assert found.rows == 1
+    assert found.places == {
+        "folders that cannot be read": ["shut"],
+        "files that end early or cannot be read": ["listed/3.csv"],
+        "files that cannot be read": ["listed/4.parquet"],
+        "files without a row": ["listed/3.csv", "listed/4.parquet"],
+    }
+
+
+def test_of_a_fault_that_many_files_have_the_first_three_are_named(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / f"{number}.jsonl").write_text('{"a": 1}\n' + "x\n" * (number != 1))
+    (tmp_path / "b\n9.jsonl").write_text("")
+    found = summarized_in(tmp_path)
+    assert found.faults == {"lines that are no JSON": 8, "files without a row": 1}
+    assert found.places == {
+        "lines that are no JSON": ["0.jsonl", "2.jsonl", "3.jsonl"],
+        "files without a row": ["'b\\n9.jsonl'"],
+    }
 
 
 def test_a_file_of_parquet_that_names_a_column_twice_is_counted(tmp_path: Path) -> None:
@@ -294,17 +382,28 @@ def test_a_batch_of_lines_has_no_more_rows_than_fit(monkeypatch: pytest.MonkeyPa
     assert sizes == [3, 3, 3]  # of 50 characters each
 
 
-def test_a_row_of_csv_that_goes_on_and_on_breaks_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tables, "_CHARACTERS", 100)
-    (tmp_path / "a.csv").write_text("a\n1\n2\n" + '"x\nx",' * 500)
+def test_a_quote_that_does_not_end_costs_its_line_alone(tmp_path: Path) -> None:
+    rows = [f"{number % 24},{number},AA" for number in range(2000)]
+    rows[100] = '4,100,"AA'
+    (tmp_path / "a.csv").write_text("\n".join(["hour,distance,carrier", *rows]))
     found = summarized([tmp_path / "a.csv"])
-    assert (found.rows, found.faults) == (2, {"files of CSV that break off": 1})
+    assert (found.rows, found.faults) == (1999, {"lines of CSV with a quote that does not end": 1})
+    assert found.columns["distance"].moments.high == 1999
 
 
-def test_rows_before_csv_breaks_off_are_counted(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("a\n1\n2\n" + "x" * 200_000 + "\n")
+def test_a_cell_of_csv_may_hold_lines_which_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('a,b\n1,"one\ntwo\nthree"\n2,"one ""and"" two"\n3,"plain" \n')
     found = summarized([tmp_path / "a.csv"])
-    assert (found.rows, found.columns["a"].present, found.faults) == (2, 2, {"files of CSV that break off": 1})
+    assert found.columns["b"].categories.counts == {"one\ntwo\nthree": 1, 'one "and" two': 1, "plain": 1}
+    assert (found.rows, found.faults) == (3, {"lines of CSV that a quoted cell of a line before takes": 2})
+
+
+def test_a_row_of_csv_that_goes_on_and_on_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(lines, "_LONGEST", 100)
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n" + 'x","\n' * 500 + '"\n3,4\n')
+    found = summarized([tmp_path / "a.csv"])
+    assert (found.rows, found.faults.total()) == (2, 501)
+    assert found.faults["lines of CSV with a quote that does not end"] > 450
 
 
 def test_parquet_that_breaks_off_keeps_what_was_read_and_is_named(
@@ -321,7 +420,8 @@ def test_parquet_that_breaks_off_keeps_what_was_read_and_is_named(
     path.write_bytes(content)
     found = summarized([path])
     assert found.rows == 2000
-    assert found.faults == {"files whose rest cannot be read: half.parquet": 1}
+    assert found.faults == {"files whose rest cannot be read": 1}
+    assert found.places == {"files whose rest cannot be read": ["half.parquet"]}
     assert {column.present + column.missing for column in found.columns.values()} == {found.rows}
 
 
@@ -330,14 +430,7 @@ def test_a_batch_of_parquet_that_cannot_be_counted_leaves_no_half(tmp_path: Path
     pq.write_table(pa.table({"a": [1, 2, 3], "b": bad}), tmp_path / "a.parquet")
     found = summarized([tmp_path / "a.parquet"])
     assert (found.rows, found.columns) == (0, {})
-    assert found.faults == {"files whose rest cannot be read: a.parquet": 1, "files without a row": 1}
-
-
-def test_of_many_files_that_break_off_some_are_named() -> None:
-    faults: Counter[str] = Counter()
-    for number in range(30):
-        unreadable_rest(Path(f"{number}.parquet"), faults)
-    assert (len(faults), faults["files whose rest cannot be read, beyond those named"]) == (21, 10)
+    assert found.faults == {"files whose rest cannot be read": 1, "files without a row": 1}
 
 
 def test_rows_of_parquet_that_are_long_are_read_a_few_at_a_time(
