@@ -67,6 +67,18 @@ class Column:
             raise ValueError
         return int(value) if self.kind == "integer" else float(value)
 
+    def refused(self, values: pl.Series) -> pl.Series:
+        """Whether each of some values, of whatever type, is one that the column does not accept; false of nulls."""
+        if self.kind == "text":
+            length = values.cast(pl.String, strict=False).str.len_chars()
+            good = length.is_between(1, LONGEST_TEXT)
+        elif values.dtype == pl.Boolean:
+            good = pl.repeat(False, len(values), eager=True)
+        else:
+            number, taken = values.cast(pl.Float64, strict=False), values.cast(self.dtype, strict=False)
+            good = number.is_finite() & (number == taken.cast(pl.Float64)) & number.is_between(self.low, self.high)
+        return values.is_not_null() & ~good.fill_null(value=False)
+
     def parsed(self, text: str) -> Scalar:
         """What a cell of CSV stands for: nothing is null, and numbers are numbers.
 

@@ -8,7 +8,6 @@ window. The metric `windows` says of every call that somebody has asked.
 """
 
 import datetime
-import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,8 +20,8 @@ Document = dict[str, Any]
 _HOUR = datetime.timedelta(hours=1)
 # An execution begins within 20 minutes of its time (developer guide, "The cron expression for monitoring schedule").
 _LATE = 2 * _HOUR
-# Of the newest, so many may not have ended, or be of windows that are not counted any more.
-_MORE = 24
+# The longest window; an execution ends before the next one begins.
+_LONGEST = 24 * _HOUR
 _JUDGED = ("Completed", "CompletedWithViolations")
 _ENDED = (*_JUDGED, "Failed", "Stopped")
 _NOT_THERE = {"ResourceNotFound", "ResourceNotFoundException"}
@@ -53,12 +52,12 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     _publish(cloudwatch, [_datum("windows", 1.0, Model=model)])
     found = {}
     for monitor, schedule in sorted(event["schedules"].items()):
-        newest = list(itertools.islice(_executions(sagemaker, schedule), of + _MORE))
+        newest = _begun(_executions(sagemaker, schedule), until, of=of)
         ended = [one for one in newest if one["MonitoringExecutionStatus"] in _ENDED]
         told = _told(
             [one for one in ended if one["LastModifiedTime"] < until], since=until - _HOUR, needed=needed, of=of
         )
-        if not told and newest and _is_missed(until - newest[0]["ScheduledTime"], every=every):
+        if not told and newest and _is_missed(until - newest[0]["ScheduledTime"], every=_between(newest, least=every)):
             print(f"{model}: {schedule} has begun nothing since {newest[0]['ScheduledTime'].isoformat()}")
             told = {"failed": 1.0}
         found[monitor] = told
@@ -92,6 +91,25 @@ def _executions(sagemaker: Client, schedule: str) -> Iterator[Document]:
         said = error.response["Error"]
         if said["Code"] not in _NOT_THERE and "Could not find" not in said["Message"]:
             raise
+
+
+def _begun(executions: Iterator[Document], until: datetime.datetime, *, of: int) -> list[Document]:
+    """The executions that had begun at a time, the newest first, with `of` of before whatever may just have ended."""
+    found, before = list[Document](), 0
+    for execution in executions:
+        if execution["ScheduledTime"] <= until:
+            found.append(execution)
+        before += execution["ScheduledTime"] < until - _LONGEST - _LATE
+        if before >= of:
+            break
+    return found
+
+
+def _between(newest: Sequence[Document], *, least: datetime.timedelta) -> datetime.timedelta:
+    """The time from one execution to the next: a release has its own, whatever is asked of the next one by now."""
+    definition = newest[0].get("MonitoringJobDefinitionName")
+    own = [one["ScheduledTime"] for one in newest if one.get("MonitoringJobDefinitionName") == definition]
+    return max(least, own[0] - own[1] if len(own) > 1 else _LONGEST)
 
 
 def _told(executions: Sequence[Document], *, since: datetime.datetime, needed: int, of: int) -> dict[str, float]:

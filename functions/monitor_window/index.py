@@ -27,7 +27,8 @@ _DAY, _HOUR = datetime.timedelta(days=1), datetime.timedelta(hours=1)
 # Within which a version takes over the traffic, or is rolled back: the time limit of `AllAtOnce`.
 _TAKEN_OVER = _HOUR
 _STARTED = "started.json"
-_FILES = ("captures", "answers", "earlier", "labels")
+_EARLIER = "earlier.json"
+_FILES = ("captures", "answers", "labels")
 
 
 def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001 - as Lambda calls it
@@ -61,11 +62,15 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
             return _without_endpoint(s3, model, endpoint)
         if not ended:
             return _told(f"{model}: no window has ended today; the last one is {asked.id}")
-        window = _window(s3, model, asked, _answered(time, every, int(event["labelsAfterHours"])), served, time=time)
+        answered = _answered(time, every, int(event["labelsAfterHours"]))
+        window, earlier = _window(s3, model, asked, answered, served, time=time)
         if not (window["captures"] or window["labels"]):
             _tell(model, "no_data")
             return _told(f"{model}: nothing was captured in the window {asked.id}")
+        # In a file of its own: the job's image is as old as the version, and may know nothing of it.
+        _write_once(s3, f"{folder}/{_EARLIER}", earlier)
         window = _write_once(s3, f"{folder}/window.json", window)
+    earlier = _read(s3, f"{folder}/{_EARLIER}") or []
     begun = _read(s3, f"{folder}/{_STARTED}")
     if begun is not None:
         return _told(f"{model}: the window {asked.id} has been looked at", execution=str(begun["execution"]))
@@ -75,8 +80,9 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
     _, pinned, digest = image.partition("@sha256:")
     if not pinned:
         raise ValueError(f"{version} runs the image {image}; accepted: an image by its digest")
-    named = [name for kind in _FILES for name in window.get(kind, [])]
-    files = sorted({*named, f"windows/{asked.id}/window.json"})
+    named = [name for kind in _FILES for name in window[kind]]
+    beside = [f"windows/{asked.id}/{name}" for name in ("window.json", *([_EARLIER] if earlier else []))]
+    files = sorted({*named, *earlier, *beside})
     _write_once(s3, f"{folder}/manifest.json", [{"prefix": f"s3://{_bucket()}/{model}/"}, *files])
     execution = sagemaker.start_pipeline_execution(
         PipelineName=f"{endpoint}-monitor",
@@ -92,7 +98,9 @@ def handler(event: Document, context: object) -> dict[str, str]:  # noqa: ARG001
         ClientRequestToken=hashlib.sha256(f"{model} {asked.id} {version}".encode()).hexdigest(),
     )["PipelineExecutionArn"]
     _write_once(s3, f"{folder}/{_STARTED}", {"execution": execution})
-    return _told(f"{model}: {len(files) - 1} files of the window {asked.id} are looked at", execution=execution)
+    return _told(
+        f"{model}: {len(files) - len(beside)} files of the window {asked.id} are looked at", execution=execution
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,8 +133,8 @@ def _next_hour(time: datetime.datetime) -> datetime.datetime:
 
 def _window(
     s3: Client, model: str, asked: Span, answered: Span, served: _Served, *, time: datetime.datetime
-) -> Document:
-    """What a window is of, with the keys of its files below the model's folder."""
+) -> tuple[Document, list[str]]:
+    """What a window is of, with the keys of its files below the model's folder; and what versions before answered."""
     places = [f"{model}/{served.endpoint}/{variant}/" for variant in served.variants]
     captures = _captured(s3, places, asked)
     # What the version before has answered says nothing of this one's quality. Captures are told apart by hours.
@@ -137,7 +145,9 @@ def _window(
     )
     # The truth may have arrived at any time since.
     labels = _captured(s3, [f"{model}/labels/"], Span(since=answered.since, until=time)) if known else []
-    return {
+    # It is true of what versions before have answered all the same, and trained on.
+    earlier = [key.removeprefix(f"{model}/") for key in known if key not in own]
+    window = {
         "id": asked.id,
         "model": model,
         "version": served.version,
@@ -146,10 +156,9 @@ def _window(
         "answered": answered.document(),
         "captures": [key.removeprefix(f"{model}/") for key in captures],
         "answers": [key.removeprefix(f"{model}/") for key in known if key in own],
-        # It is true of them all the same, and trained on.
-        "earlier": [key.removeprefix(f"{model}/") for key in known if key not in own],
         "labels": [key.removeprefix(f"{model}/") for key in labels],
     }
+    return window, earlier
 
 
 def _without_endpoint(s3: Client, model: str, endpoint: str) -> dict[str, str]:
@@ -201,15 +210,14 @@ def _captured(s3: Client, places: Iterable[str], span: Span) -> list[str]:
     return found
 
 
-def _read(s3: Client, key: str) -> Document | None:
-    """A window that has been closed before; None when it has not."""
+def _read(s3: Client, key: str) -> Any:
+    """What was written down of a window before; None when nothing was."""
     try:
-        found: Document = json.loads(s3.get_object(Bucket=_bucket(), Key=key)["Body"].read())
+        return json.loads(s3.get_object(Bucket=_bucket(), Key=key)["Body"].read())
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchKey":
             return None
         raise
-    return found
 
 
 def _write_once(s3: Client, key: str, content: Any) -> Any:

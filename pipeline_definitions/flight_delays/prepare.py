@@ -1,24 +1,25 @@
 """Raw dataset and labelled windows → Parquet with raw inputs, label and features, split by time.
 
 A labelled window holds flights that an endpoint was asked about in production, with what became of them. No flight is
-both trained on and judged on: of a window, the days that the dataset has are left out, and what a newer window has too.
+both trained on and judged on: of a window, the days that the dataset has are left out, and from training those that are
+held out, for a flight may be asked about more than once.
 """
 
+import dataclasses
 import datetime
 import hashlib
 import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import polars as pl
 
-from runtime.columns import LONGEST_TEXT, Column
+from runtime.columns import Column
 from runtime.errors import JobError
 from runtime.jobs import ProcessingJob
-from runtime.labelled_windows import RESERVED, LabelledWindow, labelled_windows
+from runtime.labelled_windows import LabelledWindow, labelled_windows
 
 from .features import INPUTS, LABEL, date, features
 
@@ -46,16 +47,29 @@ class Windows:
     Attributes:
         held_out: The newest ones, by id, on which the model is judged and not trained.
         trained_on: The others.
-        days: How many days of departure the ones held out have.
-        left_out: How many rows of a window are in the dataset or in a newer window, by its id, where there are any.
-        said: In a sentence.
+        days: How many days of departure the ones held out have, or, if none is, all of them.
+        left_out: How many rows of a window are of days that the dataset or a window held out has, where there are any.
     """
 
     held_out: Sequence[str]
     trained_on: Sequence[str]
     days: int
     left_out: Mapping[str, int]
-    said: str
+
+    @property
+    def said(self) -> str:
+        """In a sentence."""
+        left = sum(self.left_out.values())
+        rest = f"; {left} rows left out, of days that the dataset has or that are held out" if left else ""
+        if self.held_out:
+            counts = f"{len(self.held_out)} held out, of {self.days} days; {len(self.trained_on)} trained on"
+            return f"labelled windows: {counts}{rest}"
+        if not self.trained_on:
+            return f"labelled windows: none{rest}"
+        return (
+            f"labelled windows: {len(self.trained_on)} trained on; none held out, since all of them have {self.days} "
+            f"days of departures, and it takes {FEWEST_DAYS} to tell one model from another{rest}"
+        )
 
 
 def prepare(job: ProcessingJob) -> None:
@@ -84,17 +98,23 @@ def prepare(job: ProcessingJob) -> None:
     if rows.is_empty():
         raise JobError("rejected: the dataset: none of its flights has an arrival.")
     last_day: datetime.date = rows.select(date().max()).item()
-    answered = _apart(given, after=last_day)
-    became = held_out(
-        {name: _days_of(own) for name, own in answered.items() if own.height},
-        left_out={name: twice for name, own in answered.items() if (twice := given[name].height - own.height)},
+    later = {name: found for name, window in given.items() if (found := window.filter(date() > last_day)).height}
+    became = held_out({name: _days_of(found) for name, found in later.items()})
+    judged = pl.concat([rows.clear(), *(later[name] for name in became.held_out)])
+    judged_days = judged.select(date()).to_series().unique()
+    learned = {name: later[name].filter(~date().is_in(judged_days.implode())) for name in became.trained_on}
+    kept = {name: later[name].height for name in became.held_out} | {name: one.height for name, one in learned.items()}
+    became = dataclasses.replace(
+        became,
+        trained_on=[name for name, found in learned.items() if found.height],
+        left_out={name: left for name, window in given.items() if (left := window.height - kept.get(name, 0))},
     )
     first_test_day = last_day - datetime.timedelta(days=job.arguments.integer("test-days") - 1)
     before = rows.filter(date() < first_test_day)
     parts = {
-        "train": pl.concat([before, *(answered[name] for name in became.trained_on)]),
+        "train": pl.concat([before, *learned.values()]),
         "test": rows.filter(date() >= first_test_day),
-        "newest": pl.concat([rows.clear(), *(answered[name] for name in became.held_out)]),
+        "newest": judged,
     }
     for name, part in parts.items():
         folder = job.output(name)
@@ -108,55 +128,34 @@ def prepare(job: ProcessingJob) -> None:
         late = prepared[LABEL].sum() / prepared.height
         print(f"{name}: {prepared.height} rows from {first_day(part)} on, {late:.4f} of them late")
     print(became.said)
-    (job.output("newest") / HELD_OUT).write_text(json.dumps(asdict(became), indent=1) + "\n", encoding="utf-8")
+    said = {**dataclasses.asdict(became), "said": became.said}
+    (job.output("newest") / HELD_OUT).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     shutil.copyfile(dataset / DESCRIPTION, job.output("test") / DESCRIPTION)
 
 
-def _apart(windows: Mapping[str, pl.DataFrame], *, after: datetime.date) -> dict[str, pl.DataFrame]:
-    """Of each window, by its id, what neither the dataset has, whose last day is `after`, nor a newer window."""
-    found, seen = dict[str, pl.DataFrame](), pl.Series(RESERVED, [], dtype=pl.String)
-    for name in sorted(windows, reverse=True):
-        own = windows[name].filter((date() > after) & ~pl.col(RESERVED).is_in(seen.implode()))
-        seen = seen.append(own[RESERVED])
-        found[name] = own.drop(RESERVED)
-    return dict(sorted(found.items()))
-
-
-def held_out(days: Mapping[str, Collection[object]], *, left_out: Mapping[str, int] = MappingProxyType({})) -> Windows:
+def held_out(days: Mapping[str, Collection[object]]) -> Windows:
     """Which of the windows are held out: as many of the newest as it takes for `FEWEST_DAYS` days.
 
     Args:
         days: The days of departure of each window, by its id, the oldest first.
-        left_out: How many of a window's rows do not count, by its id.
     """
     names, seen = list(days), set[object]()
-    rest = ""
-    if left_out:
-        rest = f"; {sum(left_out.values())} rows left out, of days that the dataset has or of another window too"
     for place in reversed(range(len(names))):
         seen |= set(days[names[place]])
         if len(seen) >= FEWEST_DAYS:
-            held, others = names[place:], names[:place]
-            said = f"labelled windows: {len(held)} held out, of {len(seen)} days; {len(others)} trained on{rest}"
-            return Windows(held_out=held, trained_on=others, days=len(seen), left_out=left_out, said=said)
-    if not names:
-        return Windows(held_out=(), trained_on=(), days=0, left_out=left_out, said=f"labelled windows: none{rest}")
-    said = (
-        f"labelled windows: {len(names)} trained on; none held out, since all of them have {len(seen)} days of "
-        f"departures, and it takes {FEWEST_DAYS} to tell one model from another{rest}"
-    )
-    return Windows(held_out=(), trained_on=names, days=0, left_out=left_out, said=said)
+            return Windows(held_out=names[place:], trained_on=names[:place], days=len(seen), left_out={})
+    return Windows(held_out=(), trained_on=names, days=len(seen), left_out={})
 
 
 def window_rows(window: LabelledWindow) -> pl.DataFrame:
-    """The inputs, the label and the inference ids of a window.
+    """The inputs and the label of a window.
 
     Raises:
         JobError: A column is missing, of another type or has a value that the model does not take, or a row lacks a
-            required input, its day of departure, its inference id or its label.
+            required input, its day of departure or its label.
     """
     columns = {column.name: column.dtype for column in INPUTS}
-    for name, dtype in {**columns, RESERVED: pl.String()}.items():
+    for name, dtype in columns.items():
         found = window.table.schema.get(name)
         if found != dtype:
             what = "is missing" if found is None else f"is of type {found}"
@@ -170,7 +169,6 @@ def window_rows(window: LabelledWindow) -> pl.DataFrame:
         raise JobError(f"rejected: labelled window {window.id}: column {LABEL} {what}; accepted: 0 or 1.")
     faults = {
         "no day of departure": date().is_null(),
-        f"no {RESERVED}": pl.col(RESERVED).is_null(),
         f"no {LABEL} of 0 or 1": ~pl.col(LABEL).cast(pl.Int64).is_in([0, 1]).fill_null(value=False),
     }
     for fault, rows in faults.items():
@@ -178,7 +176,7 @@ def window_rows(window: LabelledWindow) -> pl.DataFrame:
             raise JobError(
                 f"rejected: labelled window {window.id}: {count} of {window.table.height} rows have {fault}."
             )
-    return window.table.select(*columns, pl.col(LABEL).cast(pl.Boolean), RESERVED)
+    return window.table.select(*columns, pl.col(LABEL).cast(pl.Boolean))
 
 
 def refuse_other_data(dataset: Path, *, identifier: str) -> None:
@@ -255,7 +253,7 @@ def joined(dataset: Path) -> pl.DataFrame:
 
 
 def _refuse_strange(values: pl.Series, column: Column, *, where: str) -> None:
-    strange = _strange(values, column)
+    strange = values.filter(column.refused(values))
     if len(strange):
         raise JobError(
             f"rejected: {where}: column {values.name}: {len(strange)} of {len(values)} rows have something else than "
@@ -267,19 +265,6 @@ def _refuse_missing(rows: pl.DataFrame, *, where: str) -> None:
     for name in [column.name for column in INPUTS if column.required]:
         if count := rows[name].null_count():
             raise JobError(f"rejected: {where}: column {name}: {count} of {rows.height} flights have none.")
-
-
-def _strange(values: pl.Series, column: Column) -> pl.Series:
-    """The values that a column does not accept, as `Column.value` says of a request, whatever the type they come in."""
-    there = values.drop_nulls()
-    if column.kind == "text":
-        length = there.cast(pl.String, strict=False).str.len_chars()
-        return there.filter(~length.is_between(1, LONGEST_TEXT).fill_null(value=False))
-    if there.dtype == pl.Boolean:
-        return there
-    number, taken = there.cast(pl.Float64, strict=False), there.cast(column.dtype, strict=False)
-    good = number.is_finite() & (number == taken.cast(pl.Float64)) & number.is_between(column.low, column.high)
-    return there.filter(~good.fill_null(value=False))
 
 
 def labelled(dataset: Path) -> pl.DataFrame:

@@ -80,13 +80,15 @@ class Baseline:
     classes: Collection[str]
 
     @classmethod
-    def read(cls, folder: Path, *, inputs: Collection[str]) -> "Baseline":
-        """Reads a folder of baselines.
+    def read(cls, folder: Path, *, inputs: Collection[str]) -> "Baseline | None":
+        """Reads a folder of baselines; none if that is of a version whose inputs were measured only when asked for.
 
         Raises:
             JobError: A file is missing or unreadable.
         """
         checks = read_model(folder / CHECKS_FILE, Checks)
+        if checks.data_quality is None and not (folder / DATA_QUALITY).is_dir():
+            return None
         statistics = read_statistics(folder / DATA_QUALITY / "statistics.json")
         constraints = read_constraints(folder / DATA_QUALITY / "constraints.json")
         kept = [feature for feature in constraints.features if feature.name in inputs]

@@ -30,7 +30,7 @@ from runtime.monitoring.report import Checked, DataQualityOutcome, report
 from runtime.monitoring.statistics import read_statistics, statistics_of
 from runtime.monitoring.summary import Kind
 from runtime.monitoring.tables import summarized
-from runtime.monitoring.window import WINDOW_FILE, Window, files_in, invocations, with_truth
+from runtime.monitoring.window import WINDOW_FILE, Window, earlier_in, files_in, invocations, with_truth
 from runtime.prediction import loaded
 from runtime.predictor import Predictor
 
@@ -106,6 +106,7 @@ def monitor(job: ProcessingJob) -> None:
         looking = _Looking(
             checks=checks,
             window=window,
+            earlier=earlier_in(path),
             data=data,
             baseline=baseline,
             predictor=predictor,
@@ -163,6 +164,7 @@ class _Looking:
 
     checks: Checks
     window: Window
+    earlier: Sequence[str]
     data: Path
     baseline: Path
     predictor: Predictor
@@ -283,11 +285,12 @@ class _Looking:
         Returns:
             How many rows there are, and what was left out, in words.
         """
-        answers = [*self.window.answers, *self.window.earlier]
+        # Of an id that was asked twice, the answer of the file that comes last is kept.
+        answers = list(dict.fromkeys([*self.earlier, *self.window.answers]))
         if not answers:
             return 0, ""
         try:
-            table, counts = self._joined(answers, "kept") if self.window.earlier else self._labelled
+            table, counts = self._joined(answers, "kept") if self.earlier else self._labelled
         except NothingToCheckError as error:
             return 0, f": {error}"
         columns, checks, counts = self.predictor.columns, self.checks, counts.copy()
@@ -361,12 +364,14 @@ def _typed(rows: pl.DataFrame, predictor: Predictor, beside: Sequence[str], coun
     columns = predictor.columns
     if rows.is_empty():
         return rows
-    typed = rows.select(*(pl.col(column.name).cast(column.dtype, strict=False) for column in columns), *beside)
+    refused = pl.DataFrame({column.name: column.refused(rows[column.name]) for column in columns})
     for column in columns:
-        if strange := typed[column.name].null_count() - rows[column.name].null_count():
-            counts[f"values of {column.name} that are no {column.kind}"] += strange
+        if count := int(refused[column.name].sum()):
+            counts[f"values of {column.name} that are not {column.accepted}"] += count
+    taken = rows.filter(~refused.select(pl.any_horizontal(pl.all())).to_series())
+    typed = taken.select(*(pl.col(column.name).cast(column.dtype, strict=False) for column in columns), *beside)
     whole = typed.drop_nulls([column.name for column in columns if column.required])
-    counts["rows that the model does not take"] += typed.height - whole.height
+    counts["rows that the model does not take"] += rows.height - whole.height
     return whole
 
 

@@ -3,6 +3,7 @@
 | file in the input `data` | what |
 |---|---|
 | `windows/<id>/window.json` | which window it is, and which of the other files are of it |
+| `windows/<id>/earlier.json` | the files of what versions before have answered in the older window, if they have |
 | captures (JSON lines) | what the endpoint was asked and has answered |
 | ground truth (JSON lines) | labels, which arrive later and are joined by inference id |
 
@@ -16,15 +17,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from runtime.columns import Column
 from runtime.errors import JobError
 from runtime.monitoring.answers import ID, id_of, numbered, plain, series_of, truth_of
 from runtime.monitoring.captures import is_capture, rows_answered, rows_asked
+from runtime.monitoring.documents import read_model
 from runtime.monitoring.lines import Scalar, lines_of, objects_of
 
-WINDOW_FILE = "window.json"
+WINDOW_FILE, EARLIER_FILE = "window.json", "earlier.json"
 # Answers that are held at once, in rows: beyond it a sample by inference id is taken, the same one each time.
 MOST_ROWS = 200_000
 _DIGEST_BITS = 64
@@ -44,6 +46,10 @@ class Span(BaseModel):
         return f"{self.until.astimezone(UTC):%Y%m%dT%H%MZ}"
 
 
+class _Earlier(RootModel[Sequence[str]]):
+    """What `earlier.json` says."""
+
+
 class Window(BaseModel):
     """What `window.json` says.
 
@@ -56,12 +62,10 @@ class Window(BaseModel):
         answered: The older window whose truth should be known by now.
         captures: Files of what was asked, relative to the input.
         answers: Files of what this version has captured in the older window.
-        earlier: Files of what versions before have: their truth is kept, and no check of this version looks at it.
         labels: Files of the truth.
     """
 
-    # A version's image is as old as the version; what writes this is of today.
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     model: str
@@ -71,8 +75,20 @@ class Window(BaseModel):
     answered: Span
     captures: Sequence[str]
     answers: Sequence[str] = ()
-    earlier: Sequence[str] = ()
     labels: Sequence[str] = ()
+
+
+def earlier_in(path: Path) -> Sequence[str]:
+    """The files of what versions before have answered: their truth is kept, and no check of this version looks at it.
+
+    Args:
+        path: Of `window.json`, beside which they are named.
+
+    Raises:
+        JobError: The list cannot be read.
+    """
+    beside = path.with_name(EARLIER_FILE)
+    return read_model(beside, _Earlier).root if beside.is_file() else ()
 
 
 def files_in(folder: Path, names: Sequence[str]) -> list[Path]:

@@ -175,9 +175,11 @@ def test_an_execution_under_way_is_not_told_of(account: Account) -> None:
 def test_a_schedule_that_begins_nothing_any_more_has_failed_once_a_window(
     account: Account, every: int, status: str
 ) -> None:
-    account.ended(status, days_ago=10)
-    account.ended("Completed", days_ago=10, schedule="bias")
     began = _ENDED.replace(hour=0, minute=0) - 10 * _DAY
+    before: Document = {"ScheduledTime": began - datetime.timedelta(hours=every), "LastModifiedTime": began}
+    for schedule in ("data-quality", "bias"):
+        account.ended(status, days_ago=10, schedule=schedule)
+        account.ended("Completed", schedule=schedule, **before)
     told = []
     for hour in range(3, 80):
         account.published.clear()
@@ -190,6 +192,24 @@ def test_a_schedule_that_begins_nothing_any_more_has_failed_once_a_window(
             )
             told.append(hour)
     assert told == list(range(every + 2, 80, every))
+
+
+@pytest.mark.parametrize("executions", [1, 2])
+def test_a_release_of_before_is_held_to_its_own_schedule(account: Account, executions: int) -> None:
+    for days in range(executions):
+        account.ended("Completed", days_ago=days)
+    for hour in range(2, 24):
+        publish(time=_NOW.replace(hour=hour).isoformat(), every=1)
+    assert account.value("failed", "data-quality") == 0
+
+
+def test_an_event_that_comes_days_late_is_about_its_own_hour(account: Account) -> None:
+    for number in range(24 * 20):
+        hour = _NOW.replace(minute=0) - datetime.timedelta(hours=number)
+        ended: Document = {"ScheduledTime": hour, "LastModifiedTime": hour + datetime.timedelta(minutes=20)}
+        account.ended("CompletedWithViolations" if number > 100 else "Completed", **ended)
+    publish(time=(_NOW - datetime.timedelta(hours=200)).isoformat(), every=1)
+    assert (account.value("violated", "data-quality"), account.value("sustained_violation", "data-quality")) == (1, 1)
 
 
 def test_a_schedule_whose_execution_is_under_way_is_not_silent(account: Account) -> None:

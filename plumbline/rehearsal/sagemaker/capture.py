@@ -95,21 +95,22 @@ class Capture:
         with self._writing:
             with self._lock:
                 records, self._records = self._records, []
-            while records:
-                hour = [record for record in records if _hour(record) == _hour(records[0])]
-                try:
+            try:
+                while records:
+                    hour = [record for record in records if _hour(record) == _hour(records[0])]
                     self._write(hour)
-                except (BotoCoreError, ClientError) as error:
-                    with self._lock:
-                        self._records[:0] = records
-                    raise UnwrittenError(
-                        f"{len(records)} captured invocations of endpoint {self._endpoint} cannot be written to "
-                        f"{self._config['DestinationS3Uri']}: {error}"
-                    ) from error
-                records = [record for record in records if _hour(record) != _hour(hour[0])]
+                    records = [record for record in records if _hour(record) != _hour(hour[0])]
+            except (BotoCoreError, ClientError) as error:
+                raise UnwrittenError(
+                    f"{len(records)} captured invocations of endpoint {self._endpoint} cannot be written to "
+                    f"{self._config['DestinationS3Uri']}: {error}"
+                ) from error
+            finally:
+                with self._lock:
+                    self._records[:0] = records
 
     def close(self) -> None:
-        """Writes what is left and ends; what cannot be written, ``flush_all`` goes on to try and to tell.
+        """Writes what is left and ends; what cannot be written, ``flush_all`` tries and tells of once more.
 
         Raises:
             UnwrittenError: Something could not be written.
@@ -120,6 +121,12 @@ class Capture:
         self.flush()
         with _opening:
             _open.discard(self)
+
+    def forget_if_closed(self) -> None:
+        """Gives up what is left of an endpoint that is gone: its bucket may be gone, too."""
+        if self._closed:
+            with _opening:
+                _open.discard(self)
 
     def _work(self) -> None:
         while not self._closed:
@@ -151,7 +158,7 @@ class Capture:
 
 
 def flush_all() -> None:
-    """Has every endpoint write what it has captured, and waits for it.
+    """Has every endpoint write what it has captured, and waits for it; of one that is gone it is the last try.
 
     Raises:
         UnwrittenError: Something could not be written.
@@ -159,7 +166,11 @@ def flush_all() -> None:
     with _opening:
         captures = list(_open)
     for capture in captures:
-        capture.flush()
+        try:
+            capture.flush()
+        except UnwrittenError:
+            capture.forget_if_closed()
+            raise
 
 
 def _hour(record: _Record) -> str:

@@ -217,12 +217,12 @@ def test_the_truth_of_what_a_version_before_has_answered_is_kept_and_not_held_ag
     for name, line in zip(("before", "own"), lines, strict=True):
         (data / f"captures/{name}.jsonl").write_text(line)
     path = data / "windows/w/window.json"
-    split = {"answers": ["captures/own.jsonl"], "earlier": ["captures/before.jsonl"], "of another day": 1}
-    for name, answers in (("both", split), ("before", split | {"answers": []})):
-        path.write_text(json.dumps(json.loads(path.read_text()) | answers))
+    path.with_name("earlier.json").write_text(json.dumps(["captures/before.jsonl"]))
+    for name, answers in (("both", ["captures/own.jsonl"]), ("before", list[str]())):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"answers": answers}))
         told = json.loads((jobs.monitor(archive, baselines, data, name=f"split-{name}") / "metrics.json").read_text())
         kept = jobs.container(f"split-{name}").processing_output("labelled") / "labelled.parquet"
-        own = len(answers["answers"]) * ROWS_A_REQUEST  # type: ignore[arg-type]
+        own = len(answers) * ROWS_A_REQUEST
         assert told["checks"]["model-quality"].get("rows", 0) == own
         assert pl.read_parquet(kept).height == ROWS_A_REQUEST + own
         assert (told["labelled"], told["answered"]) == ("20130401T0000Z", "20130401T0000Z")

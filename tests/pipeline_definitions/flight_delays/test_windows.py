@@ -157,7 +157,6 @@ UNREADABLE: Mapping[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
         lambda rows: rows.with_columns(pl.lit("").alias("carrier")),
         "column carrier: .* rows have something else than a text of 1 to 64 characters, the first ''",
     ),
-    "no ids": (lambda rows: rows.drop("inference_id"), "column inference_id is missing; accepted: String"),
     "a number missing": (
         lambda rows: rows.with_columns(pl.lit(None, pl.Float64).alias("distance")),
         "column distance: .* flights have none",
@@ -222,10 +221,11 @@ def test_of_a_window_that_goes_beyond_the_dataset_the_rest_counts(
     assert table(out / "train").equals(table(prepared / "train"))
 
 
-def test_what_a_newer_window_has_too_is_judged_on_and_not_trained_on(jobs: Jobs, raw: Path, april: Windows) -> None:
-    # As when windows were days and are weeks now: the newest has all that eight before it have.
+def test_days_that_are_held_out_are_judged_on_and_not_trained_on(jobs: Jobs, raw: Path, april: Windows) -> None:
+    # As when windows were days and are weeks now, or flights are asked about on two days, under other ids.
     names = list(april)
-    both = {**april, "20130413T0000Z": pl.concat([april[name] for name in names[4:]])}
+    asked_again = pl.concat([april[name] for name in names[4:]]).with_columns(inference_id=pl.lit("another"))
+    both = {**april, "20130413T0000Z": asked_again}
     out = jobs.prepare(raw, name="prepare-both", windows=both)
     said = became(out)
     assert (said["held_out"], said["trained_on"]) == (["20130413T0000Z"], names[:4])

@@ -157,6 +157,13 @@ def test_inputs_are_held_to_the_baseline_whether_or_not_production_watches_them(
     assert Checked(Layout(base=tmp_path / "taken"), tmp_path / "baselines")({WINDOW: window()}) == []
 
 
+def test_a_champion_of_before_inputs_were_always_measured_is_none_to_compare_with(tmp_path: Path) -> None:
+    (tmp_path / "baselines").mkdir()
+    without = {name: value for name, value in CHECKS.items() if name != "data_quality"}
+    (tmp_path / "baselines" / "checks.json").write_text(json.dumps(without))
+    assert Checked(Layout(base=tmp_path / "ml"), tmp_path / "baselines")({}, train=flights(50, seed=3)) == []
+
+
 def test_a_folder_that_is_neither_champion_nor_none_is_no_pass(tmp_path: Path) -> None:
     (tmp_path / "baselines").mkdir()
     with pytest.raises(JobError, match=r"checks\.json cannot be read"):

@@ -88,6 +88,19 @@ def test_a_capture_that_cannot_be_written_stops_the_clock_and_is_written_later(
     capture.close()
 
 
+def test_what_an_endpoint_that_is_gone_cannot_write_is_told_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_ahead", 0.0)
+    store = Store()
+    capture = _capturing(store)
+    _ask(capture)
+    store.refuses = True
+    for last_words in (capture.close, flush_all):
+        with pytest.raises(UnwrittenError):
+            last_words()
+    flush_all()
+    assert store.objects == {}
+
+
 def test_hours_that_are_written_are_not_written_again_with_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store()
     monkeypatch.setattr(capturing, "_FLUSH_SECONDS", _YEAR)
