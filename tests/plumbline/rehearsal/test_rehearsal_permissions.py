@@ -47,10 +47,7 @@ UNUSED = {
     "monitor-pipeline": {
         "sagemaker:StopProcessingJob": "an execution that is stopped stops its job; the rehearsal lets its run end",
     },
-    "monitor-window": _OF_LAMBDA
-    | {
-        "kms:Decrypt": "asked of a window that an earlier event has closed; each comes once",
-    },
+    "monitor-window": _OF_LAMBDA,
     "retraining-governor": _OF_LAMBDA
     | {
         "kms:GenerateDataKey": "with sns:Publish, sqs:SendMessage and s3:PutObject, none of which is used",
