@@ -384,6 +384,7 @@ def _read(path: Path, columns: Sequence[str] | None, counts: Counter[str]) -> pl
             # An id may read as a number, and is none.
             frame = pl.read_csv(path, infer_schema_length=None, schema_overrides={ID: pl.String})
             if not any(f"{name}_duplicated_0" in frame.columns for name in frame.columns):  # as Polars renames them
+                counts["lines of CSV that a quoted cell of a line before takes"] += _line_ends(frame)
                 return _with_numbers(frame)
             counts[NAMED_TWICE] += 1
         elif kind in _LINES:
@@ -396,6 +397,12 @@ def _read(path: Path, columns: Sequence[str] | None, counts: Counter[str]) -> pl
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
         counts["files that cannot be read"] += 1
     return None
+
+
+def _line_ends(table: pl.DataFrame) -> int:
+    """How many there are within names and cells: a quote that nobody ended may find an end by chance, lines later."""
+    cells = table.select(pl.col(pl.String).str.count_matches("\n").sum())
+    return sum(name.count("\n") for name in table.columns) + sum(cells.row(0) if cells.width else ())
 
 
 def _with_numbers(table: pl.DataFrame) -> pl.DataFrame:

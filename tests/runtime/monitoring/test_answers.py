@@ -187,6 +187,15 @@ def test_a_column_of_csv_is_of_numbers_beside_one_that_is_none(tmp_path: Path) -
     assert dict(table.schema) == {"inference_id": pl.String, "a": pl.Float64, "b": pl.String}
 
 
+def test_lines_that_a_quote_without_its_end_takes_are_counted(tmp_path: Path) -> None:
+    rows = [f"0.5,{number % 2},b" for number in range(300)]
+    rows[4], rows[249] = '0.5,1,"a', '0.5,1,a"'
+    (tmp_path / "a.csv").write_text("\n".join(["probability,label,group", *rows, ""]))
+    counts: Counter[str] = Counter()
+    table = table_of([tmp_path / "a.csv"], ["probability", "label"], counts)
+    assert (table.height, counts) == (55, {"lines of CSV that a quoted cell of a line before takes": 245})
+
+
 @pytest.mark.parametrize(
     ("labels", "positive", "classes", "counted"),
     [
