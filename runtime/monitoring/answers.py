@@ -402,7 +402,7 @@ def _read(path: Path, columns: Sequence[str] | None, counts: Counter[str]) -> pl
 def _line_ends(table: pl.DataFrame) -> int:
     """How many there are within names and cells: a quote that nobody ended may find an end by chance, lines later."""
     cells = table.select(pl.col(pl.String).str.count_matches("\n").sum())
-    return sum(name.count("\n") for name in table.columns) + sum(cells.row(0) if cells.width else ())
+    return sum(name.count("\n") for name in table.columns) + sum(int(one.item()) for one in cells)
 
 
 def _with_numbers(table: pl.DataFrame) -> pl.DataFrame:
