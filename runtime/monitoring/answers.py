@@ -15,6 +15,7 @@ SageMaker developer guide.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import polars as pl
@@ -103,8 +104,24 @@ def _kept(whole: pl.DataFrame, answer: str, label: str, counts: Counter[str], *,
         whole = whole.with_columns(numbers).filter(finite)
     else:
         whole = _with_finite(whole, answer, "answers", counts)
+        whole = whole.with_columns(beside(whole[answer], whole[label]))
     present = with_labels(whole, label, counts)
     return Joined(labels=present[label], answers=present[answer], counts=+counts)
+
+
+def beside(answers: pl.Series, labels: pl.Series) -> pl.Series:
+    """Labels as the answers are: texts that read as numbers are numbers beside numbers, and as they are beside texts.
+
+    Args:
+        answers: Of a model.
+        labels: Their truth; numbers if all of them read as such, texts otherwise.
+    """
+    if labels.dtype != pl.String or not answers.dtype.is_numeric():
+        return labels
+    numbers = labels.cast(pl.Float64, strict=False)
+    if numbers.null_count() == labels.null_count():
+        return numbers
+    return pl.select(pl.coalesce(as_texts(numbers), labels)).to_series()
 
 
 def with_labels(table: pl.DataFrame, label: str, counts: Counter[str]) -> pl.DataFrame:
@@ -276,12 +293,15 @@ def _labels_of(one: _Object, name: str, _counts: Counter[str]) -> Iterator[tuple
 
 
 def _number_if_any(value: Scalar) -> Scalar:
+    """A number for a text that is just how one is written: `7`, but neither `007` nor `7.0`, which stay apart."""
     if not isinstance(value, str):
         return value
+    text = value.strip()
     try:
-        return float(value)
+        number = float(text)
     except ValueError:
-        return value.strip() or None
+        return text or None
+    return number if not isfinite(number) or _text(number) == text else text
 
 
 def _id_of(metadata: Scalar, names: tuple[str, ...]) -> str | None:
