@@ -35,6 +35,10 @@ _WHOLE = 2.0**53  # beyond it a float is no certain whole number
 _Object = Mapping[str, Scalar]
 
 
+class NoTruthError(JobError):
+    """No answer is left whose truth is known and one that counts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Joined:
     """Answers with their truth.

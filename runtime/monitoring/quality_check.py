@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from runtime.errors import JobError
-from runtime.monitoring.answers import Joined, as_texts, classes_of, joined
+from runtime.monitoring.answers import Joined, NoTruthError, as_texts, classes_of, joined
 from runtime.monitoring.documents import document_text, read_document
 from runtime.monitoring.estimate import Estimate
 from runtime.monitoring.lines import told
@@ -170,8 +170,8 @@ def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | N
         truth: Ground truth, or tables with labels; None if the labels are in the tables with the answers.
 
     Raises:
-        JobError: No answer has its truth, no label is positive and nobody knows which one is negative, or there are
-            more than 1,024 classes.
+        NoTruthError: No answer has its truth.
+        JobError: No label is positive and nobody knows which one is negative, or there are more than 1,024 classes.
     """
     numeric = problem.kind != "multiclass"
     found = joined(data, truth, answer=problem.answer, label=problem.label, numeric=numeric)
@@ -179,7 +179,9 @@ def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | N
         found = _usable(problem, found)
     if found.labels.is_empty():
         why = "; ".join(f"{count} {fault}" for fault, count in found.counts.items()) or "no row"
-        raise JobError(f"no answer has its truth ({why}); accepted: answers and labels with the same inference ids.")
+        raise NoTruthError(
+            f"no answer has its truth ({why}); accepted: answers and labels with the same inference ids."
+        )
     try:
         return Measured(quality=_measured(problem, found.labels, found.answers), counts=found.counts)
     except ValueError as error:

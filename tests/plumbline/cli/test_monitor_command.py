@@ -617,6 +617,14 @@ def test_answers_for_other_reasons_are_told(tmp_path: Path) -> None:
     assert "\nfeature_attribution_drift_check: NDCG 0." in ended.stdout
 
 
+def test_a_window_that_owes_nothing_to_any_feature_is_refused(tmp_path: Path) -> None:
+    baseline = _explained(tmp_path / "baseline.parquet", 9, 1)
+    pl.read_parquet(baseline).select(pl.all() * 0.0).write_parquet(tmp_path / "a.parquet")
+    ended = _reasons(baseline, tmp_path / "a.parquet")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("the window has no attribution above 0; accepted: at least one.\n")
+
+
 def test_values_that_are_no_shap_values_are_refused(tmp_path: Path) -> None:
     baseline = _explained(tmp_path / "baseline.parquet", 9, 1)
     pl.DataFrame({"hour": ["late"]}).write_csv(tmp_path / "a.csv")
