@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from runtime.monitoring.quality_check import Compared, Problem
     from runtime.monitoring.report import Checked
     from runtime.monitoring.statistics import Statistics
-    from runtime.monitoring.summary import Summary
 
 
 class Kind(StrEnum):
@@ -202,8 +201,10 @@ def _bias(facet: "Facet", baseline: Path, data: Path, output: Path | None) -> in
     from runtime.monitoring.tables import walked
 
     window, passed = walked(data)
+    passed_then = walked(baseline)[1]
     outcome = compared(facet, baseline=baseline, data=window)
     outcome.left_out.update(passed.faults)
+    outcome.left_out_of_baseline.update(passed_then.faults)
     if output is not None:
         _write(output, outcome.files() | _page(baseline, data, Checked(bias=outcome)))
     before = {name: one.value for each in outcome.baseline.facets for name, one in each.metrics.items()}
@@ -215,7 +216,7 @@ def _bias(facet: "Facet", baseline: Path, data: Path, output: Path | None) -> in
     console = _console()
     console.print(_table(("metric", "baseline", "window", "interval"), rows))
     said = [f"{one.metric_name} of {one.facet} {one.facet_value}: {one.description}" for one in outcome.violations]
-    _show_left_out_then(console, outcome.left_out_of_baseline, walked(baseline)[1])
+    _show_left_out(console, outcome.left_out_of_baseline, passed_then.places, of=" of the baseline")
     _conclude(console, outcome.left_out, passed.places, said, outcome.deviation, "")
     return len(said)
 
@@ -227,8 +228,10 @@ def _explainability(baseline: Path, data: Path, output: Path | None) -> int:
     from runtime.monitoring.tables import walked
 
     window, passed = walked(data)
+    passed_then = walked(baseline)[1]
     outcome = compared(baseline=baseline, data=window)
     outcome.left_out.update(passed.faults)
+    outcome.left_out_of_baseline.update(passed_then.faults)
     if output is not None:
         _write(output, outcome.files() | _page(baseline, data, Checked(explainability=outcome)))
     then, now = outcome.baseline.global_attributions, outcome.current.global_attributions
@@ -237,7 +240,7 @@ def _explainability(baseline: Path, data: Path, output: Path | None) -> int:
     console = _console()
     console.print(_table(("feature", "baseline", "window"), rows))
     said = [f"{CHECK}: {outcome.broken}"] if outcome.broken else []
-    _show_left_out_then(console, outcome.left_out_of_baseline, walked(baseline)[1])
+    _show_left_out(console, outcome.left_out_of_baseline, passed_then.places, of=" of the baseline")
     _conclude(console, outcome.left_out, passed.places, said, outcome.deviation, "")
     return len(said)
 
@@ -320,10 +323,6 @@ def _show_model_quality(
     said = [f"{one.metric_name}: {one.description}" for one in outcome.violations]
     _show_left_out(console, outcome.left_out_of_baseline, places_then, of=" of the baseline")
     _conclude(console, outcome.current.counts, places, said, outcome.deviation, outcome.worst)
-
-
-def _show_left_out_then(console: Console, left_out: Mapping[str, int], passed: "Summary") -> None:
-    _show_left_out(console, {**left_out, **passed.faults}, passed.places, of=" of the baseline")
 
 
 def _show_left_out(

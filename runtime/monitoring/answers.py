@@ -15,6 +15,7 @@ SageMaker developer guide.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import polars as pl
@@ -32,6 +33,10 @@ _TRUTHS = {"true": "1", "false": "0"}
 _OTHER_CLASS: Mapping[str, Sequence[str]] = {"1": ("0", "-1"), "0": ("1",), "-1": ("1",)}
 _WHOLE = 2.0**53  # beyond it a float is no certain whole number
 _Object = Mapping[str, Scalar]
+
+
+class NoTruthError(JobError):
+    """No answer is left whose truth is known and one that counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +108,24 @@ def _kept(whole: pl.DataFrame, answer: str, label: str, counts: Counter[str], *,
         whole = whole.with_columns(numbers).filter(finite)
     else:
         whole = _with_finite(whole, answer, "answers", counts)
+        whole = whole.with_columns(beside(whole[answer], whole[label]))
     present = with_labels(whole, label, counts)
     return Joined(labels=present[label], answers=present[answer], counts=+counts)
+
+
+def beside(answers: pl.Series, labels: pl.Series) -> pl.Series:
+    """Labels as the answers are: texts that read as numbers are numbers beside numbers, and as they are beside texts.
+
+    Args:
+        answers: Of a model.
+        labels: Their truth; numbers if all of them read as such, texts otherwise.
+    """
+    if labels.dtype != pl.String or not answers.dtype.is_numeric():
+        return labels
+    numbers = labels.cast(pl.Float64, strict=False)
+    if numbers.null_count() == labels.null_count():
+        return numbers
+    return pl.select(pl.coalesce(as_texts(numbers), labels)).to_series()
 
 
 def with_labels(table: pl.DataFrame, label: str, counts: Counter[str]) -> pl.DataFrame:
@@ -276,12 +297,15 @@ def _labels_of(one: _Object, name: str, _counts: Counter[str]) -> Iterator[tuple
 
 
 def _number_if_any(value: Scalar) -> Scalar:
+    """A number for a text that is just how one is written: `7`, but neither `007` nor `7.0`, which stay apart."""
     if not isinstance(value, str):
         return value
+    text = value.strip()
     try:
-        return float(value)
+        number = float(text)
     except ValueError:
-        return value.strip() or None
+        return text or None
+    return number if not isfinite(number) or _text(number) == text else text
 
 
 def _id_of(metadata: Scalar, names: tuple[str, ...]) -> str | None:
@@ -384,6 +408,7 @@ def _read(path: Path, columns: Sequence[str] | None, counts: Counter[str]) -> pl
             # An id may read as a number, and is none.
             frame = pl.read_csv(path, infer_schema_length=None, schema_overrides={ID: pl.String})
             if not any(f"{name}_duplicated_0" in frame.columns for name in frame.columns):  # as Polars renames them
+                counts["lines of CSV that a quoted cell of a line before takes"] += _line_ends(frame)
                 return _with_numbers(frame)
             counts[NAMED_TWICE] += 1
         elif kind in _LINES:
@@ -396,6 +421,12 @@ def _read(path: Path, columns: Sequence[str] | None, counts: Counter[str]) -> pl
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
         counts["files that cannot be read"] += 1
     return None
+
+
+def _line_ends(table: pl.DataFrame) -> int:
+    """How many there are within names and cells: a quote that nobody ended may find an end by chance, lines later."""
+    cells = table.select(pl.col(pl.String).str.count_matches("\n").sum())
+    return sum(name.count("\n") for name in table.columns) + sum(int(one.item()) for one in cells)
 
 
 def _with_numbers(table: pl.DataFrame) -> pl.DataFrame:

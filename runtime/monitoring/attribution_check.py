@@ -97,9 +97,11 @@ def compared(*, baseline: Path, data: Sequence[Path]) -> ComparedAttributions:
         data: The tables of the window.
 
     Raises:
-        JobError: As `explanation_of`; the baseline is no analysis, ranks nothing, or has no feature of the window.
+        JobError: As `explanation_of`; the baseline is no analysis, or has no feature of the window; one of both ranks nothing.
     """
     now, left_out = explanation_of(data)
+    if not any(now.global_attributions.values()):
+        raise JobError("the window has no attribution above 0; accepted: at least one.")
     try:
         if baseline.name == ANALYSIS:
             then, left_out_then = next(iter(read_explanations(baseline).values())), Counter[str]()

@@ -10,7 +10,7 @@ import polars as pl
 
 from runtime.errors import JobError
 from runtime.monitoring.analysis import ANALYSIS, read_bias
-from runtime.monitoring.answers import as_texts, class_name, classes_of, first_of, table_of, with_labels
+from runtime.monitoring.answers import NoTruthError, as_texts, class_name, classes_of, first_of, table_of, with_labels
 from runtime.monitoring.bias import (
     Above,
     BiasAnalysis,
@@ -77,7 +77,8 @@ def bias_of(facet: Facet, paths: Sequence[Path]) -> tuple[BiasAnalysis, Counter[
 
     Raises:
         OneSidedError: All rows are of the facet or have the positive label, or none.
-        JobError: A column is missing or holds what it must not, there is no row, or there are more than 10,000 groups.
+        NoTruthError: There is no row that has all of it.
+        JobError: A column is missing or holds what it must not, or there are more than 10,000 groups.
     """
     counts: Counter[str] = Counter()
     names = [name for name in (facet.column, facet.label, facet.answer, facet.group) if name is not None]
@@ -88,7 +89,7 @@ def bias_of(facet: Facet, paths: Sequence[Path]) -> tuple[BiasAnalysis, Counter[
     rows = _usable(facet, with_labels(whole, facet.label, counts), counts)
     if rows.is_empty():
         why = "; ".join(f"{count} {fault}" for fault, count in (+counts).items()) or "no row"
-        raise JobError(f"no row has {', '.join(dict.fromkeys([*needed, facet.column]))} ({why}).")
+        raise NoTruthError(f"no row has {', '.join(dict.fromkeys([*needed, facet.column]))} ({why}).")
     try:
         return _analysis(facet, rows), +counts
     except ValueError as error:

@@ -1,5 +1,6 @@
 """Whether a model answers as well as at its baseline, once the truth of its answers is known."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,10 @@ import numpy as np
 import polars as pl
 
 from runtime.errors import JobError
-from runtime.monitoring.answers import Joined, as_texts, classes_of, joined
+from runtime.monitoring.answers import Joined, NoTruthError, as_texts, classes_of, joined
 from runtime.monitoring.documents import document_text, read_document
 from runtime.monitoring.estimate import Estimate
+from runtime.monitoring.lines import told
 from runtime.monitoring.model_quality import (
     CONSTANT,
     METRICS,
@@ -168,8 +170,8 @@ def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | N
         truth: Ground truth, or tables with labels; None if the labels are in the tables with the answers.
 
     Raises:
-        JobError: No answer has its truth, no label is positive and nobody knows which one is negative, or there are
-            more than 1,024 classes.
+        NoTruthError: No answer has its truth.
+        JobError: No label is positive and nobody knows which one is negative, or there are more than 1,024 classes.
     """
     numeric = problem.kind != "multiclass"
     found = joined(data, truth, answer=problem.answer, label=problem.label, numeric=numeric)
@@ -177,7 +179,9 @@ def quality_of(problem: Problem, data: Sequence[Path], truth: Sequence[Path] | N
         found = _usable(problem, found)
     if found.labels.is_empty():
         why = "; ".join(f"{count} {fault}" for fault, count in found.counts.items()) or "no row"
-        raise JobError(f"no answer has its truth ({why}); accepted: answers and labels with the same inference ids.")
+        raise NoTruthError(
+            f"no answer has its truth ({why}); accepted: answers and labels with the same inference ids."
+        )
     try:
         return Measured(quality=_measured(problem, found.labels, found.answers), counts=found.counts)
     except ValueError as error:
@@ -262,10 +266,10 @@ def read_quality(path: Path, problem: Problem) -> Mapping[str, float]:
     """The metrics of `statistics.json`, ours or Model Monitor's.
 
     Raises:
-        JobError: It is missing, or has no metrics of what the model answers.
+        JobError: It is missing, of another version, or has no metrics of what the model answers.
     """
     section = f"{SECTIONS[problem.kind]}_metrics"
-    found = read_document(path).get(section)
+    found = _of_known_version(path).get(section)
     if not isinstance(found, Mapping):
         raise JobError(f"{path} has no {section}; accepted: statistics.json of a model of that kind.")
     values = {name: entry.get("value") for name, entry in found.items() if isinstance(entry, Mapping)}
@@ -283,10 +287,25 @@ def constraints_beside(path: Path) -> Mapping[str, object] | None:
     """`constraints.json` beside `statistics.json`; None if there is none.
 
     Raises:
-        JobError: It is no JSON object.
+        JobError: It cannot be read, is of another version, or has a key that is not known.
     """
     beside = path.with_name("constraints.json")
-    return read_document(beside) if beside.is_file() else None
+    if not os.path.lexists(beside):
+        return None
+    found = _of_known_version(beside)
+    known = ["version", *(f"{section}_constraints" for section in SECTIONS.values())]
+    if odd := [name for name in found if name not in known]:
+        raise JobError(f"{beside} has a key {told(odd[0]):.60}; accepted: {', '.join(known)}.")
+    return found
+
+
+def _of_known_version(path: Path) -> dict[str, object]:
+    """A document of Model Monitor's format, of which 0 is the only version there is."""
+    found = read_document(path)
+    version = found.get("version", 0.0)
+    if isinstance(version, bool) or not isinstance(version, int | float) or not 0 <= version < 1:
+        raise JobError(f"{path} is of version {told(str(version)):.60}; accepted: 0.0.")
+    return found
 
 
 def _usable(problem: Problem, found: Joined) -> Joined:

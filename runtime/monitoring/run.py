@@ -19,7 +19,7 @@ from runtime.errors import JobError, RowError
 from runtime.jobs import ProcessingJob
 from runtime.monitoring import attribution_check, fairness_check, quality_check
 from runtime.monitoring.analysis import ANALYSIS
-from runtime.monitoring.answers import ID
+from runtime.monitoring.answers import ID, NoTruthError
 from runtime.monitoring.baselines import explained
 from runtime.monitoring.bias import BiasAnalysis
 from runtime.monitoring.checks import BIAS, CHECKS_FILE, DATA_QUALITY, EXPLAINABILITY, MODEL_QUALITY, Checks
@@ -211,12 +211,15 @@ class _Looking:
         problem, folder = self.checks.problem, self.baseline / MODEL_QUALITY
         labelled, counts = self._labelled
         beside = folder / "statistics.json"
-        outcome = quality_check.compared(
-            problem,
-            baseline=quality_check.read_quality(beside, problem),
-            current=quality_check.quality_of(problem, [labelled], None),
-            constraints=quality_check.constraints_beside(beside),
-        )
+        try:
+            outcome = quality_check.compared(
+                problem,
+                baseline=quality_check.read_quality(beside, problem),
+                current=quality_check.quality_of(problem, [labelled], None),
+                constraints=quality_check.constraints_beside(beside),
+            )
+        except NoTruthError as error:
+            raise NothingToCheckError(str(error)) from error
         self.checked = replace(self.checked, model_quality=outcome)
         if outcome.deviation is None:
             raise NothingToCheckError(outcome.not_known)
@@ -240,7 +243,7 @@ class _Looking:
             outcome = fairness_check.compared(
                 self.checks.facet, baseline=self.baseline / BIAS / ANALYSIS, data=[labelled]
             )
-        except fairness_check.OneSidedError as error:
+        except (fairness_check.OneSidedError, NoTruthError) as error:
             raise NothingToCheckError(str(error)) from error
         self.checked = replace(self.checked, bias=outcome)
         then, now = _values(outcome.baseline), _values(outcome.current)

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, RootModel
 
 from runtime.columns import Column
 from runtime.errors import JobError
-from runtime.monitoring.answers import ID, id_of, numbered, plain, series_of, truth_of
+from runtime.monitoring.answers import ID, beside, id_of, numbered, plain, series_of, truth_of
 from runtime.monitoring.captures import is_capture, rows_answered, rows_asked
 from runtime.monitoring.documents import read_model
 from runtime.monitoring.lines import Scalar, lines_of, objects_of
@@ -159,7 +159,7 @@ def with_truth(
     found = once.join(truth, on=ID, how="inner", maintain_order="left")
     counts["answers without a label"] += once.height - found.height
     counts["labels without an answer"] += truth.height - found.height
-    return found
+    return found.with_columns(beside(found[answer], found[label]))
 
 
 def _rows(

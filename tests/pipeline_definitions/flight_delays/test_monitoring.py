@@ -197,6 +197,13 @@ def test_a_small_window_without_a_late_flight_has_no_data_and_has_not_failed(
     assert told["bias"] == {"no_data": "no rows are with the positive label; the first values there are: 0."}
 
 
+def test_labels_of_which_none_is_one_are_no_data(check: Check, test_rows: pl.DataFrame) -> None:
+    label = truth([True]).replace('"1"', '"NA"')
+    told = check(test_rows.head(40), labels=False, extra={"labels/a.jsonl": label})["checks"]
+    for name in ("model-quality", "bias"):
+        assert "(1 labels that are neither 1 nor 0, such as NA)" in told[name]["no_data"]
+
+
 def test_a_day_after_the_first_answers_nothing_is_due_whose_truth_could_be_known(
     jobs: Jobs, archive: Path, baselines: Path, check: Check, test_rows: pl.DataFrame, tmp_path: Path
 ) -> None:

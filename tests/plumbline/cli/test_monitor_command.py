@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from runtime.monitoring.model_quality import SECTIONS
 from tests.plumbline.cli.calling import Ended, plumb
 from tests.runtime.monitoring.test_answers import captured, truth
 
@@ -123,6 +124,21 @@ def test_what_a_folder_has_besides_files_is_said_by_other_checks_too(tmp_path: P
     for ended in (check(tmp_path / "then", tmp_path / "window") for check in (_judged, _fair)):
         assert f"\nleft out: {said}" in ended.stdout
         assert f"\nleft out of the baseline: {said}" in ended.stdout
+
+
+def test_files_of_the_baseline_are_counted_whatever_they_are_and_reported(tmp_path: Path) -> None:
+    for check, good in ((_fair, _decided(tmp_path / "a", favoured=0.0)), (_reasons, _explained(tmp_path / "b", 9, 1))):
+        then = tmp_path / f"{good.name}-then"
+        then.mkdir()
+        for name in ("1.parquet", "2.parquet"):
+            (then / name).write_bytes(b"none")
+        table = good.rename(then / "3.parquet")
+        (then / "self.csv").symlink_to(then / "self.csv")
+        ended = check(then, table, "--output", str(tmp_path / "out"))
+        assert (ended.code, ended.stderr) == (0, "")
+        assert "\nleft out of the baseline: files that cannot be read: 3, first in self.csv\n" in ended.stdout
+        page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+        assert '<td class="number">3</td><td>files that cannot be read</td>' in page
 
 
 def test_captures_without_labels_are_refused_with_the_option_that_is_missing(tmp_path: Path) -> None:
@@ -270,6 +286,45 @@ def test_what_a_judgement_writes_is_a_baseline_again(tmp_path: Path) -> None:
     assert set(document["binary_classification_metrics"]["auc"]) == {
         "value", "standard_deviation", "lower_confidence", "upper_confidence",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "sentence"),
+    [
+        ("statistics.json", {"version": 9.0}, "statistics.json is of version 9.0; accepted: 0.0."),
+        ("constraints.json", {"version": "7"}, "constraints.json is of version 7; accepted: 0.0."),
+        (
+            "constraints.json",
+            {"binary_constrains": {}},
+            "constraints.json has a key binary_constrains; accepted: version, "
+            + ", ".join(f"{name}_constraints" for name in SECTIONS.values())
+            + ".",
+        ),
+    ],
+)
+def test_a_judgement_of_another_format_is_no_baseline(
+    name: str, changes: dict[str, object], sentence: str, tmp_path: Path
+) -> None:
+    table = _evaluated(tmp_path / "a.parquet", rows=200)
+    _judged(table, table, "--output", str(tmp_path / "out"))
+    document = json.loads((tmp_path / "out" / name).read_text())
+    (tmp_path / "out" / name).write_text(json.dumps(document | changes))
+    ended = _judged(tmp_path / "out" / "statistics.json", table)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith(f"{sentence}\n")
+
+
+def test_constraints_of_a_judgement_that_cannot_be_read_are_not_suggested_anew(tmp_path: Path) -> None:
+    table = _evaluated(tmp_path / "a.parquet", rows=200)
+    _judged(table, table, "--output", str(tmp_path / "out"))
+    constraints = tmp_path / "out" / "constraints.json"
+    constraints.unlink()
+    constraints.symlink_to(tmp_path / "nowhere")
+    ended = _judged(tmp_path / "out" / "statistics.json", table)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith(
+        "constraints.json cannot be read: No such file or directory; accepted: a file in JSON.\n"
+    )
 
 
 @pytest.mark.parametrize(("kind", "metric"), [("multiclass", "accuracy"), ("regression", "rmse")])
@@ -560,6 +615,14 @@ def test_answers_for_other_reasons_are_told(tmp_path: Path) -> None:
     ended = _reasons(baseline, _explained(tmp_path / "window.parquet", 1, 9))
     assert ended.code == 1
     assert "\nfeature_attribution_drift_check: NDCG 0." in ended.stdout
+
+
+def test_a_window_that_owes_nothing_to_any_feature_is_refused(tmp_path: Path) -> None:
+    baseline = _explained(tmp_path / "baseline.parquet", 9, 1)
+    pl.read_parquet(baseline).select(pl.all() * 0.0).write_parquet(tmp_path / "a.parquet")
+    ended = _reasons(baseline, tmp_path / "a.parquet")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("the window has no attribution above 0; accepted: at least one.\n")
 
 
 def test_values_that_are_no_shap_values_are_refused(tmp_path: Path) -> None:

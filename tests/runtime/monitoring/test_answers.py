@@ -187,6 +187,34 @@ def test_a_column_of_csv_is_of_numbers_beside_one_that_is_none(tmp_path: Path) -
     assert dict(table.schema) == {"inference_id": pl.String, "a": pl.Float64, "b": pl.String}
 
 
+def test_lines_that_a_quote_without_its_end_takes_are_counted(tmp_path: Path) -> None:
+    rows = [f"0.5,{number % 2},b" for number in range(300)]
+    rows[4], rows[249] = '0.5,1,"a', '0.5,1,a"'
+    (tmp_path / "a.csv").write_text("\n".join(["probability,label,group", *rows, ""]))
+    counts: Counter[str] = Counter()
+    table = table_of([tmp_path / "a.csv"], ["probability", "label"], counts)
+    assert (table.height, counts) == (55, {"lines of CSV that a quoted cell of a line before takes": 245})
+
+
+def test_classes_of_digits_stay_what_they_are(tmp_path: Path) -> None:
+    classes = ["007", "7", "012", "1_2", "1.10", "1.1", "12345678901234567890"]
+    captures = [captured(name, json.dumps({"class": name})) for name in classes]
+    data, labels = lines(tmp_path / "a.jsonl", captures), lines(tmp_path / "b.jsonl", [truth(n, n) for n in classes])
+    found = joined([data], [labels], answer="class", label="label", numeric=False)
+    assert found.answers.to_list() == found.labels.to_list() == classes
+
+
+@pytest.mark.parametrize(("more", "expected"), [([], [1, 7, 0.5]), (["A_1"], ["1", "7", "0.5", "A_1"])])
+def test_the_truth_of_numbers_is_numbers_however_it_is_written(
+    more: list[str], expected: list[object], tmp_path: Path
+) -> None:
+    truths = ["1.0", "007", "0.50", *more]
+    captures = [captured(name, '{"class": 1}') for name in truths]
+    data, labels = lines(tmp_path / "a.jsonl", captures), lines(tmp_path / "b.jsonl", [truth(n, n) for n in truths])
+    found = joined([data], [labels], answer="class", label="label", numeric=False)
+    assert found.labels.to_list() == expected
+
+
 @pytest.mark.parametrize(
     ("labels", "positive", "classes", "counted"),
     [

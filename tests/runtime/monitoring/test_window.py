@@ -103,6 +103,19 @@ def test_the_truth_is_joined_by_id_and_what_has_none_is_counted(tmp_path: Path) 
     assert counts["labels of an id that has a later one"] == 1
 
 
+@pytest.mark.parametrize(
+    ("answers", "expected"), [((1, 7), {"i0": 1.0, "i1": 7.0}), (("1.0", "007"), {"i0": "1.0", "i1": "007"})]
+)
+def test_the_truth_is_of_numbers_where_the_answers_are(
+    answers: Sequence[object], expected: dict[str, object], tmp_path: Path
+) -> None:
+    lines = [capture(f"i{number}", [{"x": 0}], [{"p": one}]) for number, one in enumerate(answers)]
+    asked = invocations([written(tmp_path / "a.jsonl", *lines)], columns=COLUMNS, answer="p", counts=Counter())
+    labels = written(tmp_path / "l.jsonl", label("i0", "1.0"), label("i1", "007"))
+    found = with_truth(asked, [labels], answer="p", label="y", counts=Counter())
+    assert dict(zip(found["inference_id"], found["y"], strict=True)) == expected
+
+
 def test_an_invocation_that_was_captured_twice_counts_once(tmp_path: Path) -> None:
     lines = [capture("i0", [{"x": 1}], [{"p": 0.5}]), capture("i0", [{"x": 1}], [{"p": 0.75}])]
     counts: Counter[str] = Counter()
