@@ -97,7 +97,8 @@ def compared(*, baseline: Path, data: Sequence[Path]) -> ComparedAttributions:
         data: The tables of the window.
 
     Raises:
-        JobError: As `explanation_of`; the baseline is no analysis, or has no feature of the window; one of both ranks nothing.
+        JobError: As `explanation_of`; the baseline is no analysis, or has no feature of the window; one of
+            both ranks nothing.
     """
     now, left_out = explanation_of(data)
     if not any(now.global_attributions.values()):
