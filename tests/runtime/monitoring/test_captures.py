@@ -92,6 +92,15 @@ def test_a_quote_that_does_not_end_costs_its_line_of_captured_csv_alone() -> Non
     assert faults == {"lines of captured CSV with a quote that does not end": 1}
 
 
+def test_blank_lines_of_captured_csv_are_counted_unless_a_quoted_cell_has_them() -> None:
+    rows, faults = _rows(captured('\na,b\n1,"x\n\ny"\r\n\r\n2,z\n\n', kind="text/csv"), names=["a", "b"])
+    assert rows == [{"a": 1.0, "b": "x\n\ny"}, {"a": 2.0, "b": "z"}]
+    assert faults == {
+        "lines of captured CSV that a quoted cell of a line before takes": 2,
+        "blank lines of captured CSV": 1,
+    }
+
+
 @given(_ANY, _ANY)
 def test_nothing_that_json_can_hold_ends_the_reading(data: Scalar, side: Scalar) -> None:
     whole: list[Mapping[str, Scalar]] = [
