@@ -128,6 +128,50 @@ def test_numbers_whose_sketch_is_empty_are_refused(tmp_path: Path) -> None:
         read_statistics(tmp_path / "statistics.json")
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (
+            ("dataset", "item_count"),
+            1,
+            r"column age has num_present and num_missing of 4 rows in all; accepted: the 1 of ",
+        ),
+        (
+            ("features", 2, "string_statistics", "common", "num_missing"),
+            1,
+            r"column state has num_present and num_missing of 5 rows in all; accepted: the 4 of dataset\.item_count\.$",
+        ),
+        (
+            ("features", 0, "type_counts", "integral"),
+            2**62,
+            r"column age has type_counts of 4611686018427387904 values in all; accepted: the 3 of num_present\.$",
+        ),
+        (("features", 0, "type_counts", "integral"), 2, r"column age has type_counts of 2 values in all; accepted: "),
+        (
+            ("features", 2, "string_statistics", "distribution", "categorical", "buckets", 1, "value"),
+            "CA",
+            r"column state has the category CA more than once; accepted: each category once\.$",
+        ),
+        (
+            ("features", 2, "string_statistics", "distribution", "categorical", "other_count"),
+            7,
+            r"column state has categories of 11 rows in all; accepted: at most the 4 of dataset\.item_count\.$",
+        ),
+    ],
+)
+def test_counts_that_contradict_each_other_are_refused(
+    place: tuple[str | int, ...], value: object, sentence: str, tmp_path: Path
+) -> None:
+    document = json.loads(statistics(tmp_path, TABLE).text())
+    part = document
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    (tmp_path / "statistics.json").write_text(json.dumps(document))
+    with pytest.raises(JobError, match=sentence):
+        read_statistics(tmp_path / "statistics.json")
+
+
 def test_a_file_that_is_missing_is_said(tmp_path: Path) -> None:
     for read in (read_statistics, read_constraints):
         with pytest.raises(JobError, match=r"none\.json cannot be read: No such file or directory; accepted: "):
