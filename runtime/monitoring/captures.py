@@ -132,6 +132,8 @@ def _value(cell: str) -> Scalar:
     text = cell.strip()
     if not text:
         return None
+    if "_" in text or not text.isascii():  # numbers of Python alone: in a file, such a cell is a text
+        return text
     try:
         return float(text)
     except ValueError:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from runtime.monitoring.captures import rows_asked
 from runtime.monitoring.lines import Scalar
+from runtime.monitoring.statistics import statistics_of
 from runtime.monitoring.tables import summarized
 
 _ANY = st.recursive(
@@ -57,6 +58,17 @@ def test_cells_of_csv_are_numbers_unless_they_are_texts(header: str) -> None:
     capture = captured(f"{header}007,1.5\n008,\n", encoding="CSV", kind="text/csv; charset=utf-8")
     rows, faults = _rows(capture, names=["code", "a"], texts={"code"})
     assert (rows, faults) == ([{"code": "007", "a": 1.5}, {"code": "008", "a": None}], {})
+
+
+@pytest.mark.parametrize(
+    "cell", ["1_000", "١٢", "1e3", "+1", "1.", ".5", "1e400", "NaN", "inf", "-Infinity", "0x1f", "1,0", "1 0", "x"]
+)
+def test_a_cell_of_captured_csv_is_what_it_is_in_a_file(cell: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f'a,b\n"{cell}",1\n', encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text(json.dumps(captured(f'"{cell}",1\n', kind="text/csv")))
+    asked = [summarized([tmp_path / name], names=["a", "b"]) for name in ("a.csv", "a.jsonl")]
+    of_file, of_capture = (statistics_of(found).features for found in asked)
+    assert of_capture == of_file
 
 
 @pytest.mark.parametrize(
