@@ -96,7 +96,12 @@ def test_a_document_of_model_monitor_is_read(tmp_path: Path) -> None:
         ("", r"Invalid JSON: .*; accepted: statistics\.json of Model Monitor\.$"),
         ("{}", r"dataset: Field required; accepted: "),
         ('{"dataset": {"item_count": -1}, "features": []}', r"dataset\.item_count: Input should be greater than"),
-        ('{"dataset": {"item_count": 1}, "features": [{"name": "a"}]}', r"features\.0\.inferred_type: Field required"),
+        ('{"dataset": {"item_count": 1}, "features": [{"name": "a"}]}', r"column a: inferred_type: Field required"),
+        (
+            '{"dataset": {"item_count": 1}, "features": [{"name": 1}]}',
+            r"features\.0\.name: Input should be a valid string",
+        ),
+        ('{"dataset": {"item_count": 1}, "features": [1]}', r"features\.0: Input should be an object"),
     ],
 )
 def test_what_is_no_statistics_is_refused_in_a_sentence(content: str, sentence: str, tmp_path: Path) -> None:
@@ -274,6 +279,10 @@ def test_a_column_may_have_a_configuration_of_its_own() -> None:
             r"categorical_drift_method: Input should be 'LInfinity'; accepted",
         ),
         (
+            {"distribution_constraints": {"comparison_method": "ChiSquared"}},
+            r"'Simple' or 'Robust'; accepted: .*, with the methods Simple and Robust, and LInfinity of categories\.$",
+        ),
+        (
             {"datatype_chek_threshold": 0.2},
             r"monitoring_config\.datatype_chek_threshold: Extra inputs are not permitted",
         ),
@@ -288,6 +297,15 @@ def test_constraints_that_nobody_can_check_are_refused(
 ) -> None:
     (tmp_path / "constraints.json").write_text(json.dumps({"features": [], "monitoring_config": config}))
     with pytest.raises(JobError, match=sentence):
+        read_constraints(tmp_path / "constraints.json")
+
+
+def test_a_fault_of_a_column_names_it(tmp_path: Path) -> None:
+    columns = [
+        {"name": name, "inferred_type": "Integral", "completeness": share} for name, share in (("a", 1), ("b", 2))
+    ]
+    (tmp_path / "constraints.json").write_text(json.dumps({"features": columns}))
+    with pytest.raises(JobError, match=r"column b: completeness: Input should be less than or equal to 1; accepted: "):
         read_constraints(tmp_path / "constraints.json")
 
 
