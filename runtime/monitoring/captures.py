@@ -116,11 +116,13 @@ def _of_csv(
     if not names:
         faults["captures of CSV, whose columns nobody has named"] += 1
         return
-    lines = (line.removesuffix("\r") for line in body.split("\n") if line.strip())
+    lines = (line.removesuffix("\r") for line in body.strip("\r\n").split("\n"))
     for number, row in enumerate(rows_of_csv(lines, faults, of="lines of captured CSV")):
         if row is None or (number == 0 and row == list(names)):
             continue
-        if len(row) == len(names):
+        if not row:
+            faults["blank lines of captured CSV"] += 1
+        elif len(row) == len(names):
             yield {name: cell if name in texts else _value(cell) for name, cell in zip(names, row, strict=True)}
         else:
             faults["rows of captured CSV with another number of cells than there are columns"] += 1
@@ -130,6 +132,8 @@ def _value(cell: str) -> Scalar:
     text = cell.strip()
     if not text:
         return None
+    if "_" in text or not text.isascii():  # numbers of Python alone: in a file, such a cell is a text
+        return text
     try:
         return float(text)
     except ValueError:

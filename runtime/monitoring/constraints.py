@@ -18,6 +18,8 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 _Switch = Literal["Enabled", "Disabled"]
 # A text column with more values than this is no set of categories: names and identifiers are always new.
 _DOMAIN = 120
+# Model Monitor knows one method more.
+_ACCEPTED = "Model Monitor, with the methods Simple and Robust, and LInfinity of categories"
 
 
 class _Part(BaseModel):
@@ -133,7 +135,7 @@ def read_constraints(path: Path) -> Constraints:
     Raises:
         JobError: It is missing, is none, asks for what is not known, or has a column twice.
     """
-    found = read_model(path, Constraints)
+    found = read_model(path, Constraints, of=_ACCEPTED)
     refuse_twice(path, (feature.name for feature in found.features))
     return found
 

@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from runtime.errors import JobError
 from runtime.monitoring.lines import told
@@ -40,13 +41,23 @@ def read_model(path: Path, model: type[_Model], *, of: str = "Model Monitor") ->
     Raises:
         JobError: It is missing, or of another format; the sentence names the first place of all.
     """
+    content = _content(path)
     try:
-        return model.model_validate_json(_content(path))
+        return model.model_validate_json(content)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in fault["loc"])
+        place = _place(content, fault["loc"])
         said = f"{place}: {fault['msg']}" if place else str(fault["msg"])
         raise JobError(f"{path}: {said}; accepted: {path.name} of {of}.") from error
+
+
+def _place(content: bytes, location: Sequence[str | int]) -> str:
+    """A place in a document; of one within a column, with the column's name, if it has one."""
+    if len(location) > 2 and location[0] == "features":
+        name = from_json(content)["features"][location[1]].get("name")
+        if isinstance(name, str):
+            return f"column {told(name)}: {'.'.join(map(str, location[2:]))}"
+    return ".".join(map(str, location))
 
 
 def refuse_twice(path: Path, names: Iterable[str]) -> None:

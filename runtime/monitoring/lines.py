@@ -10,6 +10,7 @@ from pathlib import Path
 
 # A line that is longer than any row of a model.
 _LONGEST = 1 << 20
+csv.field_size_limit(_LONGEST)  # a row is no longer than that, and a cell of it may be as long
 # What readers of every kind of table say of a file.
 UNKNOWN_KIND, NO_ROWS = "files of an unknown kind", "files without a row"
 NAMED_TWICE = "files of CSV whose first line names a column twice"
@@ -35,7 +36,17 @@ def told(name: str) -> str:
 
 
 def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:
-    """The lines of a file of text, without their ends; what cannot be read is counted.
+    """The lines of a file of text that are not blank, without their ends; what cannot be read is counted.
+
+    Args:
+        path: As of `every_line_of`.
+        faults: Takes what is wrong.
+    """
+    return (line for line in every_line_of(path, faults) if line and line.strip())
+
+
+def every_line_of(path: Path, faults: Counter[str]) -> Iterator[str | None]:
+    """The lines of a file of text, without their ends; in the place of one that cannot be read, None. It is counted.
 
     A file that ends within a line has that line, too: whether it is whole is for its reader to say.
 
@@ -52,14 +63,15 @@ def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:
                     faults[f"lines of more than {_LONGEST} bytes"] += 1
                     while line and not line.endswith(b"\n"):
                         line = file.readline(_LONGEST)
+                    yield None
                     continue
                 try:
                     text = line.decode("utf-8").rstrip("\r\n")
                 except UnicodeDecodeError:
                     faults["lines that are not UTF-8"] += 1
+                    yield None
                     continue
-                if text.strip():
-                    yield text
+                yield text
     except (OSError, EOFError, zlib.error):
         faults["files that end early or cannot be read"] += 1
 
@@ -67,14 +79,14 @@ def lines_of(path: Path, faults: Counter[str]) -> Iterator[str]:
 def rows_of_csv(
     lines: Iterable[str], faults: Counter[str], *, of: str = "lines of CSV"
 ) -> Iterator[Sequence[str] | None]:
-    """The row of each line; of one that has none, None.
+    """The row of each line; of a blank one, a row without a cell; of one that cannot be read, None.
 
     A quoted cell may go on over several lines. A quote that nobody ended does so, too: where no end comes that
     fits, each line is read by itself. Whether it fits by chance nobody can tell, so each further line of a row is
     counted, and the lines are always as many as the rows and what is counted together.
 
     Args:
-        lines: The lines, none of them blank.
+        lines: The lines.
         faults: Takes what is wrong.
         of: What lines they are, for the counts.
     """
@@ -85,8 +97,9 @@ def rows_of_csv(
             for row in csv.reader(_held(source, held), strict=True):
                 if len(held) > 1:
                     faults[f"{of} that a quoted cell of a line before takes"] += len(held) - 1
+                blank = len(row) < 2 and not "".join(held).strip()
                 held.clear()
-                yield row
+                yield [] if blank else row
             ended = True
         except csv.Error:
             yield from (_row_alone(line, faults, of) for line in held)
@@ -104,6 +117,8 @@ def _held(source: Iterator[str], held: list[str]) -> Iterator[str]:
 
 
 def _row_alone(line: str, faults: Counter[str], of: str) -> Sequence[str] | None:
+    if not line.strip():
+        return []
     lines = iter((line, ""))
     try:
         row = next(csv.reader(lines))

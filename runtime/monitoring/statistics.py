@@ -203,8 +203,8 @@ def read_statistics(path: Path) -> Statistics:
     """Reads `statistics.json`, ours or Model Monitor's.
 
     Raises:
-        JobError: It is missing, is none, or is of no use: without a row, with a column twice, or with numbers whose
-            distribution is not there.
+        JobError: It is missing, is none, or is of no use: without a row, with a column or a category twice, with
+            numbers whose distribution is not there, or with counts that contradict each other.
     """
     found = read_model(path, Statistics)
     if found.dataset.item_count == 0:
@@ -217,7 +217,28 @@ def read_statistics(path: Path) -> Statistics:
                 f"{path}: column {told(feature.name)} has {numbers.common.num_present} values and an empty sketch; "
                 "accepted: a sketch of its numbers."
             )
+        if said := _contradiction(feature, found.dataset.item_count):
+            raise JobError(f"{path}: column {told(feature.name)} has {said}.")
     return found
+
+
+def _contradiction(feature: Feature, rows: int) -> str:
+    """What the counts of a column cannot all be, and what is accepted; empty if they can."""
+    for each in (feature.numerical_statistics, feature.string_statistics):
+        if each and (cells := each.common.num_present + each.common.num_missing) > rows:
+            return f"num_present and num_missing of {cells} rows in all; accepted: the {rows} of dataset.item_count"
+    counts, present = feature.type_counts, feature.common.num_present
+    if counts and (typed := counts.integral + counts.fractional + counts.string + counts.unknown) != present:
+        return f"type_counts of {typed} values in all; accepted: the {present} of num_present"
+    found = feature.string_statistics.distribution if feature.string_statistics else None
+    if found is None:
+        return ""
+    buckets, others = found.categorical.buckets, found.categorical.other_count
+    if twice := [value for value, count in Counter(bucket.value for bucket in buckets).items() if count > 1]:
+        return f"the category {told(twice[0])} more than once; accepted: each category once"
+    if (texts := sum(bucket.count for bucket in buckets) + others) > rows:
+        return f"categories of {texts} rows in all; accepted: at most the {rows} of dataset.item_count"
+    return ""
 
 
 def _odd(summary: Summary) -> Counter[str]:

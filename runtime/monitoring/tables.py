@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +31,7 @@ from runtime.monitoring.lines import (
     NO_ROWS,
     UNKNOWN_KIND,
     Scalar,
+    every_line_of,
     lines_of,
     objects_of,
     rows_of_csv,
@@ -43,6 +44,9 @@ from runtime.monitoring.summary import Column, Summary
 _BATCH, _LINES = 1 << 16, 1 << 14
 # Of a batch of either: rows may be as long as they like. What a parser makes of text takes up to twenty times its size.
 _BYTES, _CHARACTERS = 1 << 26, 1 << 23
+# Faults of CSV.
+_BLANK = "blank lines of CSV"
+_ANOTHER_NUMBER = "lines of CSV with another number of cells than the first"
 
 _Item = TypeVar("_Item")
 _Reader = Callable[[Path, Summary, Collection[str], Sequence[str]], None]
@@ -310,19 +314,28 @@ def _rows(
 
 
 def _read_csv(path: Path, summary: Summary, texts: Collection[str], _names: Sequence[str]) -> None:
-    every = rows_of_csv(lines_of(path, summary.faults), summary.faults)
-    header = next(every, ())
+    lines = every_line_of(path, summary.faults)
+    first: str | None = ""
+    for first in lines:
+        if first is None or first.strip():
+            break
+        summary.faults[_BLANK] += 1
+    every = rows_of_csv(chain([first or ""], (line for line in lines if line is not None)), summary.faults)
+    # UTF-16 and UTF-32 may read as UTF-8, with zeros beside each letter.
+    header = None if first is None or "\0" in first else next(every)
     if header is None:
         summary.faults["files of CSV whose first line cannot be read"] += 1
         return
     if len(set(header)) < len(header):
         summary.faults[NAMED_TWICE] += 1
         return
-    whole = (row for row in every if row is not None)
+    blank = [""] if len(header) == 1 else []  # of one column, a blank line is a row whose cell is empty
+    whole = (row or blank for row in every if row is not None)
     for batch in _batches(whole, size=lambda row: sum(map(len, row))):
         rows = [row for row in batch if len(row) == len(header)]
         if len(rows) < len(batch):
-            summary.faults["lines of CSV with another number of cells than the first"] += len(batch) - len(rows)
+            blanks = batch.count([])
+            summary.faults += Counter({_BLANK: blanks, _ANOTHER_NUMBER: len(batch) - len(rows) - blanks})
         if rows:
             _add_cells(summary, header, rows, texts)
 

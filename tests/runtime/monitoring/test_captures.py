@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from runtime.monitoring.captures import rows_asked
 from runtime.monitoring.lines import Scalar
+from runtime.monitoring.statistics import statistics_of
 from runtime.monitoring.tables import summarized
 
 _ANY = st.recursive(
@@ -60,6 +61,17 @@ def test_cells_of_csv_are_numbers_unless_they_are_texts(header: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "cell", ["1_000", "١٢", "1e3", "+1", "1.", ".5", "1e400", "NaN", "inf", "-Infinity", "0x1f", "1,0", "1 0", "x"]
+)
+def test_a_cell_of_captured_csv_is_what_it_is_in_a_file(cell: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f'a,b\n"{cell}",1\n', encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text(json.dumps(captured(f'"{cell}",1\n', kind="text/csv")))
+    asked = [summarized([tmp_path / name], names=["a", "b"]) for name in ("a.csv", "a.jsonl")]
+    of_file, of_capture = (statistics_of(found).features for found in asked)
+    assert of_capture == of_file
+
+
+@pytest.mark.parametrize(
     ("capture", "fault"),
     [
         (captured(None), "captures without an endpointInput that can be read"),
@@ -90,6 +102,15 @@ def test_a_quote_that_does_not_end_costs_its_line_of_captured_csv_alone() -> Non
     rows, faults = _rows(captured('1,"AA\n2,UA\r\n3,DL', kind="text/csv"), names=["a", "b"])
     assert rows == [{"a": 2.0, "b": "UA"}, {"a": 3.0, "b": "DL"}]
     assert faults == {"lines of captured CSV with a quote that does not end": 1}
+
+
+def test_blank_lines_of_captured_csv_are_counted_unless_a_quoted_cell_has_them() -> None:
+    rows, faults = _rows(captured('\na,b\n1,"x\n\ny"\r\n\r\n2,z\n\n', kind="text/csv"), names=["a", "b"])
+    assert rows == [{"a": 1.0, "b": "x\n\ny"}, {"a": 2.0, "b": "z"}]
+    assert faults == {
+        "lines of captured CSV that a quoted cell of a line before takes": 2,
+        "blank lines of captured CSV": 1,
+    }
 
 
 @given(_ANY, _ANY)

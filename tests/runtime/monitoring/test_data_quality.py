@@ -15,7 +15,7 @@ from runtime.monitoring.data_quality import Check, DataQuality, check
 from runtime.monitoring.estimate import LINE
 from runtime.monitoring.lines import Scalar
 from runtime.monitoring.statistics import Statistics, statistics_of
-from runtime.monitoring.summary import Summary
+from runtime.monitoring.summary import Kind, Summary
 from runtime.monitoring.tables import add_rows
 from tests.runtime.monitoring.tables import Columns, normal, statistics
 
@@ -157,6 +157,43 @@ def test_numbers_that_come_as_texts_are_told_and_deviate(baseline: Statistics, t
     outcome = _checked(baseline, BASELINE | {"temp": [f"{value} F" for value in normal(ROWS)]}, tmp_path)
     assert _broken(outcome) == [("temp", Check.DATA_TYPE)]
     assert outcome.deviation == pytest.approx(1 - 1.8 * np.sqrt(2 / ROWS))
+
+
+_MIXED = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=2) | st.just([1])
+_ROWS = st.lists(st.dictionaries(st.sampled_from("abc"), _MIXED | st.sampled_from(["x", 0.5]), max_size=3), max_size=60)
+
+
+@given(rows=_ROWS, times=st.integers(1, 40))
+def test_a_table_against_itself_breaks_nothing(rows: list[dict[str, Scalar]], times: int) -> None:
+    baseline, window = Summary(), Summary()
+    for one in (baseline, window):
+        add_rows(one, rows * times)
+    then = statistics_of(baseline)
+    outcome = check(constraints=suggested(then), baseline=then, current=statistics_of(window))
+    assert not outcome.violations
+    assert not outcome.deviation
+
+
+@pytest.mark.parametrize(("others", "broken"), [(0, False), (0.2, False), (0.29, False), (0.31, True), (1, True)])
+def test_a_mixed_baseline_is_no_fault_and_more_of_the_other_type_is(others: float, *, broken: bool) -> None:
+    then, now = Summary(), Summary()
+    for one, share in ((then, 0.2), (now, others)):
+        add_rows(one, [{"a": 1 if number < share * 1000 else "x"} for number in range(1000)])
+    baseline = statistics_of(then)
+    outcome = check(constraints=suggested(baseline), baseline=baseline, current=statistics_of(now))
+    told = [one.description for one in outcome.violations if one.constraint_check_type is Check.DATA_TYPE]
+    assert bool(told) is broken
+    if others == 0.31:
+        said = "31.00% of the values are not String, 11.00% more than at the baseline"
+        assert told == [f"{said}, which exceeds the threshold of 10.00%"]
+
+
+def test_a_type_that_somebody_asks_for_is_held_whatever_the_baseline_has(tmp_path: Path) -> None:
+    baseline = statistics(tmp_path, {"a": [0.5, 1.5] * 50})
+    (suggestion,) = suggested(baseline).features
+    asked = Constraints(features=[suggestion.model_copy(update={"inferred_type": Kind.INTEGRAL})])
+    outcome = check(constraints=asked, baseline=baseline, current=baseline)
+    assert _broken(outcome) == [("a", Check.DATA_TYPE)]
 
 
 def test_whole_numbers_that_get_a_fraction_are_told(baseline: Statistics, tmp_path: Path) -> None:

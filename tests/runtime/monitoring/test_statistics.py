@@ -96,7 +96,12 @@ def test_a_document_of_model_monitor_is_read(tmp_path: Path) -> None:
         ("", r"Invalid JSON: .*; accepted: statistics\.json of Model Monitor\.$"),
         ("{}", r"dataset: Field required; accepted: "),
         ('{"dataset": {"item_count": -1}, "features": []}', r"dataset\.item_count: Input should be greater than"),
-        ('{"dataset": {"item_count": 1}, "features": [{"name": "a"}]}', r"features\.0\.inferred_type: Field required"),
+        ('{"dataset": {"item_count": 1}, "features": [{"name": "a"}]}', r"column a: inferred_type: Field required"),
+        (
+            '{"dataset": {"item_count": 1}, "features": [{"name": 1}]}',
+            r"features\.0\.name: Input should be a valid string",
+        ),
+        ('{"dataset": {"item_count": 1}, "features": [1]}', r"features\.0: Input should be an object"),
     ],
 )
 def test_what_is_no_statistics_is_refused_in_a_sentence(content: str, sentence: str, tmp_path: Path) -> None:
@@ -125,6 +130,50 @@ def test_numbers_whose_sketch_is_empty_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         JobError, match=r"column age has 3 values and an empty sketch; accepted: a sketch of its numbers"
     ):
+        read_statistics(tmp_path / "statistics.json")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (
+            ("dataset", "item_count"),
+            1,
+            r"column age has num_present and num_missing of 4 rows in all; accepted: the 1 of ",
+        ),
+        (
+            ("features", 2, "string_statistics", "common", "num_missing"),
+            1,
+            r"column state has num_present and num_missing of 5 rows in all; accepted: the 4 of dataset\.item_count\.$",
+        ),
+        (
+            ("features", 0, "type_counts", "integral"),
+            2**62,
+            r"column age has type_counts of 4611686018427387904 values in all; accepted: the 3 of num_present\.$",
+        ),
+        (("features", 0, "type_counts", "integral"), 2, r"column age has type_counts of 2 values in all; accepted: "),
+        (
+            ("features", 2, "string_statistics", "distribution", "categorical", "buckets", 1, "value"),
+            "CA",
+            r"column state has the category CA more than once; accepted: each category once\.$",
+        ),
+        (
+            ("features", 2, "string_statistics", "distribution", "categorical", "other_count"),
+            7,
+            r"column state has categories of 11 rows in all; accepted: at most the 4 of dataset\.item_count\.$",
+        ),
+    ],
+)
+def test_counts_that_contradict_each_other_are_refused(
+    place: tuple[str | int, ...], value: object, sentence: str, tmp_path: Path
+) -> None:
+    document = json.loads(statistics(tmp_path, TABLE).text())
+    part = document
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    (tmp_path / "statistics.json").write_text(json.dumps(document))
+    with pytest.raises(JobError, match=sentence):
         read_statistics(tmp_path / "statistics.json")
 
 
@@ -230,6 +279,10 @@ def test_a_column_may_have_a_configuration_of_its_own() -> None:
             r"categorical_drift_method: Input should be 'LInfinity'; accepted",
         ),
         (
+            {"distribution_constraints": {"comparison_method": "ChiSquared"}},
+            r"'Simple' or 'Robust'; accepted: .*, with the methods Simple and Robust, and LInfinity of categories\.$",
+        ),
+        (
             {"datatype_chek_threshold": 0.2},
             r"monitoring_config\.datatype_chek_threshold: Extra inputs are not permitted",
         ),
@@ -244,6 +297,15 @@ def test_constraints_that_nobody_can_check_are_refused(
 ) -> None:
     (tmp_path / "constraints.json").write_text(json.dumps({"features": [], "monitoring_config": config}))
     with pytest.raises(JobError, match=sentence):
+        read_constraints(tmp_path / "constraints.json")
+
+
+def test_a_fault_of_a_column_names_it(tmp_path: Path) -> None:
+    columns = [
+        {"name": name, "inferred_type": "Integral", "completeness": share} for name, share in (("a", 1), ("b", 2))
+    ]
+    (tmp_path / "constraints.json").write_text(json.dumps({"features": columns}))
+    with pytest.raises(JobError, match=r"column b: completeness: Input should be less than or equal to 1; accepted: "):
         read_constraints(tmp_path / "constraints.json")
 
 

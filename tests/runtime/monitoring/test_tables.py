@@ -69,8 +69,17 @@ def test_a_table_comes_down_to_the_same_in_every_format(name: str, tmp_path: Pat
         ("quoted.csv", b'a,b\n"1","2"\n"3","4\n"5","6"\n', "lines of CSV with a quote that does not end", 2),
         ("later.csv", b'a,b\n1,2\n3,"4\n5,6"\n', "lines of CSV that a quoted cell of a line before takes", 2),
         ("first.csv", b'"a,b\n1,2\n', "files of CSV whose first line cannot be read", 0),
+        ("latin.csv", "größe,c\n7.3,A\n".encode("latin-1"), "files of CSV whose first line cannot be read", 0),
+        ("utf16.csv", "größe,c\n7.3,A\n".encode("utf-16"), "files of CSV whose first line cannot be read", 0),
+        ("utf32.csv", "größe,c\n7.3,A\n".encode("utf-32"), "files of CSV whose first line cannot be read", 0),
+        ("unmarked.csv", "size,c\n7.3,A\n".encode("utf-16-be"), "files of CSV whose first line cannot be read", 0),
+        ("title.csv", b"x" * 1_100_000 + b"\n7.3\n", "files of CSV whose first line cannot be read", 0),
+        ("latin2.csv", "c\nA\ngröße\nB\n".encode("latin-1"), "lines that are not UTF-8", 2),
+        ("gaps.csv", b"a,b\n1,2\n\n3,4\n", "blank lines of CSV", 2),
+        ("spaces.csv", b"a,b\r\n1,2\r\n \t \r\n3,4\r\n", "blank lines of CSV", 2),
+        ("above.csv", b"\na,b\n1,2\n", "blank lines of CSV", 1),
         ("return.csv", b"a\n1\r2\n3\n", "lines of CSV that cannot be read", 1),
-        ("wide.csv", b"a\n1\n" + b"x" * 200_000 + b"\n2\n", "lines of CSV that cannot be read", 2),
+        ("wide.csv", b"a\n1\n" + b"x" * 1_100_000 + b"\n2\n", "lines of more than 1048576 bytes", 2),
         ("no.parquet", b"PAR1", "files that are no Parquet", 0),
         ("zero.parquet", b"", "files that are no Parquet", 0),
         ("nothing.jsonl.gz", b"", "files without a row", 0),
@@ -347,10 +356,11 @@ def test_merged_instances_have_no_more_columns_than_one() -> None:
     assert sides[0].faults == {"cells of columns beyond the first 2,000": 1000}
 
 
+@pytest.mark.parametrize("more", [1, 1_000_000])
 @pytest.mark.parametrize("name", ["table.parquet", "table.csv", "table.jsonl"])
-def test_long_texts_are_told_apart_by_their_beginning_and_counted(name: str, tmp_path: Path) -> None:
+def test_long_texts_are_told_apart_by_their_beginning_and_counted(name: str, more: int, tmp_path: Path) -> None:
     long = "x" * LONGEST_TEXT
-    WRITERS[name](pl.DataFrame({"a": [long + "1", long + "2", "short", None]}), tmp_path / name)
+    WRITERS[name](pl.DataFrame({"a": [long + "1" * more, long + "2" * more, "short", None]}), tmp_path / name)
     found = summarized([tmp_path / name])
     assert found.columns["a"].categories.counts == {long: 2, "short": 1}
     assert statistics_of(found).dataset.faults == {"ends of texts of more than 256 characters": 2}
@@ -396,6 +406,19 @@ def test_a_cell_of_csv_may_hold_lines_which_are_counted(tmp_path: Path) -> None:
     found = summarized([tmp_path / "a.csv"])
     assert found.columns["b"].categories.counts == {"one\ntwo\nthree": 1, 'one "and" two': 1, "plain": 1}
     assert (found.rows, found.faults) == (3, {"lines of CSV that a quoted cell of a line before takes": 2})
+
+
+def test_a_blank_line_of_one_column_is_a_row_whose_cell_is_empty(tmp_path: Path) -> None:
+    pl.DataFrame({"x": [1.0, None, 2.0, None]}).write_csv(tmp_path / "a.csv")
+    found = summarized([tmp_path / "a.csv"])
+    assert (found.rows, found.columns["x"].present, found.columns["x"].missing, found.faults) == (4, 2, 2, {})
+
+
+def test_blank_lines_of_a_quoted_cell_belong_to_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('a,b\n1,"one\n\n  \ntwo"\n\n2,"three"\n')
+    found = summarized([tmp_path / "a.csv"])
+    assert found.columns["b"].categories.counts == {"one\n\n  \ntwo": 1, "three": 1}
+    assert found.faults == {"lines of CSV that a quoted cell of a line before takes": 3, "blank lines of CSV": 1}
 
 
 def test_a_row_of_csv_that_goes_on_and_on_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
