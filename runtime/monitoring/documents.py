@@ -4,10 +4,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from runtime.errors import JobError
 from runtime.monitoring.lines import told
@@ -54,7 +53,7 @@ def read_model(path: Path, model: type[_Model], *, of: str = "Model Monitor") ->
 def _place(content: bytes, location: Sequence[str | int]) -> str:
     """A place in a document; of one within a column, with the column's name, if it has one."""
     if len(location) > 2 and location[0] == "features":
-        name = from_json(content)["features"][location[1]].get("name")
+        name = TypeAdapter(dict[str, Any]).validate_json(content)["features"][location[1]].get("name")
         if isinstance(name, str):
             return f"column {told(name)}: {'.'.join(map(str, location[2:]))}"
     return ".".join(map(str, location))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 # A line that is longer than any row of a model.
 _LONGEST = 1 << 20
-csv.field_size_limit(_LONGEST)  # a row is no longer than that, and a cell of it may be as long
 # What readers of every kind of table say of a file.
 UNKNOWN_KIND, NO_ROWS = "files of an unknown kind", "files without a row"
 NAMED_TWICE = "files of CSV whose first line names a column twice"

@@ -79,7 +79,7 @@ def test_a_table_comes_down_to_the_same_in_every_format(name: str, tmp_path: Pat
         ("spaces.csv", b"a,b\r\n1,2\r\n \t \r\n3,4\r\n", "blank lines of CSV", 2),
         ("above.csv", b"\na,b\n1,2\n", "blank lines of CSV", 1),
         ("return.csv", b"a\n1\r2\n3\n", "lines of CSV that cannot be read", 1),
-        ("wide.csv", b"a\n1\n" + b"x" * 1_100_000 + b"\n2\n", "lines of more than 1048576 bytes", 2),
+        ("wide.csv", b"a\n1\n" + b"x" * 200_000 + b"\n2\n", "lines of CSV that cannot be read", 2),
         ("no.parquet", b"PAR1", "files that are no Parquet", 0),
         ("zero.parquet", b"", "files that are no Parquet", 0),
         ("nothing.jsonl.gz", b"", "files without a row", 0),
@@ -356,7 +356,7 @@ def test_merged_instances_have_no_more_columns_than_one() -> None:
     assert sides[0].faults == {"cells of columns beyond the first 2,000": 1000}
 
 
-@pytest.mark.parametrize("more", [1, 1_000_000])
+@pytest.mark.parametrize("more", [1, 131_072 - LONGEST_TEXT])
 @pytest.mark.parametrize("name", ["table.parquet", "table.csv", "table.jsonl"])
 def test_long_texts_are_told_apart_by_their_beginning_and_counted(name: str, more: int, tmp_path: Path) -> None:
     long = "x" * LONGEST_TEXT
