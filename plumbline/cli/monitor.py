@@ -138,7 +138,11 @@ def _data_quality(baseline: Path, data: Path, features: list[str] | None, output
     else:
         found = summarized_in(baseline)
         # A column of texts may have some that read as numbers: told so, the reader takes them for texts.
-        mixed = {name for name, one in found.columns.items() if one.kind is Held.STRING and one.moments.count}
+        mixed = {
+            name
+            for name, one in found.columns.items()
+            if one.kind is Held.STRING and (one.moments.count or one.not_numbers or one.infinities)
+        }
         then = statistics_of(summarized_in(baseline, texts=mixed) if mixed else found)
         _refuse_nothing(then, baseline, "--baseline")
         constraints = suggested(then)

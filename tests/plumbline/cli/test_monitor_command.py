@@ -676,6 +676,13 @@ def test_a_column_of_codes_that_partly_read_as_numbers_is_like_itself(tmp_path: 
     )
 
 
+def test_texts_that_read_as_no_number_are_texts_as_at_their_baseline(tmp_path: Path) -> None:
+    codes = ["a", "b", "nan", "inf"] * 50
+    (tmp_path / "a.csv").write_text("code,n\n" + "".join(f"{code},{n}\n" for n, code in enumerate(codes)))
+    ended = _monitored(tmp_path / "a.csv", tmp_path / "a.csv")
+    assert (ended.code, ended.stdout.splitlines()[-1].partition("; ")[2]) == (0, "no constraint is broken")
+
+
 def test_brackets_in_the_name_of_a_column_are_shown(tmp_path: Path) -> None:
     pl.DataFrame({"rate [/min]": [1, 2], "delay [min]": [3, 4]}).write_parquet(tmp_path / "a.parquet")
     ended = _monitored(tmp_path / "a.parquet", tmp_path / "a.parquet")
